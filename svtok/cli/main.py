@@ -1,0 +1,70 @@
+"""The command `svtok`: the list of its commands, and how an error ends it."""
+
+from __future__ import annotations
+
+import errno
+import sys
+from typing import NoReturn
+
+import click
+
+from svtok import __version__
+from svtok.cli.lazy import LazyCommand, LazyGroup
+from svtok.errors import SvtokError
+
+COMMANDS = {
+    "synthesize": LazyCommand("svtok.cli.synthesize", "synthesize", "Speak a synthetic corpus in a real one's layout."),
+    "prepare": LazyCommand("svtok.cli.prepare", "prepare", "Turn a corpus into manifests."),
+    "validate": LazyCommand("svtok.cli.validate", "validate", "Check prepared sets; print every problem."),
+    "extract-features": LazyCommand("svtok.cli.extract_features", "extract_features", "Compute a set's features."),
+    "train": LazyCommand("svtok.cli.train", "train", "Train a network."),
+    "train-teacher": LazyCommand("svtok.cli.train", "train_teacher", "Train a teacher network."),
+    "train-student": LazyCommand("svtok.cli.train", "train_student", "Train a student from a frozen teacher."),
+    "extract-embeddings": LazyCommand(
+        "svtok.cli.extract_embeddings", "extract_embeddings", "Compute a set's embeddings."
+    ),
+    "score": LazyCommand("svtok.cli.score", "score", "Score a set's trials."),
+    "evaluate": LazyCommand("svtok.cli.evaluate", "evaluate", "Error rates by trial type, from scores."),
+    "compare": LazyCommand("svtok.cli.compare", "compare", "One table of several systems' evaluations."),
+    "kaldi": LazyCommand("svtok.cli.kaldi", "kaldi", "Import or export Kaldi data directories, trials and scores."),
+}
+
+
+@click.group(cls=LazyGroup, lazy=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="svtok")
+def svtok() -> None:
+    """Text-dependent speaker verification: was this pass-phrase spoken, and by this speaker?
+
+    \b
+    A corpus walks through the commands in this order:
+      prepare -> extract-features -> train -> extract-embeddings -> score -> evaluate
+    """
+
+
+def _fail(message: str, code: int) -> NoReturn:
+    print(f"error: {message}", file=sys.stderr)
+    sys.exit(code)
+
+
+def main() -> None:
+    """Run the command line. Exit code 0 only when all of the asked work is done."""
+    try:
+        svtok.main(standalone_mode=False)
+    except click.exceptions.Exit as stop:
+        sys.exit(stop.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (KeyboardInterrupt, click.exceptions.Abort):
+        _fail("interrupted; finished work is kept, run the same command again to go on", 130)
+    except SvtokError as error:
+        _fail(str(error), 1)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(1)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            _fail(f"the disk is full while writing {error.filename or 'a file'}; free space and run again", 1)
+        if error.errno in (errno.ENOENT, errno.EACCES, errno.EISDIR, errno.ENOTDIR, errno.EROFS):
+            _fail(f"{error.filename}: {error.strerror}", 1)
+        raise

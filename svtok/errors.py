@@ -1,0 +1,50 @@
+"""Errors that a user can act on. The command line prints them without a traceback and exits with 1."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+
+class SvtokError(Exception):
+    """Something the user can mend. The message tells what, where, and what to do."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing wrong with an input: what it is, and the file and line (counted from 1) where it stands."""
+
+    what: str
+    path: Path | str | None = None
+    line: int | None = None
+
+    def __str__(self) -> str:
+        if self.path is None:
+            return self.what
+        where = str(self.path) if self.line is None else f"{self.path}:{self.line}"
+        return f"{where}: {self.what}"
+
+
+class ProblemsError(SvtokError):
+    """Several problems, all told at once."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = list(problems)
+        count = "1 problem" if len(self.problems) == 1 else f"{len(self.problems)} problems"
+        super().__init__("\n".join([f"{count} found", *(f"  {problem}" for problem in self.problems)]))
+
+
+def raise_problems(problems: Sequence[Problem]) -> None:
+    """Raise ProblemsError if there is any problem."""
+    if problems:
+        raise ProblemsError(problems)
+
+
+def unknown_name(kind: str, name: str, known: Iterable[str]) -> str:
+    """Text for a name that does not exist: the known names and the nearest of them."""
+    known = list(known)
+    nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    hint = f"; did you mean '{nearest[0]}'?" if nearest else ""
+    return f"unknown {kind} '{name}' (known: {', '.join(known)}){hint}"

@@ -1,0 +1,31 @@
+"""Progress of long work: a bar on a terminal, a plain line now and then elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
+T = TypeVar("T")
+
+SECONDS_BETWEEN_LINES = 10.0
+
+
+def progress(items: Iterable[T], *, total: int, what: str) -> Iterator[T]:
+    """Pass the items through while telling on stderr how many of `total` are done."""
+    if sys.stderr.isatty():
+        from tqdm import tqdm
+
+        yield from tqdm(items, total=total, desc=what, dynamic_ncols=True)
+        return
+    started = told = time.monotonic()
+    done = 0
+    for item in items:
+        yield item
+        done += 1
+        now = time.monotonic()
+        if done < total and now - told >= SECONDS_BETWEEN_LINES:
+            told = now
+            print(f"{what}: {done} of {total}, {now - started:.0f} s", file=sys.stderr, flush=True)
+    print(f"{what}: {done} of {total}, {time.monotonic() - started:.1f} s", file=sys.stderr, flush=True)
