@@ -1,4 +1,4 @@
-"""What a corpus is, beside its prepared sets: `data/<name>/corpus.yaml`, from which tables and plots take their caption."""
+"""What a corpus is: `data/<name>/corpus.yaml`, from which tables and plots take their caption."""
 
 from __future__ import annotations
 
