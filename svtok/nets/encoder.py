@@ -1,0 +1,51 @@
+"""The encoder: layers of self-attention, each followed by a memory layer or a feed-forward."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from svtok.nets.attention import SelfAttention
+from svtok.nets.config import NetworkConfig
+from svtok.nets.memory import MemoryLayer
+
+
+def _feed_forward(dim: int, hidden: int, dropout: float) -> nn.Module:
+    return nn.Sequential(nn.Linear(dim, hidden), nn.GELU(), nn.Dropout(dropout), nn.Linear(hidden, dim))
+
+
+class EncoderLayer(nn.Module):
+    """Pre-normalised: x + attention(norm(x)), then x + memory(norm(x))."""
+
+    def __init__(self, config: NetworkConfig) -> None:
+        super().__init__()
+        dim = config.dim
+        self.attention_norm = nn.LayerNorm(dim)
+        self.attention = SelfAttention(dim, config.attention_heads, config.dropout)
+        self.after_norm = nn.LayerNorm(dim)
+        self.after: nn.Module = (
+            MemoryLayer(dim, config.memory)
+            if config.after_attention == "memory"
+            else _feed_forward(dim, config.feed_forward_dim, config.dropout)
+        )
+        self.dropout = nn.Dropout(config.dropout)
+
+    def forward(self, x: Tensor, mask: Tensor, rows: int | None = None) -> Tensor:
+        """x (B, S, D), mask (B, S) -> the first `rows` rows (all by default), (B, rows, D)."""
+        attended = self.attention(self.attention_norm(x), mask, rows)
+        x = x[:, :rows] + self.dropout(attended)
+        return x + self.dropout(self.after(self.after_norm(x)))
+
+
+class Encoder(nn.Module):
+    """The stack of layers and a last LayerNorm."""
+
+    def __init__(self, config: NetworkConfig) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(EncoderLayer(config) for _ in range(config.layers))
+        self.norm = nn.LayerNorm(config.dim)
+
+    def forward(self, x: Tensor, mask: Tensor, rows: int | None = None) -> Tensor:
+        """x (B, S, D), mask (B, S) -> (B, rows, D): only the last layer is spared the rows nobody asks for."""
+        for layer in self.layers[:-1]:
+            x = layer(x, mask)
+        return self.norm(self.layers[-1](x, mask, rows))
