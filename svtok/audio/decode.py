@@ -1,0 +1,149 @@
+"""Reading audio files, by libsndfile. Whatever is wrong with a file is an AudioError that tells what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import soundfile  # type: ignore[import-untyped]
+
+from svtok.audio.headers import is_compressed, promised_size, sphere_header
+from svtok.audio.torchaudio_guard import import_torchaudio
+from svtok.errors import SvtokError
+
+
+class AudioError(SvtokError):
+    """An audio file that cannot be used. The message has the path, what is wrong, and what to do."""
+
+    def __init__(self, path: Path, what: str) -> None:
+        super().__init__(f"{path}: {what}")
+        self.path = path
+        self.what = what
+
+    def __reduce__(self) -> tuple[type[AudioError], tuple[Path, str]]:
+        return AudioError, (self.path, self.what)
+
+
+class AudioInfo(NamedTuple):
+    """What a header says. `num_samples` counts samples of one channel, `sample_rate` is in Hz."""
+
+    num_samples: int
+    sample_rate: int
+    channels: int
+
+
+def probe(path: Path) -> AudioInfo:
+    """Length, rate and channels from the header alone.
+
+    Raises AudioError for a file that is missing, empty, truncated or not audio. Stereo is told by `channels`. Damage
+    that shows only in decoding (in a FLAC file, say) is found by `read_audio`.
+    """
+    with _opened(Path(path)) as stream:
+        return AudioInfo(stream.frames, stream.samplerate, stream.channels)
+
+
+def read_audio(
+    path: Path,
+    *,
+    start: float | None = None,
+    end: float | None = None,
+    sample_rate: int | None = None,
+    resample: bool = False,
+) -> tuple[np.ndarray, int]:
+    """The samples (N,) as float32 in [-1, 1), and their rate in Hz.
+
+    `start` and `end` (seconds, default the whole file) cut out a part. With `sample_rate`, audio of another rate is
+    an error, or with `resample` is converted to it. Raises AudioError for a file that is missing, empty, truncated,
+    not audio, not mono, of another rate, holds NaN or infinite samples, or that ends before the part asked for.
+    """
+    path = Path(path)
+    with _opened(path) as stream:
+        if stream.channels != 1:
+            raise AudioError(
+                path, f"has {stream.channels} channels, not one; take one of them, e.g. 'sox IN OUT remix 1'"
+            )
+        rate = stream.samplerate
+        if sample_rate not in (None, rate) and not resample:
+            raise AudioError(
+                path, f"sampling rate is {rate} Hz, not {sample_rate}; set 'resample: true' or convert the file"
+            )
+        first, last = _span(path, start, end, stream.frames, rate)
+        wave = _read_span(path, stream, first, last)
+    if not np.isfinite(wave).all():
+        raise AudioError(path, "holds samples that are not numbers (NaN or infinite); make or fetch the file again")
+    if sample_rate in (None, rate):
+        return wave, rate
+    return _resampled(wave, rate, sample_rate), sample_rate
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[soundfile.SoundFile]:
+    """The open file, once it is known to exist, to be whole and to hold samples."""
+    try:
+        size = path.stat().st_size if path.is_file() else None
+        if size is None:
+            raise AudioError(path, "is a folder, not a file" if path.is_dir() else "there is no such file")
+        if size == 0:
+            raise AudioError(path, "is empty (0 bytes); make or fetch it again")
+        header = sphere_header(path)
+        if is_compressed(header):
+            raise AudioError(
+                path,
+                f"is compressed NIST SPHERE ({header['sample_coding']}), which svtok does not decode; "
+                "decompress it with 'sph2pipe -p' or 'w_decode -o pcm'",
+            )
+        promised = promised_size(path)
+    except OSError as error:
+        raise AudioError(path, f"cannot be read: {error.strerror}") from None
+    if promised is not None and promised > size:
+        raise AudioError(path, f"is truncated: its header speaks of {promised} bytes, it has {size}; fetch it again")
+    try:
+        stream = soundfile.SoundFile(path)
+    except (soundfile.LibsndfileError, TypeError) as error:  # TypeError: the name ends in .raw
+        raise AudioError(path, f"is not audio that can be decoded, or is damaged ({_reason(error)})") from None
+    with stream:
+        if stream.frames == 0:
+            raise AudioError(path, "has no samples; make or fetch it again")
+        yield stream
+
+
+def _span(path: Path, start: float | None, end: float | None, num_samples: int, rate: int) -> tuple[int, int]:
+    """First sample and the one after the last, of the part from `start` to `end` seconds."""
+    first = 0 if start is None else round(start * rate)
+    last = num_samples if end is None else round(end * rate)
+    if not 0 <= first < last <= num_samples:
+        raise AudioError(
+            path,
+            f"has no part from {start or 0:g} to {'its end' if end is None else f'{end:g}'} s: "
+            f"it lasts {num_samples / rate:g} s; correct the start and end of the utterance",
+        )
+    return first, last
+
+
+def _read_span(path: Path, stream: soundfile.SoundFile, first: int, last: int) -> np.ndarray:
+    try:
+        stream.seek(first)
+        wave: np.ndarray = stream.read(last - first, dtype="float32")
+    except soundfile.LibsndfileError as error:
+        raise AudioError(path, f"is truncated or damaged ({_reason(error)}); fetch it again") from None
+    if len(wave) < last - first:
+        raise AudioError(
+            path, f"is truncated: its header speaks of {stream.frames} samples, {first + len(wave)} can be read"
+        )
+    return wave
+
+
+def _reason(error: Exception) -> str:
+    text = getattr(error, "error_string", str(error))
+    return str(text).rstrip(".").removeprefix("Error : ")
+
+
+def _resampled(wave: np.ndarray, rate: int, new_rate: int) -> np.ndarray:
+    import torch
+
+    resample = import_torchaudio().functional.resample
+    converted: np.ndarray = resample(torch.from_numpy(wave), rate, new_rate).numpy()
+    return converted

@@ -1,0 +1,115 @@
+"""Configuration files: read as YAML, checked by a pydantic model, with every mistake told at once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Hashable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, TypeVar, get_args
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from svtok.errors import Problem, ProblemsError, unknown_name
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML's safe subset. Unlike PyYAML's own: 1e-3 is a number (as in YAML 1.2), a repeated key is an error."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        seen = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if key in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key '{key}' is given twice", key_node.start_mark
+                )
+            seen.add(key)
+        return super().construct_mapping(node, deep)
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"^[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)[eE][-+]?[0-9]+$"),
+    list("-+.0123456789"),
+)
+
+
+def load_yaml(path: Path) -> dict[str, Any]:
+    """The mapping that a YAML file holds; empty for an empty file.
+
+    Raises ProblemsError, with the line where it is known, when the file is missing, is not YAML or UTF-8,
+    repeats a key, or is not a mapping.
+    """
+    try:
+        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
+    except FileNotFoundError:
+        raise ProblemsError([Problem("there is no such configuration file", path)]) from None
+    except UnicodeDecodeError as error:
+        raise ProblemsError([Problem(f"is not UTF-8 text: {error}", path)]) from None
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else None
+        raise ProblemsError([Problem(f"not valid YAML: {error.problem}", path, line)]) from None
+    except yaml.YAMLError as error:
+        raise ProblemsError([Problem(f"not valid YAML: {error}", path)]) from None
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        raise ProblemsError([Problem("must hold keys and values ('key: value'), nothing else, at its top", path)])
+    return content
+
+
+def validated(model_class: type[Model], mapping: Mapping[str, Any], where: str) -> Model:
+    """The mapping as a `model_class`.
+
+    `where` tells in messages what is being checked: a file name, an option. Raises ProblemsError with one problem
+    a mistake: the key with its dots, what is wrong with it, and for a name that does not exist, the known and nearest.
+    """
+    try:
+        return model_class.model_validate(mapping)
+    except ValidationError as error:
+        problems = [Problem(_told(model_class, dict(detail)), where) for detail in error.errors()]
+        raise ProblemsError(problems) from None
+
+
+def _told(model_class: type[BaseModel], detail: Mapping[str, Any]) -> str:
+    loc, value = detail["loc"], detail["input"]
+    if detail["type"] == "extra_forbidden":
+        *parents, key = loc
+        inside = f" in '{_dotted(parents)}'" if parents else ""
+        return unknown_name("key", str(key), _known_keys(model_class, parents)) + inside
+    key = f"{_dotted(loc)}: " if loc else ""
+    if detail["type"] in ("literal_error", "enum") and isinstance(value, str):
+        return key + unknown_name("value", value, re.findall(r"'([^']*)'", detail["ctx"]["expected"]))
+    if detail["type"] == "value_error":
+        return key + str(detail["ctx"]["error"])
+    if detail["type"] == "missing":
+        return f"{key}this key is missing"
+    return f"{key}{detail['msg'][:1].lower()}{detail['msg'][1:]}, but it is {value!r}"
+
+
+def _dotted(loc: Any) -> str:
+    return ".".join(map(str, loc))
+
+
+def _known_keys(model_class: type[BaseModel], loc: list[Any]) -> list[str]:
+    """The keys of the model that stands at `loc`; positions in lists and tags of unions name no field."""
+    models = [model_class]
+    for name in loc:
+        inner = [m for model in models if name in model.model_fields for m in _models_in(_annotation(model, name))]
+        models = inner or models
+    return list(dict.fromkeys(key for model in models for key in model.model_fields))
+
+
+def _annotation(model: type[BaseModel], name: str) -> Any:
+    return model.model_fields[name].annotation
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    """The pydantic models within a type such as `Model | None` or `list[Model]`."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from _models_in(argument)

@@ -1,0 +1,149 @@
+"""The feature store: the features of a set as one memory-mapped array and an index.
+
+A folder of three files: `features.npy`, float32 (all frames, F), the utterances one after the other; `features.tsv`,
+`utt start frames` in frames; `features.yaml`, the configuration, and a fingerprint of what the features were made from.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import yaml
+
+import svtok
+from svtok.config_errors import load_yaml, validated
+from svtok.errors import SvtokError
+from svtok.features.config import FeaturesConfig
+
+ARRAY, INDEX, ABOUT = "features.npy", "features.tsv", "features.yaml"
+
+
+def default_features_folder(data: Path) -> Path:
+    """Where the features of the prepared set `WORK/data/CORPUS/SET` live: `WORK/feats/CORPUS/SET`.
+
+    Raises SvtokError when the set does not lie in such a tree.
+    """
+    data = Path(os.path.abspath(data))
+    if data.parent.parent.name != "data":
+        raise SvtokError(
+            f"{data}: cannot tell where its features belong, it is not a 'data/CORPUS/SET' folder; name their folder"
+        )
+    return data.parents[2] / "feats" / data.parent.name / data.name
+
+
+class FeatureStore:
+    """Features by utterance id, read from disk as they are used. Open one with `FeatureStore.open(folder)`."""
+
+    def __init__(self, folder: Path, array: np.ndarray, index: pd.DataFrame, about: dict[str, Any]) -> None:
+        self.folder = folder
+        self.config = validated(FeaturesConfig, about["features"], f"{folder / ABOUT}: features")
+        self.fingerprint = str(about["fingerprint"])
+        self.utts: list[str] = index["utt"].tolist()
+        self._array = array
+        self._spans = dict(zip(self.utts, zip(index["start"], index["frames"], strict=True), strict=True))
+
+    @classmethod
+    def open(cls, folder: Path) -> FeatureStore:
+        """Raises SvtokError when the folder is missing, is not a feature store, or its files do not fit together."""
+        folder = Path(folder)
+        if not (folder / ABOUT).is_file():
+            raise SvtokError(f"{folder}: no features here; make them with 'svtok extract-features'")
+        array = np.load(folder / ARRAY, mmap_mode="r", allow_pickle=False)
+        store = cls(folder, array, _read_index(folder / INDEX), load_yaml(folder / ABOUT))
+        store._check()
+        return store
+
+    def _check(self) -> None:
+        frames = np.array([span[1] for span in self._spans.values()], dtype=np.int64)
+        starts = np.array([span[0] for span in self._spans.values()], dtype=np.int64)
+        whole = self._array.ndim == 2 and self._array.dtype == np.float32 and self._array.shape[1] == self.config.dim
+        contiguous = np.array_equal(starts, np.cumsum(frames) - frames) and bool((frames > 0).all())
+        if not (whole and contiguous and len(self._spans) == len(self.utts) and frames.sum() == len(self._array)):
+            raise SvtokError(
+                f"{self.folder}: {INDEX} ({len(self.utts)} utterances, {frames.sum()} frames of {self.config.dim}) "
+                f"does not fit {ARRAY} ({self._array.dtype}, {self._array.shape}); remove the folder and run "
+                "'svtok extract-features' again"
+            )
+
+    @property
+    def dim(self) -> int:
+        """Dimensions of a frame."""
+        return self.config.dim
+
+    @property
+    def sample_rate(self) -> int:
+        """Sampling rate that the features were computed at, Hz."""
+        return self.config.sample_rate
+
+    def frames(self, utt: str) -> int:
+        """Number of frames of an utterance."""
+        return int(self._span(utt)[1])
+
+    def __getitem__(self, utt: str) -> np.ndarray:
+        """Features (T, F) of an utterance: a read-only view into the file. Raises SvtokError if there are none."""
+        start, frames = self._span(utt)
+        return self._array[start : start + frames]
+
+    def __contains__(self, utt: str) -> bool:
+        return utt in self._spans
+
+    def __len__(self) -> int:
+        return len(self.utts)
+
+    def _span(self, utt: str) -> tuple[int, int]:
+        try:
+            return self._spans[utt]
+        except KeyError:
+            raise SvtokError(
+                f"{self.folder}: no features of utterance '{utt}'; run 'svtok extract-features' on its set"
+            ) from None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Another process opens the files again: a memory map would be copied whole."""
+        return FeatureStore.open, (self.folder,)
+
+
+def _read_index(path: Path) -> pd.DataFrame:
+    """`utt start frames`, ids as they stand in the file."""
+    types = {"utt": str, "start": np.int64, "frames": np.int64}
+    try:
+        return pd.read_csv(
+            path, sep="\t", dtype=types, usecols=list(types), keep_default_na=False, quoting=csv.QUOTE_NONE
+        )
+    except ValueError as error:
+        raise SvtokError(f"{path}: not an index of features ({error}); run 'svtok extract-features' again") from None
+
+
+def write_features(
+    folder: Path,
+    utts: Sequence[str],
+    frames: Sequence[int],
+    blocks: Iterable[np.ndarray],
+    *,
+    config: FeaturesConfig,
+    fingerprint: str,
+) -> None:
+    """Write the three files into `folder`, which exists.
+
+    `blocks` are the features in the order of `utts`, each float32 (any number of frames, F); `frames` tells how many
+    belong to each utterance. The array is written by ordinary writes, not through a memory map, for a full disk then
+    is an OSError and not a bus error.
+    """
+    lengths = np.asarray(frames, dtype=np.int64)
+    with open(folder / ARRAY, "wb") as stream:
+        shape = (int(lengths.sum()), config.dim)
+        np.lib.format.write_array_header_1_0(stream, {"descr": "<f4", "fortran_order": False, "shape": shape})
+        for block in blocks:
+            stream.write(np.ascontiguousarray(block, dtype="<f4").data)
+    starts = (np.cumsum(lengths) - lengths).tolist()
+    rows = (f"{utt}\t{start}\t{length}\n" for utt, start, length in zip(utts, starts, lengths.tolist(), strict=True))
+    with open(folder / INDEX, "w", encoding="utf-8", newline="\n") as stream_:
+        stream_.writelines(["utt\tstart\tframes\n", *rows])
+    about = {"features": config.model_dump(mode="json"), "fingerprint": fingerprint, "svtok": svtok.__version__}
+    (folder / ABOUT).write_text(yaml.safe_dump(about, sort_keys=False), encoding="utf-8")
