@@ -1,0 +1,244 @@
+"""The columns of the three tables, and the rules that a table must obey by itself.
+
+Every cell is filled: where a value is not known for all rows, the whole column is left out. Ids hold no blanks and no
+control characters; paths and texts may hold blanks inside, but no tabs and no line ends.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from svtok.errors import Problem, unknown_name
+
+Kind = Literal["id", "ids", "text", "seconds", "count", "type"]
+
+TRIAL_TYPES = ("TC", "TW", "IC", "IW")
+TRIAL_LABELS = ("target", "nontarget")
+MOST_OF_A_KIND = 1000  # lines told of one fault in one column of one table; the others are counted
+
+
+@dataclass(frozen=True)
+class Column:
+    name: str
+    kind: Kind
+    required: bool = False
+
+
+@dataclass(frozen=True)
+class Schema:
+    """A table: its columns in the order of the file, and the key that is unique and by which the rows are sorted."""
+
+    name: str
+    columns: tuple[Column, ...]
+    key: tuple[str, ...]
+
+    @property
+    def names(self) -> list[str]:
+        return [column.name for column in self.columns]
+
+
+UTTERANCES = Schema(
+    "utterances",
+    (
+        Column("utt", "id", required=True),
+        Column("path", "text", required=True),
+        Column("spk", "id", required=True),
+        Column("phrase", "id", required=True),
+        Column("gender", "id"),
+        Column("lang", "id"),
+        Column("session", "id"),
+        Column("start", "seconds"),  # of the utterance inside its file; with `end`, or neither
+        Column("end", "seconds"),
+        Column("num_samples", "count"),  # of the utterance: of the whole file, or from start to end
+        Column("sample_rate", "count"),  # of the file, in Hz
+        Column("text", "text"),
+    ),
+    key=("utt",),
+)
+MODELS = Schema(
+    "models",
+    (
+        Column("model", "id", required=True),
+        Column("spk", "id", required=True),
+        Column("phrase", "id", required=True),
+        Column("utts", "ids", required=True),
+        Column("gender", "id"),
+    ),
+    key=("model",),
+)
+TRIALS = Schema(
+    "trials",
+    (Column("model", "id", required=True), Column("utt", "id", required=True), Column("type", "type")),
+    key=("model", "utt"),
+)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the rows of a table stand: a file, and the line of its first row."""
+
+    path: Path | str
+    first_line: int
+
+    def problems(self, rows: npt.NDArray[np.int64], what: Callable[[int], str]) -> Iterator[Problem]:
+        """One problem a row, told by `what(row)`; of very many, the first ones and the number of the others."""
+        for row in rows[:MOST_OF_A_KIND]:
+            yield Problem(what(int(row)), self.path, self.first_line + int(row))
+        if len(rows) > MOST_OF_A_KIND:
+            yield Problem(f"{len(rows) - MOST_OF_A_KIND} more lines with the same fault as the last", self.path)
+
+
+def check_columns(names: list[str], schema: Schema) -> Iterator[str]:
+    """What is wrong with the header of a table."""
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        yield f"column '{name}' stands twice in the header"
+    for name in names:
+        if name not in schema.names:
+            yield unknown_name(f"column of {schema.name}", name, schema.names)
+    for column in schema.columns:
+        if column.required and column.name not in names:
+            yield f"column '{column.name}' is missing in the header"
+    if ("start" in names) != ("end" in names):
+        yield "columns 'start' and 'end' come together or not at all"
+
+
+def check_table(frame: pd.DataFrame, schema: Schema, place: Place) -> Iterator[Problem]:
+    """What is wrong with the cells, the keys and the order of a table whose columns are known."""
+    for column in schema.columns:
+        if column.name in frame:
+            yield from _check_cells(frame[column.name], column.kind, place)
+    yield from _check_keys(frame, schema, place)
+    if "start" in frame and "end" in frame:
+        start, end = _numbers(frame["start"]), _numbers(frame["end"])
+        yield from place.problems(
+            np.flatnonzero(end <= start), lambda row: f"end {end[row]} is not after start {start[row]}"
+        )
+    if schema is UTTERANCES and "gender" in frame:
+        yield from _check_one_gender_a_speaker(frame, place)
+    if schema is TRIALS and "type" in frame:
+        values = set(frame["type"].unique())
+        if values & set(TRIAL_TYPES) and values & set(TRIAL_LABELS):
+            yield Problem("column 'type' mixes trial types with target/nontarget", place.path)
+
+
+def sort_keys(frame: pd.DataFrame, schema: Schema) -> npt.NDArray[np.int64]:
+    """One integer a row: equal where the keys are equal, and in the bytewise order of the keys."""
+    combined = np.zeros(len(frame), np.int64)
+    for name in schema.key:
+        codes, values = codes_of(frame[name])
+        order = np.argsort(np.asarray(values, dtype=object), kind="stable")  # code points: the order of UTF-8 bytes
+        rank = np.empty(len(order), np.int64)
+        rank[order] = np.arange(len(order))
+        combined = combined * len(values) + rank[codes]
+    return combined
+
+
+def codes_of(column: pd.Series) -> tuple[npt.NDArray[np.int64], list[str]]:
+    """The distinct values of a column and, for each row, which of them it holds; -1 where it holds none."""
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        return column.cat.codes.to_numpy(np.int64), list(column.cat.categories)
+    codes, values = pd.factorize(column)
+    return codes.astype(np.int64), list(values)
+
+
+def _check_cells(column: pd.Series, kind: Kind, place: Place) -> Iterator[Problem]:
+    if kind in ("seconds", "count"):
+        numbers = _numbers(column)
+        bad = ~np.isfinite(numbers) | (numbers < 0)
+        if kind == "count":
+            bad |= (numbers == 0) | (numbers != np.floor(numbers))
+        wanted = "a number of seconds" if kind == "seconds" else "a whole number over 0"
+        cells = column.astype(str).to_numpy()
+        yield from place.problems(np.flatnonzero(bad), lambda row: f"{column.name} '{cells[row]}' is not {wanted}")
+        return
+    codes, values = codes_of(column)
+    faults = [_FAULTS[kind](value) if isinstance(value, str) else f"{value!r} is not text" for value in values]
+    faults.append("is empty")  # for code -1
+    bad = np.array([fault is not None for fault in faults])
+    if bad.any():
+        yield from place.problems(np.flatnonzero(bad[codes]), lambda row: f"{column.name} {faults[codes[row]]}")
+
+
+def _check_keys(frame: pd.DataFrame, schema: Schema, place: Place) -> Iterator[Problem]:
+    if any(frame[name].isna().any() for name in schema.key):
+        return  # told as empty cells
+    keys = sort_keys(frame, schema)
+    steps = np.diff(keys)
+    backwards = np.flatnonzero(steps < 0) + 1
+    repeated = np.flatnonzero(
+        pd.Series(keys).duplicated() if len(backwards) else np.append(False, steps == 0)[: len(keys)]
+    )
+    key = " ".join(schema.key)
+    cells = [frame[name] for name in schema.key]
+    yield from place.problems(repeated, lambda row: f"{key} '{' '.join(c.iloc[row] for c in cells)}' is there twice")
+    if len(backwards):
+        what = f"the rows are not sorted bytewise by {key} (LC_ALL=C sort): {len(backwards)} lines come too late"
+        yield Problem(what, place.path, place.first_line + int(backwards[0]))
+
+
+def _check_one_gender_a_speaker(frame: pd.DataFrame, place: Place) -> Iterator[Problem]:
+    first = frame.groupby("spk", sort=False, observed=True)["gender"].transform("first").to_numpy()
+    gender, spk = frame["gender"].to_numpy(), frame["spk"].to_numpy()
+    yield from place.problems(
+        np.flatnonzero(gender != first),
+        lambda row: f"speaker '{spk[row]}' is '{gender[row]}' here and '{first[row]}' further up",
+    )
+
+
+_NOT_IN_IDS = re.compile(r"[\s\x00-\x1f\x7f-\x9f]")
+_NOT_IN_TEXTS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]|^\s|\s$")
+
+
+def _id_fault(value: str) -> str | None:
+    if value == "":
+        return "is empty"
+    return f"{value!r} holds a blank or a control character" if _NOT_IN_IDS.search(value) else None
+
+
+def _text_fault(value: str) -> str | None:
+    if value == "":
+        return "is empty"
+    found = _NOT_IN_TEXTS.search(value)
+    return f"{value!r} holds a tab, a line end or a control character, or begins or ends blank" if found else None
+
+
+def _ids_fault(value: str) -> str | None:
+    ids = value.split(" ")
+    if not all(ids):
+        return f"{value!r} is not a list of ids with one blank between them"
+    if len(set(ids)) < len(ids):
+        return f"{value!r} holds an utterance twice"
+    return next((fault for fault in map(_id_fault, ids) if fault), None)
+
+
+def _type_fault(value: str) -> str | None:
+    known = (*TRIAL_TYPES, *TRIAL_LABELS)
+    return None if value in known else unknown_name("trial type", value, known)
+
+
+_FAULTS: dict[Kind, Callable[[str], str | None]] = {
+    "id": _id_fault,
+    "ids": _ids_fault,
+    "text": _text_fault,
+    "type": _type_fault,
+}
+
+
+def _numbers(column: pd.Series) -> npt.NDArray[np.float64]:
+    return np.array([_number(cell) for cell in column], np.float64)
+
+
+def _number(cell: object) -> float:
+    try:
+        return float(cell)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return math.nan

@@ -1,0 +1,53 @@
+"""The type of a trial: is it the model's speaker, and is it the model's phrase?
+
+TC target-correct, TW target-wrong (phrase), IC impostor-correct, IW impostor-wrong.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from svtok.errors import Problem, raise_problems
+from svtok.manifest.schema import TRIAL_TYPES, codes_of
+
+__all__ = ["TRIAL_TYPES", "derive_types", "rows_in"]
+
+
+def derive_types(trials: pd.DataFrame, models: pd.DataFrame, utterances: pd.DataFrame) -> pd.Categorical[str]:
+    """The type of each trial, from the speaker and phrase of its model and of its test utterance.
+
+    Raises ProblemsError that names each model and utterance that is in no table.
+    """
+    model, utt = rows_in(trials["model"], models["model"]), rows_in(trials["utt"], utterances["utt"])
+    raise_problems(
+        [
+            Problem(f"unknown {what} '{name}' in a trial")
+            for what, rows, column in (("model", model, "model"), ("utterance", utt, "utt"))
+            for name in pd.unique(trials[column][rows < 0])
+        ]
+    )
+    impostor = ~_same("spk", models, model, utterances, utt)
+    wrong = ~_same("phrase", models, model, utterances, utt)
+    codes = impostor.astype(np.int8) * 2 + wrong
+    return pd.Categorical.from_codes(codes, categories=pd.Index(TRIAL_TYPES))
+
+
+def rows_in(names: pd.Series, table: pd.Series) -> npt.NDArray[np.int64]:
+    """For each name its row in the column `table` of distinct names, -1 where it is not there."""
+    codes, values = codes_of(names)
+    rows = pd.Index(table).get_indexer(pd.Index(values, dtype=object))
+    return np.append(rows, -1)[codes]
+
+
+def _same(
+    column: str,
+    models: pd.DataFrame,
+    model: npt.NDArray[np.int64],
+    utterances: pd.DataFrame,
+    utt: npt.NDArray[np.int64],
+) -> npt.NDArray[np.bool_]:
+    """Whether each trial's model and utterance agree in `column`."""
+    codes, _ = pd.factorize(np.concatenate([models[column].to_numpy(object), utterances[column].to_numpy(object)]))
+    return np.asarray(codes[: len(models)][model] == codes[len(models) :][utt])
