@@ -23,6 +23,7 @@ SETS = ("train", "dev", "eval")
 UTTERANCES_FILE = "utterances.tsv"
 MODELS_FILE = "models.tsv"
 TRIALS_FILES = ("trials.tsv", "trials.parquet")
+TABLE_FILES = (UTTERANCES_FILE, MODELS_FILE, *TRIALS_FILES)
 MOST_TRIALS_IN_TSV = 2_000_000
 
 
@@ -55,7 +56,7 @@ def write_set(prepared: PreparedSet, folder: Path) -> None:
     Relative paths of a set that was read from another folder become absolute. Raises SvtokError where `folder` holds
     anything but a prepared set, and ProblemsError for a table that breaks a rule.
     """
-    refuse_other_files(folder, (UTTERANCES_FILE, MODELS_FILE, *TRIALS_FILES))
+    refuse_other_files(folder, TABLE_FILES)
     utterances = prepared.utterances
     if prepared.folder is not None and prepared.folder.resolve() != folder.resolve():
         utterances = utterances.assign(path=[str(path.resolve()) for path in audio_paths(prepared)])
