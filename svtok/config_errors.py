@@ -10,7 +10,7 @@ from typing import Any, TypeVar, get_args
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from svtok.errors import Problem, ProblemsError, unknown_name
+from svtok.errors import Problem, ProblemsError, SvtokError, unknown_name
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -59,6 +59,17 @@ def load_yaml(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise ProblemsError([Problem("must hold keys and values ('key: value'), nothing else, at its top", path)])
     return content
+
+
+def parse_yaml_value(text: str) -> Any:
+    """A value given on the command line, read as YAML: a number, a word, or a list such as `[24, 32]`.
+
+    Raises SvtokError where it is not YAML.
+    """
+    try:
+        return yaml.load(text, Loader=_Loader)
+    except yaml.YAMLError as error:
+        raise SvtokError(f"'{text}' is not a YAML value: {error}") from None
 
 
 def validated(model_class: type[Model], mapping: Mapping[str, Any], where: str) -> Model:

@@ -56,7 +56,7 @@ class NetworkConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     head: Head = Field("cls", description="what becomes the embedding: averaged frames, or a token's state")
-    front_end: FrontEndConfig = Field(default_factory=FrontEndConfig)
+    front_end: FrontEndConfig = FrontEndConfig()
     positions: Literal["none", "sinusoidal", "learned"] = Field(
         "sinusoidal", description="position vectors added to the frames after the front-end"
     )
@@ -64,7 +64,7 @@ class NetworkConfig(BaseModel):
     layers: int = Field(2, ge=1, description="pairs of self-attention and what follows it")
     attention_heads: int = Field(4, ge=1, description="parallel heads of each self-attention")
     after_attention: Literal["memory", "feed-forward"] = Field("memory", description="what follows each self-attention")
-    memory: MemoryConfig = Field(default_factory=MemoryConfig)
+    memory: MemoryConfig = MemoryConfig()
     feed_forward_dim: int = Field(1024, ge=1, description="hidden dimension of the feed-forward")
     dropout: float = Field(0.1, ge=0, lt=1, description="dropout of attention weights and of each layer's output")
     sampled_vectors: int = Field(8, ge=1, description="R: trainable vectors of the sampled class token")

@@ -1,0 +1,56 @@
+"""Augmentation of the features of one utterance: tempo, random erasing, SpecAugment. In numpy, seeded by the caller."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from svtok.training.config import AugmentConfig
+
+
+def augment(features: np.ndarray, config: AugmentConfig, rng: np.random.Generator) -> np.ndarray:
+    """A changed copy of features (T, F); T changes with the tempo."""
+    features = change_tempo(features, config.tempo, rng)
+    for _ in range(config.erasings):
+        if rng.random() < config.erase_probability:
+            erase(features, config.erase_area, rng)
+    for _ in range(config.time_masks):
+        mask_run(features, config.time_mask_share, rng)
+    for _ in range(config.dim_masks):
+        mask_run(features.T, config.dim_mask_share, rng)
+    return features
+
+
+def change_tempo(features: np.ndarray, most: float, rng: np.random.Generator) -> np.ndarray:
+    """Stretch or squeeze time by up to `most`, by linear interpolation between frames: (T, F) -> a new (T', F)."""
+    frames = len(features)
+    stretched = max(1, round(frames * (1 + rng.uniform(-most, most)))) if most else frames
+    if stretched == frames:
+        return features.copy()
+    at = np.linspace(0, frames - 1, stretched)
+    left = np.minimum(at.astype(np.int64), frames - 1)
+    right = np.minimum(left + 1, frames - 1)
+    share = (at - left).astype(features.dtype)[:, None]
+    return np.asarray(features[left] * (1 - share) + features[right] * share)
+
+
+def erase(features: np.ndarray, area: tuple[float, float], rng: np.random.Generator) -> None:
+    """Fill a random rectangle of (T, F), in place, with noise of the utterance's mean and deviation.
+
+    Random erasing of Zhong et al. (2020): area log-uniform between the two shares, aspect ratio between 0.3 and 1/0.3.
+    """
+    frames, dims = features.shape
+    size = frames * dims * np.exp(rng.uniform(np.log(area[0]), np.log(area[1])))
+    aspect = np.exp(rng.uniform(np.log(0.3), -np.log(0.3)))
+    height = int(np.clip(np.sqrt(size * aspect), 1, frames))
+    width = int(np.clip(np.sqrt(size / aspect), 1, dims))
+    top, left = rng.integers(frames - height + 1), rng.integers(dims - width + 1)
+    noise = rng.standard_normal((height, width), dtype=np.float32)
+    features[top : top + height, left : left + width] = features.mean() + features.std() * noise
+
+
+def mask_run(features: np.ndarray, most: float, rng: np.random.Generator) -> None:
+    """Set a run of rows, up to the share `most` of them, to the mean, in place (SpecAugment, Park et al., 2019)."""
+    rows = len(features)
+    run = int(rng.integers(int(rows * most) + 1))
+    start = rng.integers(rows - run + 1)
+    features[start : start + run] = features.mean()

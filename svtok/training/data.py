@@ -1,0 +1,131 @@
+"""Training batches: utterances of about the same length, augmented, padded; the same ones for the same seed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from svtok.features.store import FeatureStore
+from svtok.training.augment import augment
+from svtok.training.config import TrainingConfig
+
+Key = tuple[int, int]
+"""What the loader asks for: the number of an utterance, and the epoch, which seeds its augmentation."""
+
+
+@dataclass
+class Batch:
+    """frames and clean (B, T, F), zero-padded; lengths and clean_lengths (B,); labels (B,).
+
+    `clean` is what `frames` were before the augmentation.
+    """
+
+    frames: Tensor
+    lengths: Tensor
+    clean: Tensor
+    clean_lengths: Tensor
+    labels: Tensor
+
+    def to(self, device: torch.device) -> Batch:
+        """The batch on a device."""
+        return Batch(**{name: value.to(device, non_blocking=True) for name, value in vars(self).items()})
+
+
+class TrainingUtterances(Dataset[tuple[np.ndarray, np.ndarray, int]]):
+    """Augmented features, clean features and label of an utterance; its randomness is of (seed, epoch, number) alone.
+
+    So an epoch is the same whichever process reads it, and a resumed run sees what an uninterrupted one would have.
+    """
+
+    def __init__(
+        self, store: FeatureStore, utts: Sequence[str], labels: np.ndarray, config: TrainingConfig, seed: int
+    ) -> None:
+        self.store, self.utts, self.labels, self.config, self.seed = store, list(utts), labels, config, seed
+
+    def __len__(self) -> int:
+        return len(self.utts)
+
+    def __getitem__(self, key: Key) -> tuple[np.ndarray, np.ndarray, int]:
+        number, epoch = key
+        rng = np.random.default_rng([self.seed, epoch, number])
+        clean = crop(np.asarray(self.store[self.utts[number]]), self.config.crop_frames, rng)
+        return augment(clean, self.config.augment, rng), clean, int(self.labels[number])
+
+
+def crop(features: np.ndarray, frames: int, rng: np.random.Generator) -> np.ndarray:
+    """A random run of `frames` rows of features (T, F), or all of them if there are no more or `frames` is 0."""
+    if not frames or len(features) <= frames:
+        return features
+    start = int(rng.integers(len(features) - frames + 1))
+    return features[start : start + frames]
+
+
+def bucketed_batches(lengths: np.ndarray, batch_size: int, rng: np.random.Generator) -> list[np.ndarray]:
+    """Numbers of the utterances of each batch: neighbours in length together, the batches in random order.
+
+    Lengths are jittered by 5 %, so that the same utterances do not always meet. Every utterance is in one batch; a
+    last batch of one, which BatchNorm cannot take, joins the batch before it.
+    """
+    order = np.argsort(lengths * rng.uniform(0.95, 1.05, len(lengths)), kind="stable")
+    batches = [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
+    if len(batches) > 1 and len(batches[-1]) == 1:
+        last = batches.pop()
+        batches[-1] = np.concatenate([batches[-1], last])
+    return [batches[number] for number in rng.permutation(len(batches))]
+
+
+class EpochSampler:
+    """The keys of each batch of one epoch; `epoch` is set before each pass."""
+
+    def __init__(self, lengths: np.ndarray, batch_size: int, seed: int) -> None:
+        self.lengths, self.batch_size, self.seed, self.epoch = lengths, batch_size, seed, 0
+
+    def __len__(self) -> int:
+        full, rest = divmod(len(self.lengths), self.batch_size)
+        return full + (1 if rest > 1 or not full else 0)
+
+    def __iter__(self) -> Iterator[list[Key]]:
+        rng = np.random.default_rng([self.seed, self.epoch])
+        for batch in bucketed_batches(self.lengths, self.batch_size, rng):
+            yield [(int(number), self.epoch) for number in batch]
+
+
+def pad(items: Sequence[np.ndarray]) -> tuple[Tensor, Tensor]:
+    """Features (T_i, F) of several utterances -> zero-padded (B, T, F) and their lengths (B,)."""
+    lengths = torch.tensor([len(item) for item in items])
+    out = torch.zeros(len(items), int(lengths.max()), items[0].shape[1])
+    for row, item in enumerate(items):
+        out[row, : len(item)] = torch.from_numpy(item)
+    return out, lengths
+
+
+def collate(items: list[tuple[np.ndarray, np.ndarray, int]]) -> Batch:
+    """One batch of items of the data set."""
+    augmented, clean, labels = zip(*items, strict=True)
+    frames, lengths = pad(augmented)
+    clean_frames, clean_lengths = pad([np.array(item) for item in clean])  # the store's views are read-only
+    return Batch(frames, lengths, clean_frames, clean_lengths, torch.tensor(labels))
+
+
+def make_loader(data: TrainingUtterances) -> tuple[DataLoader[Any], EpochSampler]:
+    """The loader of batches and the sampler whose `epoch` is to be set before each pass."""
+    lengths = np.array([data.store.frames(utt) for utt in data.utts], dtype=np.float64)
+    if data.config.crop_frames:
+        lengths = np.minimum(lengths, data.config.crop_frames)
+    sampler = EpochSampler(lengths, data.config.batch_size, data.seed)
+    workers = data.config.workers
+    loader: DataLoader[Any] = DataLoader(
+        data,
+        batch_sampler=sampler,
+        collate_fn=collate,
+        num_workers=workers,
+        persistent_workers=workers > 0,
+        multiprocessing_context="spawn" if workers else None,
+    )
+    return loader, sampler

@@ -1,0 +1,123 @@
+"""The training loop. It knows neither heads nor objectives by name, and asks its callers to measure and to save."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+
+from svtok.errors import SvtokError
+from svtok.nets.network import Network
+from svtok.progress import progress
+from svtok.training.config import TrainingConfig
+from svtok.training.data import Batch, EpochSampler
+from svtok.training.objectives import Networks, Objective
+from svtok.training.schedule import warm_up_cosine
+
+Row = dict[str, Any]
+"""What is logged of an epoch."""
+
+
+def make_optimizer(network: Network, config: TrainingConfig) -> torch.optim.AdamW:
+    """AdamW that decays matrices and leaves vectors (biases, norms) alone."""
+    parameters = [p for p in network.parameters() if p.requires_grad]
+    groups = [
+        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": config.weight_decay},
+        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=config.learning_rate)
+
+
+@dataclass
+class Trainer:
+    """Trains a network epoch by epoch.
+
+    `measure` gives the dev-set EER of the network, or None without a dev set; `save` gets the whole state after each
+    epoch; `tell` gets each epoch's row.
+    """
+
+    networks: Networks
+    objective: Objective
+    loader: DataLoader[Any]
+    sampler: EpochSampler
+    config: TrainingConfig
+    device: torch.device
+    measure: Callable[[Network], float | None]
+    save: Callable[[dict[str, Any]], None]
+    tell: Callable[[Row], None]
+    rows: list[Row] = field(default_factory=list)
+    best: dict[str, Tensor] | None = None
+
+    def __post_init__(self) -> None:
+        self.network = self.networks.network
+        self.optimizer = make_optimizer(self.network, self.config)
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on after the epochs of a saved state."""
+        self.network.load_state_dict(state["network"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.rows, self.best = state["rows"], state["best"]
+
+    def run(self) -> dict[str, Tensor]:
+        """Train the epochs that are left; returns the weights that the configuration keeps."""
+        for epoch in range(len(self.rows), self.config.epochs):
+            row = self._epoch(epoch)
+            lowest = min((r["dev_eer"] for r in self.rows if r.get("dev_eer") is not None), default=None)
+            self.rows.append(row)
+            if self.config.keep == "best" and (lowest is None or row["dev_eer"] < lowest):
+                self.best = {name: tensor.clone() for name, tensor in self.network.state_dict().items()}
+            self.tell(row)
+            self.save(
+                {
+                    "network": self.network.state_dict(),
+                    "optimizer": self.optimizer.state_dict(),
+                    "rows": self.rows,
+                    "best": self.best,
+                }
+            )
+        return self.best if self.best is not None else self.network.state_dict()
+
+    def _epoch(self, epoch: int) -> Row:
+        """Train one epoch, then measure."""
+        started = time.monotonic()
+        self.network.train()
+        self.sampler.epoch = epoch
+        sums: dict[str, Tensor] = {}
+        utterances = 0
+        batches = len(self.sampler)
+        what = f"epoch {epoch + 1} of {self.config.epochs}"
+        for number, batch in enumerate(progress(self.loader, total=batches, what=what)):
+            values = self._step(epoch * batches + number, self.config.epochs * batches, batch.to(self.device))
+            size = len(batch.labels)
+            utterances += size
+            sums = {name: sums.get(name, 0) + value * size for name, value in values.items()}
+        means = {name: float(total) / utterances for name, total in sums.items()}
+        if not all(torch.isfinite(p).all() for p in self.network.parameters()):
+            raise SvtokError(
+                f"training diverged in epoch {epoch + 1} (a weight is NaN or infinite); lower "
+                "training.learning_rate or use training.precision=fp32"
+            )
+        rate = self.optimizer.param_groups[0]["lr"]
+        row = {"epoch": epoch + 1, **means, "learning_rate": rate, "dev_eer": self.measure(self.network)}
+        return {**row, "seconds": round(time.monotonic() - started, 2)}
+
+    def _step(self, step: int, steps: int, batch: Batch) -> dict[str, Tensor]:
+        """One update; returns the values to log."""
+        config = self.config
+        rate = warm_up_cosine(
+            step, steps, warm_up=config.warm_up, highest=config.learning_rate, lowest=config.final_learning_rate
+        )
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=config.precision == "bf16"):
+            loss, values = self.objective(self.networks, batch)
+        self.optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(self.network.parameters(), config.clip_gradient)
+        self.optimizer.step()
+        return values
