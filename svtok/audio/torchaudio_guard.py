@@ -54,11 +54,16 @@ def _import_without_extension() -> Any:
 class _NoExtension(ModuleType):
     """Stands in for `torchaudio._extension`: every part of the extension is told to be absent."""
 
+    def is_available(self) -> bool:
+        return False
+
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_IS_"):  # _IS_TORCHAUDIO_EXT_AVAILABLE and the like
             return False
         if name.startswith("fail_if_no_"):  # decorators of the functions that need the extension
             return _failing
+        if name.startswith("lazy_import_"):  # getters of further extensions, up to torchaudio 2.8
+            return lambda: self
         raise AttributeError(f"{self.__name__} has no '{name}': the C++ extension of torchaudio could not be loaded")
 
 

@@ -26,14 +26,14 @@ class VadConfig(_Section):
     """
 
     energy_threshold: float = Field(
-        5.5, description="Constant part of the threshold on a frame's log energy (16-bit scale)."
+        default=5.5, description="Constant part of the threshold on a frame's log energy (16-bit scale)."
     )
     energy_mean_scale: float = Field(
-        0.5, ge=0, description="Share of the utterance's mean log energy that is added to the threshold."
+        default=0.5, ge=0, description="Share of the utterance's mean log energy that is added to the threshold."
     )
-    context: int = Field(2, ge=0, description="Frames on each side that take part in the decision on a frame.")
+    context: int = Field(default=2, ge=0, description="Frames on each side that take part in the decision on a frame.")
     proportion: float = Field(
-        0.6, gt=0, lt=1, description="Share of these frames that must be loud for the frame to be voiced."
+        default=0.6, gt=0, lt=1, description="Share of these frames that must be loud for the frame to be voiced."
     )
 
 
@@ -48,44 +48,55 @@ class FeaturesConfig(_Section):
     60 dimensions as `kind: mfcc, deltas: 2, vad: {}, normalise: gaussianise`.
     """
 
-    kind: Literal["fbank", "mfcc"] = Field("fbank", description="Log-mel filter banks, or cepstra of them.")
-    sample_rate: int = Field(16000, ge=1000, description="Sampling rate of the audio, Hz.")
-    resample: bool = Field(False, description="Resample audio that has another rate; otherwise such audio is an error.")
+    kind: Literal["fbank", "mfcc"] = Field(default="fbank", description="Log-mel filter banks, or cepstra of them.")
+    sample_rate: int = Field(default=16000, ge=1000, description="Sampling rate of the audio, Hz.")
+    resample: bool = Field(
+        default=False, description="Resample audio that has another rate; otherwise such audio is an error."
+    )
     bands: Annotated[tuple[Annotated[int, Field(ge=4)], ...], BeforeValidator(_as_tuple)] = Field(
-        (64,), min_length=1, description="Mel bands: a number, or for fbank a list, one bank of filters for each."
+        default=(64,),
+        min_length=1,
+        description="Mel bands: a number, or for fbank a list, one bank of filters for each.",
     )
     log_energy: bool = Field(
-        False, description="The frame's log energy: one more dimension, the first (fbank); in place of C0 (mfcc)."
+        default=False,
+        description="The frame's log energy: one more dimension, the first (fbank); in place of C0 (mfcc).",
     )
-    num_ceps: int = Field(20, ge=1, description="Cepstra with C0 (mfcc only).")
-    cepstral_lifter: float = Field(22.0, ge=0, description="Liftering of the cepstra, 0 for none (mfcc only).")
-    deltas: int = Field(0, ge=0, le=2, description="Orders of time derivatives appended, each over 2 frames a side.")
-    low_freq: float = Field(20.0, ge=0, description="Lower edge of the lowest band, Hz.")
+    num_ceps: int = Field(default=20, ge=1, description="Cepstra with C0 (mfcc only).")
+    cepstral_lifter: float = Field(default=22.0, ge=0, description="Liftering of the cepstra, 0 for none (mfcc only).")
+    deltas: int = Field(
+        default=0, ge=0, le=2, description="Orders of time derivatives appended, each over 2 frames a side."
+    )
+    low_freq: float = Field(default=20.0, ge=0, description="Lower edge of the lowest band, Hz.")
     high_freq: float = Field(
-        0.0, description="Upper edge of the highest band, Hz; 0 or less counts down from half the sampling rate."
+        default=0.0,
+        description="Upper edge of the highest band, Hz; 0 or less counts down from half the sampling rate.",
     )
-    frame_length_ms: float = Field(25.0, gt=0, description="Length of the analysis window, ms.")
-    frame_shift_ms: float = Field(10.0, gt=0, description="Step from frame to frame, ms.")
+    frame_length_ms: float = Field(default=25.0, gt=0, description="Length of the analysis window, ms.")
+    frame_shift_ms: float = Field(default=10.0, gt=0, description="Step from frame to frame, ms.")
     window: Literal["povey", "hamming", "hanning", "rectangular", "blackman"] = Field(
-        "povey", description="Shape of the analysis window (Kaldi's names)."
+        default="povey", description="Shape of the analysis window (Kaldi's names)."
     )
-    preemphasis: float = Field(0.97, ge=0, le=1, description="Pre-emphasis coefficient, 0 for none.")
-    remove_dc: bool = Field(True, description="Subtract each frame's mean.")
+    preemphasis: float = Field(default=0.97, ge=0, le=1, description="Pre-emphasis coefficient, 0 for none.")
+    remove_dc: bool = Field(default=True, description="Subtract each frame's mean.")
     dither: float = Field(
-        0.0, ge=0, description="Standard deviation, in 16-bit steps, of noise added to the audio (seeded by the audio)."
+        default=0.0,
+        ge=0,
+        description="Standard deviation, in 16-bit steps, of noise added to the audio (seeded by the audio).",
     )
     energy_floor: float = Field(
-        1.0, ge=0, description="Floor on a frame's energy (16-bit scale squared), wherever log energy is used."
+        default=1.0, ge=0, description="Floor on a frame's energy (16-bit scale squared), wherever log energy is used."
     )
     vad: VadConfig | None = Field(
-        None, description="Keep the voiced frames only; `{}` for the default thresholds, null to keep every frame."
+        default=None,
+        description="Keep the voiced frames only; `{}` for the default thresholds, null to keep every frame.",
     )
     normalise: Literal["none", "mean", "mean_variance", "gaussianise"] = Field(
-        "mean",
+        default="mean",
         description="Per utterance and dimension, over the kept frames: mean to 0, also variance to 1, or short-time "
         "Gaussianisation (feature warping).",
     )
-    gaussianise_window_s: float = Field(3.0, gt=0, description="Window of the Gaussianisation, seconds.")
+    gaussianise_window_s: float = Field(default=3.0, gt=0, description="Window of the Gaussianisation, seconds.")
 
     @property
     def dim(self) -> int:

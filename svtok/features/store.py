@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import yaml
+from pydantic import BaseModel, ConfigDict, Field
 
 import svtok
 from svtok.config_errors import load_yaml, validated
@@ -22,6 +24,7 @@ from svtok.errors import SvtokError
 from svtok.features.config import FeaturesConfig
 
 ARRAY, INDEX, ABOUT = "features.npy", "features.tsv", "features.yaml"
+REDO = "run 'svtok extract-features' again"
 
 
 def default_features_folder(data: Path) -> Path:
@@ -37,16 +40,26 @@ def default_features_folder(data: Path) -> Path:
     return data.parents[2] / "feats" / data.parent.name / data.name
 
 
+class About(BaseModel):
+    """The content of `features.yaml`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    features: FeaturesConfig = Field(description="What the features are.")
+    fingerprint: str = Field(description="Changes with the configuration, the utterances and their audio files.")
+    svtok: str = Field(description="Version of svtok that wrote them.")
+
+
 class FeatureStore:
     """Features by utterance id, read from disk as they are used. Open one with `FeatureStore.open(folder)`."""
 
-    def __init__(self, folder: Path, array: np.ndarray, index: pd.DataFrame, about: dict[str, Any]) -> None:
+    def __init__(self, folder: Path, array: np.ndarray, index: pd.DataFrame, about: About) -> None:
         self.folder = folder
-        self.config = validated(FeaturesConfig, about["features"], f"{folder / ABOUT}: features")
-        self.fingerprint = str(about["fingerprint"])
+        self.config = about.features
+        self.fingerprint = about.fingerprint
         self.utts: list[str] = index["utt"].tolist()
         self._array = array
-        self._spans = dict(zip(self.utts, zip(index["start"], index["frames"], strict=True), strict=True))
+        starts, frames = index["start"].tolist(), index["frames"].tolist()
+        self._spans = dict(zip(self.utts, zip(starts, frames, strict=True), strict=True))
 
     @classmethod
     def open(cls, folder: Path) -> FeatureStore:
@@ -54,22 +67,14 @@ class FeatureStore:
         folder = Path(folder)
         if not (folder / ABOUT).is_file():
             raise SvtokError(f"{folder}: no features here; make them with 'svtok extract-features'")
-        array = np.load(folder / ARRAY, mmap_mode="r", allow_pickle=False)
-        store = cls(folder, array, _read_index(folder / INDEX), load_yaml(folder / ABOUT))
-        store._check()
-        return store
-
-    def _check(self) -> None:
-        frames = np.array([span[1] for span in self._spans.values()], dtype=np.int64)
-        starts = np.array([span[0] for span in self._spans.values()], dtype=np.int64)
-        whole = self._array.ndim == 2 and self._array.dtype == np.float32 and self._array.shape[1] == self.config.dim
-        contiguous = np.array_equal(starts, np.cumsum(frames) - frames) and bool((frames > 0).all())
-        if not (whole and contiguous and len(self._spans) == len(self.utts) and frames.sum() == len(self._array)):
-            raise SvtokError(
-                f"{self.folder}: {INDEX} ({len(self.utts)} utterances, {frames.sum()} frames of {self.config.dim}) "
-                f"does not fit {ARRAY} ({self._array.dtype}, {self._array.shape}); remove the folder and run "
-                "'svtok extract-features' again"
-            )
+        about = validated(About, load_yaml(folder / ABOUT), str(folder / ABOUT))
+        try:
+            array = np.load(folder / ARRAY, mmap_mode="r", allow_pickle=False)
+            index = _read_index(folder / INDEX)
+        except (OSError, ValueError) as error:
+            raise SvtokError(f"{folder}: damaged features ({error}); {REDO}") from None
+        _check(folder, array, index, about.features)
+        return cls(folder, array, index, about)
 
     @property
     def dim(self) -> int:
@@ -110,20 +115,27 @@ class FeatureStore:
 
 
 def _read_index(path: Path) -> pd.DataFrame:
-    """`utt start frames`, ids as they stand in the file."""
+    """`utt start frames`, ids as they stand in the file. Raises ValueError for another table."""
     types = {"utt": str, "start": np.int64, "frames": np.int64}
-    try:
-        return pd.read_csv(
-            path, sep="\t", dtype=types, usecols=list(types), keep_default_na=False, quoting=csv.QUOTE_NONE
+    return pd.read_csv(path, sep="\t", dtype=types, usecols=list(types), keep_default_na=False, quoting=csv.QUOTE_NONE)
+
+
+def _check(folder: Path, array: np.ndarray, index: pd.DataFrame, config: FeaturesConfig) -> None:
+    """Raise SvtokError unless the utterances, one after the other, fill an array of the config's kind."""
+    frames = index["frames"].to_numpy()
+    in_order = np.array_equal(index["start"], np.cumsum(frames) - frames) and bool((frames > 0).all())
+    right_kind = array.shape == (frames.sum(), config.dim) and array.dtype == np.float32
+    if not (in_order and right_kind and index["utt"].is_unique):
+        raise SvtokError(
+            f"{folder}: {INDEX} ({len(index)} utterances, {frames.sum()} frames of {config.dim} dimensions) does not "
+            f"fit {ARRAY} ({array.dtype} of shape {array.shape}); {REDO}"
         )
-    except ValueError as error:
-        raise SvtokError(f"{path}: not an index of features ({error}); run 'svtok extract-features' again") from None
 
 
 def write_features(
     folder: Path,
     utts: Sequence[str],
-    frames: Sequence[int],
+    frames: npt.ArrayLike,
     blocks: Iterable[np.ndarray],
     *,
     config: FeaturesConfig,
@@ -145,5 +157,5 @@ def write_features(
     rows = (f"{utt}\t{start}\t{length}\n" for utt, start, length in zip(utts, starts, lengths.tolist(), strict=True))
     with open(folder / INDEX, "w", encoding="utf-8", newline="\n") as stream_:
         stream_.writelines(["utt\tstart\tframes\n", *rows])
-    about = {"features": config.model_dump(mode="json"), "fingerprint": fingerprint, "svtok": svtok.__version__}
-    (folder / ABOUT).write_text(yaml.safe_dump(about, sort_keys=False), encoding="utf-8")
+    about = About(features=config, fingerprint=fingerprint, svtok=svtok.__version__)
+    (folder / ABOUT).write_text(yaml.safe_dump(about.model_dump(mode="json"), sort_keys=False), encoding="utf-8")

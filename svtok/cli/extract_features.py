@@ -1,0 +1,50 @@
+"""svtok extract-features"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from svtok.errors import SvtokError
+from svtok.parallel import default_jobs
+
+
+@click.command("extract-features")
+@click.argument("data", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="DIR...")
+@click.option(
+    "--config", type=click.Path(path_type=Path), help="YAML file with a section 'features'; without it, the defaults."
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    show_default="feats/CORPUS/SET beside data/CORPUS/SET",
+    help="Folder of the features; for one DIR only.",
+)
+@click.option(
+    "--jobs", type=click.IntRange(min=1), default=default_jobs, show_default="all processors", help="Processes to use."
+)
+def extract_features(data: tuple[Path, ...], config: Path | None, out: Path | None, jobs: int) -> None:
+    """Compute the features of the prepared sets DIR, each into one memory-mapped array with an index.
+
+    Finished work is kept: an interrupted run goes on, and features whose recordings and configuration have not changed
+    are not computed again. Every recording that cannot be used is told at the end, and nothing is written for its set.
+
+    \b
+    Example:
+      svtok extract-features data/rsr2015/train data/rsr2015/eval --config conf/features.yaml --jobs 4
+    """
+    if out is not None and len(data) > 1:
+        raise SvtokError(f"--out names the folder of one set, but {len(data)} are given; leave it out")
+
+    from svtok.features.config import FeaturesConfig, read_features_config
+    from svtok.features.extract import extract_features as extract
+    from svtok.features.store import FeatureStore, default_features_folder
+    from svtok.manifest.sets import read_set
+
+    settings = read_features_config(config) if config else FeaturesConfig()
+    for folder in data:
+        target = out or default_features_folder(folder)
+        done = extract(read_set(folder), settings, target, jobs)
+        store = FeatureStore.open(target)
+        click.echo(f"{target}: {len(store)} utterances, {store.dim} dimensions{'' if done else ' (already done)'}")

@@ -1,0 +1,160 @@
+"""Features of one utterance, and of a whole prepared set into a feature store."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterator
+from functools import partial
+from itertools import chain
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+import svtok
+from svtok.audio.decode import AudioError, read_audio
+from svtok.errors import Problem, SvtokError, raise_problems
+from svtok.features.config import FeaturesConfig
+from svtok.features.deltas import with_deltas
+from svtok.features.normalise import normalised
+from svtok.features.spectral import spectral_features
+from svtok.features.store import ABOUT, ARRAY, INDEX, FeatureStore, write_features
+from svtok.features.vad import voiced_frames
+from svtok.files import writing_file, writing_folder
+from svtok.manifest.sets import PreparedSet, audio_paths, refuse_other_files
+from svtok.parallel import map_in_processes
+from svtok.progress import progress
+
+UTTERANCES_A_PART = 128
+
+
+def compute_features(wave: np.ndarray, sample_rate: int, config: FeaturesConfig) -> np.ndarray:
+    """Features (T, F), float32, of one utterance's samples (N,) in [-1, 1): all that `config` asks for.
+
+    Raises SvtokError when the rate (Hz) is not the config's, and when the utterance is shorter than one window or has
+    no voiced frame.
+    """
+    if sample_rate != config.sample_rate:
+        raise SvtokError(f"sampling rate is {sample_rate} Hz, the features are configured for {config.sample_rate} Hz")
+    features, log_energy = spectral_features(wave, config)
+    features = with_deltas(features, config.deltas)
+    if config.vad is not None:
+        assert log_energy is not None
+        features = features[voiced_frames(log_energy, config.vad)]
+        if len(features) == 0:
+            raise SvtokError("has no voiced frame; lower 'vad.energy_threshold', or leave the recording out")
+    return normalised(features, config)
+
+
+def extract_features(prepared: PreparedSet, config: FeaturesConfig, out: Path, jobs: int) -> bool:
+    """Write the features of every utterance of a set as the feature store `out`; False if they were there already.
+
+    The set is worked on in parts, by `jobs` processes; finished parts are kept in a hidden folder beside `out` until
+    the store is whole, so that an interrupted run goes on where it was. A part belongs to its configuration, its rows
+    and the size and time of its audio files; where one of them has changed it is made anew. Raises ProblemsError with
+    every utterance that cannot be used, and leaves `out` as it was.
+    """
+    refuse_other_files(out, (ARRAY, INDEX, ABOUT))
+    parts = _parts(prepared, config, out.with_name(f".{out.name}.parts"))
+    fingerprint = hashlib.sha256("".join(part.file.stem for part in parts).encode()).hexdigest()
+    if _is_done(out, fingerprint):
+        return False
+    if not parts:
+        raise SvtokError(f"{prepared.folder or 'the set'}: has no utterances")
+    todo = [part for part in parts if not part.file.exists()]
+    outcomes = chain.from_iterable(map_in_processes(partial(_make_part, config=config), todo, jobs=jobs))
+    total = sum(len(part.utterances) for part in todo)
+    raise_problems([problem for problem in progress(outcomes, total=total, what=f"features {out}") if problem])
+    _join(parts, config, out, fingerprint)
+    return True
+
+
+class _Utterance(NamedTuple):
+    utt: str
+    path: Path
+    start: float | None
+    end: float | None
+
+
+class _Part(NamedTuple):
+    utterances: list[_Utterance]
+    file: Path  # holds the arrays `frames` (utterances,) and `features` (all frames, F)
+
+
+def _parts(prepared: PreparedSet, config: FeaturesConfig, folder: Path) -> list[_Part]:
+    """The set cut into parts. A part's file is named by all that its content depends on."""
+    table = prepared.utterances
+    spans = zip(table["start"], table["end"], strict=True) if "start" in table else [(None, None)] * len(table)
+    utterances = [
+        _Utterance(utt, path, start, end)
+        for utt, path, (start, end) in zip(table["utt"], audio_paths(prepared), spans, strict=True)
+    ]
+    states = [
+        [utterance.utt, written, utterance.start, utterance.end, *_state(utterance.path)]
+        for utterance, written in zip(utterances, table["path"], strict=True)
+    ]
+    made_by = [svtok.__version__, config.model_dump(mode="json")]
+    parts = []
+    for first in range(0, len(utterances), UTTERANCES_A_PART):
+        rows = slice(first, first + UTTERANCES_A_PART)
+        digest = hashlib.sha256(json.dumps([made_by, states[rows]]).encode()).hexdigest()
+        parts.append(_Part(utterances[rows], folder / f"{digest}.npz"))
+    return parts
+
+
+def _state(path: Path) -> tuple[int, int]:
+    """Size and time of a file, by which a change is noticed; zeros if there is none, which reading it will tell."""
+    try:
+        status = path.stat()
+    except OSError:
+        return 0, 0
+    return status.st_size, status.st_mtime_ns
+
+
+def _is_done(out: Path, fingerprint: str) -> bool:
+    try:
+        return FeatureStore.open(out).fingerprint == fingerprint
+    except SvtokError:
+        return False
+
+
+def _make_part(part: _Part, config: FeaturesConfig) -> list[Problem | None]:
+    """Compute and write one part, unless there is a problem; what is wrong with each of its utterances."""
+    outcomes = [_features_or_problem(utterance, config) for utterance in part.utterances]
+    features = [outcome for outcome in outcomes if isinstance(outcome, np.ndarray)]
+    if len(features) == len(outcomes):
+        with writing_file(part.file) as temporary, open(temporary, "wb") as stream:
+            np.savez(stream, frames=[len(array) for array in features], features=np.concatenate(features))
+    return [outcome if isinstance(outcome, Problem) else None for outcome in outcomes]
+
+
+def _features_or_problem(utterance: _Utterance, config: FeaturesConfig) -> np.ndarray | Problem:
+    utt, path, start, end = utterance
+    try:
+        wave, rate = read_audio(path, start=start, end=end, sample_rate=config.sample_rate, resample=config.resample)
+        return compute_features(wave, rate, config)
+    except AudioError as error:
+        return Problem(f"utterance '{utt}': {error.what}", path)
+    except SvtokError as error:
+        return Problem(f"utterance '{utt}': {error}", path)
+
+
+def _join(parts: list[_Part], config: FeaturesConfig, out: Path, fingerprint: str) -> None:
+    """Make one store of the parts, and remove them."""
+    utts = [utterance.utt for part in parts for utterance in part.utterances]
+    frames = np.concatenate([_array(part, "frames") for part in parts])
+    with writing_folder(out) as temporary:
+        write_features(temporary, utts, frames, _blocks(parts), config=config, fingerprint=fingerprint)
+    shutil.rmtree(parts[0].file.parent)
+
+
+def _blocks(parts: list[_Part]) -> Iterator[np.ndarray]:
+    return (_array(part, "features") for part in parts)
+
+
+def _array(part: _Part, name: str) -> np.ndarray:
+    with np.load(part.file, allow_pickle=False) as arrays:
+        array: np.ndarray = arrays[name]
+        return array
