@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.csv as pa_csv
+import pyarrow as pa  # type: ignore[import-untyped]
+import pyarrow.compute as pc  # type: ignore[import-untyped]
+import pyarrow.csv as pa_csv  # type: ignore[import-untyped]
 
 from svtok.errors import Problem, ProblemsError, raise_problems
 
@@ -55,13 +56,15 @@ def _undecodable(content: bytes) -> list[int]:
     return numbers
 
 
-def read_rows(lines: Lines, names: list[str], *, delimiter: str, dictionaries: bool, header: bool = True) -> pa.Table:
-    """The rows as columns of text with the names given (as dictionaries where values repeat much).
+def read_rows(
+    lines: Lines, names: list[str], *, delimiter: str, dictionaries: Collection[str] = (), header: bool = True
+) -> pa.Table:
+    """The rows as columns of text with the names given; those in `dictionaries`, whose values repeat much, as such.
 
     Raises ProblemsError with every line that has not one field for each name.
     """
-    text = pa.dictionary(pa.int32(), pa.string()) if dictionaries else pa.string()
-    schema = pa.schema([(name, text) for name in names])
+    texts = pa.dictionary(pa.int32(), pa.string())
+    schema = pa.schema([(name, texts if name in dictionaries else pa.string()) for name in names])
     problems = [Problem("the line is empty", lines.path, line) for line in lines.empty_lines()]
 
     def tell(row: pa_csv.InvalidRow) -> str:
@@ -97,19 +100,13 @@ def write_rows(frame: pd.DataFrame, path: Path, *, delimiter: str, header: bool)
             stream.write((delimiter.join(frame.columns) + "\n").encode())
         for start in range(0, len(frame), ROWS_A_BLOCK):
             block = frame.iloc[start : start + ROWS_A_BLOCK]
-            cells = [_as_text(block[name]) for name in block]
+            cells = [pa.array(block[name]).cast(pa.large_string()) for name in block]  # floats: the shortest text
             rows = pc.binary_join_element_wise(*cells, pa.scalar(delimiter, pa.large_string()))
             joined = pc.binary_join_element_wise(
                 rows, pa.scalar("", pa.large_string()), pa.scalar("\n", pa.large_string())
             )
             for chunk in joined.chunks if isinstance(joined, pa.ChunkedArray) else [joined]:
                 stream.write(_bytes(chunk))
-
-
-def _as_text(column: pd.Series) -> pa.Array:
-    if pd.api.types.is_float_dtype(column):
-        return pa.array([repr(value) for value in column.tolist()], pa.large_string())
-    return pa.array(column).cast(pa.large_string())
 
 
 def _bytes(strings: pa.Array) -> pa.Buffer:

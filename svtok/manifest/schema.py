@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -84,15 +84,19 @@ TRIALS = Schema(
 
 @dataclass(frozen=True)
 class Place:
-    """Where the rows of a table stand: a file, and the line of its first row."""
+    """Where the rows of a table stand: a file, and the line of its first row or (`lines`) of each of its rows."""
 
     path: Path | str
-    first_line: int
+    first_line: int = 1
+    lines: Sequence[int] | None = None
+
+    def line(self, row: int) -> int:
+        return self.first_line + row if self.lines is None else self.lines[row]
 
     def problems(self, rows: npt.NDArray[np.int64], what: Callable[[int], str]) -> Iterator[Problem]:
         """One problem a row, told by `what(row)`; of very many, the first ones and the number of the others."""
-        for row in rows[:MOST_OF_A_KIND]:
-            yield Problem(what(int(row)), self.path, self.first_line + int(row))
+        for row in rows[:MOST_OF_A_KIND].tolist():
+            yield Problem(what(row), self.path, self.line(row))
         if len(rows) > MOST_OF_A_KIND:
             yield Problem(f"{len(rows) - MOST_OF_A_KIND} more lines with the same fault as the last", self.path)
 
@@ -111,23 +115,39 @@ def check_columns(names: list[str], schema: Schema) -> Iterator[str]:
         yield "columns 'start' and 'end' come together or not at all"
 
 
-def check_table(frame: pd.DataFrame, schema: Schema, place: Place) -> Iterator[Problem]:
-    """What is wrong with the cells, the keys and the order of a table whose columns are known."""
+def check_cells(frame: pd.DataFrame, schema: Schema, place: Place) -> Iterator[Problem]:
+    """What is wrong with the cells of a table whose columns are known."""
     for column in schema.columns:
         if column.name in frame:
-            yield from _check_cells(frame[column.name], column.kind, place)
-    yield from _check_keys(frame, schema, place)
+            yield from _check_column(frame[column.name], column, place)
     if "start" in frame and "end" in frame:
-        start, end = _numbers(frame["start"]), _numbers(frame["end"])
+        start, end = as_numbers(frame["start"]), as_numbers(frame["end"])
         yield from place.problems(
             np.flatnonzero(end <= start), lambda row: f"end {end[row]} is not after start {start[row]}"
         )
-    if schema is UTTERANCES and "gender" in frame:
+    if schema is UTTERANCES and "gender" in frame and "spk" in frame:
         yield from _check_one_gender_a_speaker(frame, place)
     if schema is TRIALS and "type" in frame:
         values = set(frame["type"].unique())
         if values & set(TRIAL_TYPES) and values & set(TRIAL_LABELS):
             yield Problem("column 'type' mixes trial types with target/nontarget", place.path)
+
+
+def check_keys(frame: pd.DataFrame, schema: Schema, place: Place, *, ordered: bool) -> Iterator[Problem]:
+    """Keys that repeat and, where the rows should be `ordered` by them, the first row that comes too late."""
+    if any(frame[name].isna().any() for name in schema.key):
+        return  # told as empty cells
+    keys = sort_keys(frame, schema)
+    steps = np.diff(keys, prepend=-1)
+    sorted_by_key = bool((steps >= 0).all())
+    repeated = np.flatnonzero(steps == 0 if sorted_by_key else pd.Series(keys).duplicated())
+    key = " ".join(schema.key)
+    cells = [frame[name] for name in schema.key]
+    yield from place.problems(repeated, lambda row: f"{key} '{' '.join(c.iloc[row] for c in cells)}' is there twice")
+    if ordered and not sorted_by_key:
+        late = np.flatnonzero(steps < 0)
+        what = f"the rows are not sorted bytewise by {key} (as LC_ALL=C sort does): {len(late)} come too late"
+        yield Problem(what, place.path, place.line(int(late[0])))
 
 
 def sort_keys(frame: pd.DataFrame, schema: Schema) -> npt.NDArray[np.int64]:
@@ -150,46 +170,32 @@ def codes_of(column: pd.Series) -> tuple[npt.NDArray[np.int64], list[str]]:
     return codes.astype(np.int64), list(values)
 
 
-def _check_cells(column: pd.Series, kind: Kind, place: Place) -> Iterator[Problem]:
-    if kind in ("seconds", "count"):
-        numbers = _numbers(column)
+def as_numbers(column: pd.Series) -> npt.NDArray[np.float64]:
+    """The cells as numbers, NaN where they are none."""
+    return np.array([_number(cell) for cell in column], np.float64)
+
+
+def _check_column(cells: pd.Series, column: Column, place: Place) -> Iterator[Problem]:
+    if column.kind in ("seconds", "count"):
+        numbers = as_numbers(cells)
         bad = ~np.isfinite(numbers) | (numbers < 0)
-        if kind == "count":
+        if column.kind == "count":
             bad |= (numbers == 0) | (numbers != np.floor(numbers))
-        wanted = "a number of seconds" if kind == "seconds" else "a whole number over 0"
-        cells = column.astype(str).to_numpy()
-        yield from place.problems(np.flatnonzero(bad), lambda row: f"{column.name} '{cells[row]}' is not {wanted}")
+        wanted = "a number of seconds" if column.kind == "seconds" else "a whole number over 0"
+        texts = cells.astype(str).to_numpy()
+        yield from place.problems(np.flatnonzero(bad), lambda row: f"{column.name} '{texts[row]}' is not {wanted}")
         return
-    codes, values = codes_of(column)
-    faults = [_FAULTS[kind](value) if isinstance(value, str) else f"{value!r} is not text" for value in values]
-    faults.append("is empty")  # for code -1
+    codes, values = codes_of(cells)
+    faults = [_fault(value, column) for value in values] + [_empty(column)]  # the last for code -1
     bad = np.array([fault is not None for fault in faults])
-    if bad.any():
-        yield from place.problems(np.flatnonzero(bad[codes]), lambda row: f"{column.name} {faults[codes[row]]}")
-
-
-def _check_keys(frame: pd.DataFrame, schema: Schema, place: Place) -> Iterator[Problem]:
-    if any(frame[name].isna().any() for name in schema.key):
-        return  # told as empty cells
-    keys = sort_keys(frame, schema)
-    steps = np.diff(keys)
-    backwards = np.flatnonzero(steps < 0) + 1
-    repeated = np.flatnonzero(
-        pd.Series(keys).duplicated() if len(backwards) else np.append(False, steps == 0)[: len(keys)]
-    )
-    key = " ".join(schema.key)
-    cells = [frame[name] for name in schema.key]
-    yield from place.problems(repeated, lambda row: f"{key} '{' '.join(c.iloc[row] for c in cells)}' is there twice")
-    if len(backwards):
-        what = f"the rows are not sorted bytewise by {key} (LC_ALL=C sort): {len(backwards)} lines come too late"
-        yield Problem(what, place.path, place.first_line + int(backwards[0]))
+    yield from place.problems(np.flatnonzero(bad[codes]), lambda row: f"{column.name} {faults[codes[row]]}")
 
 
 def _check_one_gender_a_speaker(frame: pd.DataFrame, place: Place) -> Iterator[Problem]:
     first = frame.groupby("spk", sort=False, observed=True)["gender"].transform("first").to_numpy()
     gender, spk = frame["gender"].to_numpy(), frame["spk"].to_numpy()
     yield from place.problems(
-        np.flatnonzero(gender != first),
+        np.flatnonzero((gender != first) & (gender != "")),
         lambda row: f"speaker '{spk[row]}' is '{gender[row]}' here and '{first[row]}' further up",
     )
 
@@ -198,15 +204,21 @@ _NOT_IN_IDS = re.compile(r"[\s\x00-\x1f\x7f-\x9f]")
 _NOT_IN_TEXTS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]|^\s|\s$")
 
 
+def _fault(value: object, column: Column) -> str | None:
+    if not isinstance(value, str):
+        return f"{value!r} is not text"
+    return _FAULTS[column.kind](value) if value else _empty(column)
+
+
+def _empty(column: Column) -> str:
+    return "is empty" if column.required else "is empty; fill it in, or leave the column out of the whole table"
+
+
 def _id_fault(value: str) -> str | None:
-    if value == "":
-        return "is empty"
     return f"{value!r} holds a blank or a control character" if _NOT_IN_IDS.search(value) else None
 
 
 def _text_fault(value: str) -> str | None:
-    if value == "":
-        return "is empty"
     found = _NOT_IN_TEXTS.search(value)
     return f"{value!r} holds a tab, a line end or a control character, or begins or ends blank" if found else None
 
@@ -231,10 +243,6 @@ _FAULTS: dict[Kind, Callable[[str], str | None]] = {
     "text": _text_fault,
     "type": _type_fault,
 }
-
-
-def _numbers(column: pd.Series) -> npt.NDArray[np.float64]:
-    return np.array([_number(cell) for cell in column], np.float64)
 
 
 def _number(cell: object) -> float:

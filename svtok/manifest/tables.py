@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
+import pyarrow as pa  # type: ignore[import-untyped]
 
 from svtok.errors import Problem, ProblemsError, raise_problems
 from svtok.files import writing_file
@@ -24,8 +24,9 @@ from svtok.manifest.schema import (
     UTTERANCES,
     Place,
     Schema,
+    check_cells,
     check_columns,
-    check_table,
+    check_keys,
     sort_keys,
 )
 
@@ -81,8 +82,7 @@ def _read(path: Path, schema: Schema) -> pd.DataFrame:
     frame: pd.DataFrame = table.to_pandas()
     if schema is TRIALS:
         frame = _trials_as_categories(frame)
-    problems = check_table(frame, schema, Place(path, first_line(path)))
-    raise_problems(sorted(problems, key=lambda problem: problem.line or 0))
+    _check(frame, schema, Place(path, first_line(path)))
     return _with_numbers(frame, schema)
 
 
@@ -90,11 +90,11 @@ def _read_tsv(path: Path, schema: Schema) -> pa.Table:
     lines = Lines.open(path)
     names = lines.header.split("\t")
     raise_problems([Problem(what, path, 1) for what in check_columns(names, schema)])
-    return read_rows(lines, names, delimiter="\t", dictionaries=schema is TRIALS)
+    return read_rows(lines, names, delimiter="\t", dictionaries=names if schema is TRIALS else ())
 
 
 def _read_parquet(path: Path, schema: Schema) -> pa.Table:
-    import pyarrow.parquet as pq
+    import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
     text = pa.dictionary(pa.int32(), pa.string())
     try:
@@ -109,12 +109,17 @@ def _write(frame: pd.DataFrame, path: Path, schema: Schema) -> None:
     place = Place(f"the table of {schema.name} for {path}", 1)
     raise_problems([Problem(what, place.path) for what in check_columns(list(frame.columns), schema)])
     frame = _in_order(frame[[name for name in schema.names if name in frame]], schema)
-    raise_problems(list(check_table(frame, schema, place)))
+    _check(frame, schema, place)
     with writing_file(path) as temporary:
         if path.suffix == ".parquet":
             _trials_as_categories(frame).to_parquet(temporary, index=False)
         else:
             write_rows(_with_numbers(frame, schema), temporary, delimiter="\t", header=True)
+
+
+def _check(frame: pd.DataFrame, schema: Schema, place: Place) -> None:
+    problems = [*check_cells(frame, schema, place), *check_keys(frame, schema, place, ordered=True)]
+    raise_problems(sorted(problems, key=lambda problem: problem.line or 0))
 
 
 def _in_order(frame: pd.DataFrame, schema: Schema) -> pd.DataFrame:
@@ -126,10 +131,9 @@ def _in_order(frame: pd.DataFrame, schema: Schema) -> pd.DataFrame:
 
 def _with_numbers(frame: pd.DataFrame, schema: Schema) -> pd.DataFrame:
     types = {"seconds": "float64", "count": "int64"}
-    numbers: pd.DataFrame = frame.astype(
+    return frame.astype(
         {column.name: types[column.kind] for column in schema.columns if column.kind in types and column.name in frame}
     )
-    return numbers
 
 
 def _trials_as_categories(trials: pd.DataFrame) -> pd.DataFrame:
@@ -144,5 +148,4 @@ def _trials_as_categories(trials: pd.DataFrame) -> pd.DataFrame:
 
 def _as_category(column: pd.Series, order: tuple[str, ...] | None) -> pd.Series:
     category = column.astype("category")
-    ordered: pd.Series = category.cat.set_categories(list(order or sorted(category.cat.categories)))
-    return ordered
+    return category.cat.set_categories(list(order or sorted(category.cat.categories)))
