@@ -1,0 +1,169 @@
+"""Arabic Speech Commands: 30 speakers say 40 command words, each several times. Real speech, one second a take.
+
+Source: A. Ghandoura, F. Hjabo, O. Al Dakkak, "Building and Benchmarking an Arabic Speech Commands Dataset for
+Small-Footprint Keyword Spotting", Engineering Applications of Artificial Intelligence, 2021; the public repository
+abdulkaderghandoura/arabic-speech-commands-dataset (CC BY 4.0). The tree is `dataset/<word>/<speaker>_NO_<take>.wav`,
+with the English name of the Arabic word and a speaker of eight digits; FLAC will do as well, and any number of takes.
+A file `EXCLUDE.tsv` beside `dataset/` lists takes to leave out: their path from there, a tab, and the reason.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pandas as pd
+
+from svtok.audio.decode import AudioError, AudioInfo
+from svtok.errors import Problem, SvtokError, raise_problems
+from svtok.manifest.protocol import make_models_and_trials
+from svtok.manifest.recordings import probe_files
+from svtok.manifest.sets import SETS, PreparedSet
+
+AUTHORS_SPLIT: Mapping[str, tuple[int, ...]] = {
+    "train": (1, 5, 6, 9, 11, 13, 15, 16, 17, 18, 19, 20, 22, 23, 24, 27, 29, 30),
+    "dev": (2, 7, 8, 12, 21, 25),
+    "eval": (3, 4, 10, 14, 26, 28),
+}
+FILE_NAME = re.compile(r"(?P<spk>[0-9]{8})_NO_(?P<take>[0-9]+)\.(wav|flac)")
+NO_WORDS = ("background_noise", "_background_noise_")
+
+
+def prepare(
+    root: Path,
+    *,
+    folds: int | None = None,
+    fold: int | None = None,
+    enroll_takes: int = 3,
+    seed: int = 0,
+    jobs: int = 1,
+) -> dict[str, PreparedSet]:
+    """The sets train, dev and eval, with models and trials for dev and eval.
+
+    Speakers are split as the authors did; or, with `folds` and `fold` (1 to `folds`), the speakers of that fold are
+    eval, those of the next one are dev, the rest train: over all folds, each speaker is in eval once. The first
+    `enroll_takes` of each speaker's word enroll it, the others are tests; half of the IW trials are drawn by `seed`.
+
+    Raises SvtokError where `root` is not the corpus, ProblemsError with every file that cannot be used.
+    """
+    utterances = _utterances(root, jobs)
+    speakers = sorted(utterances["spk"].unique())
+    if folds is None and fold is None:
+        parts = _authors_split(root, speakers)
+    elif folds is not None and fold is not None:
+        parts = split_in_folds(speakers, folds, fold)
+    else:
+        raise SvtokError("folds and fold come together: the number of folds, and which of them is eval")
+    sets = {}
+    for name in SETS:
+        own = utterances[utterances["spk"].isin(parts[name])].reset_index(drop=True)
+        if own.empty:
+            raise SvtokError(f"{root}: no speaker of the set {name} is there")
+        if name == "train":
+            sets[name] = PreparedSet(own)
+        else:
+            sets[name] = PreparedSet(own, *make_models_and_trials(own, enroll_takes=enroll_takes, seed=seed))
+    return sets
+
+
+def split_in_folds(speakers: list[str], folds: int, fold: int) -> dict[str, list[str]]:
+    """The speakers of each set: every `folds`-th speaker, from number `fold` on, is eval, the next one each is dev.
+
+    Raises SvtokError unless there are 3 folds at least, a speaker for each, and `fold` is one of them (from 1).
+    """
+    if not 3 <= folds <= len(speakers):
+        raise SvtokError(f"{folds} folds are not possible: 3 are needed, and at most one a speaker ({len(speakers)})")
+    if not 1 <= fold <= folds:
+        raise SvtokError(f"fold {fold} does not exist: folds are numbered 1 to {folds}")
+    names = {fold - 1: "eval", fold % folds: "dev"}
+    parts: dict[str, list[str]] = {name: [] for name in SETS}
+    for number, speaker in enumerate(speakers):
+        parts[names.get(number % folds, "train")].append(speaker)
+    return parts
+
+
+def _authors_split(root: Path, speakers: list[str]) -> dict[str, list[str]]:
+    parts = {name: [f"{number:08d}" for number in numbers] for name, numbers in AUTHORS_SPLIT.items()}
+    known = {speaker for part in parts.values() for speaker in part}
+    raise_problems(
+        [
+            Problem(f"speaker {speaker} is not in the authors' split; use --folds", root)
+            for speaker in speakers
+            if speaker not in known
+        ]
+    )
+    return parts
+
+
+def _utterances(root: Path, jobs: int) -> pd.DataFrame:
+    """The table of all utterances, checked: names, repeated takes, and what the headers say."""
+    problems: list[Problem] = []
+    excluded = _read_excluded(root / "EXCLUDE.tsv", problems)
+    utterances = pd.DataFrame([row for row in _rows(root, problems) if row["utt"] not in excluded])
+    if len(utterances):
+        paths = [Path(path) for path in utterances["path"]]
+        infos = probe_files(paths, jobs=jobs)
+        problems += _faults(infos, paths)
+        for group in (group for _, group in utterances.groupby("utt") if len(group) > 1):
+            problems.append(Problem(f"the same take as {group['path'].iloc[0]}", group["path"].iloc[1]))
+    elif not problems:
+        raise SvtokError(f"{root / 'dataset'}: no recordings are there")
+    raise_problems(problems)
+    utterances["num_samples"] = [info.num_samples for info in infos if isinstance(info, AudioInfo)]
+    utterances["sample_rate"] = [info.sample_rate for info in infos if isinstance(info, AudioInfo)]
+    return utterances.sort_values("utt", ignore_index=True)
+
+
+def _rows(root: Path, problems: list[Problem]) -> Iterator[dict[str, str]]:
+    """One row a file of `dataset/`; what has another name than it should goes to `problems`."""
+    dataset = root / "dataset"
+    if not dataset.is_dir():
+        raise SvtokError(
+            f"{dataset}: there is no such folder; --root must name a copy of the public repository "
+            "abdulkaderghandoura/arabic-speech-commands-dataset"
+        )
+    for word in sorted(dataset.iterdir()):
+        if word.name in NO_WORDS or word.name.startswith("."):
+            continue
+        if not word.is_dir():
+            problems.append(Problem("a file where only the folders of words should be", word))
+            continue
+        for path in sorted(word.iterdir()):
+            if match := FILE_NAME.fullmatch(path.name):
+                utt = _utt(word.name, match)
+                yield {"utt": utt, "path": str(path.resolve()), "spk": match["spk"], "phrase": _phrase(word.name)}
+            elif not path.name.startswith("."):
+                problems.append(Problem("not named as a take: 8 digits, '_NO_', digits, '.wav' or '.flac'", path))
+
+
+def _phrase(word: str) -> str:
+    """The folder of a word as an id: 'zoom in' is 'zoom-in'."""
+    return "-".join(word.split())
+
+
+def _utt(word: str, name: re.Match[str]) -> str:
+    return f"{name['spk']}-{_phrase(word)}-{name['take']}"
+
+
+def _faults(infos: list[AudioInfo | AudioError], paths: list[Path]) -> Iterator[Problem]:
+    for info, path in zip(infos, paths, strict=True):
+        if isinstance(info, AudioError):
+            yield Problem(info.what, path)
+        elif info.channels != 1:
+            yield Problem(f"has {info.channels} channels, not one", path)
+
+
+def _read_excluded(table: Path, problems: list[Problem]) -> set[str]:
+    """The ids of the takes to leave out, be they WAV or FLAC, there or not; lines of another form go to `problems`."""
+    excluded = set()
+    if table.is_file():
+        for number, line in enumerate(table.read_text(encoding="utf-8").splitlines(), start=1):
+            path, _, reason = line.partition("\t")
+            folder, *names = path.split("/")
+            match = FILE_NAME.fullmatch(names[-1]) if folder == "dataset" and len(names) == 2 else None
+            if match and reason.strip():
+                excluded.add(_utt(names[0], match))
+            else:
+                problems.append(Problem("must be 'dataset/<word>/<file>', a tab, and the reason", table, number))
+    return excluded
