@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from svtok.embeddings.store import Embeddings
+from svtok.errors import SvtokError
+from svtok.manifest.sets import PreparedSet
+from svtok.scoring.trials import score_trials
+
+EMBEDDINGS = Embeddings(["e1", "e2", "t1", "t2"], np.array([[2, 0], [0, 1], [5, 0], [1, -1]], dtype=np.float32), "hash")
+
+
+def prepared(trials: list[tuple[str, str]], models: dict[str, str] | None = None) -> PreparedSet:
+    models = models or {"a": "e1", "b": "e1 e2"}
+    return PreparedSet(
+        utterances=pd.DataFrame({"utt": EMBEDDINGS.utts}),
+        models=pd.DataFrame({"model": list(models), "spk": "s", "phrase": "p", "utts": list(models.values())}),
+        trials=pd.DataFrame(trials, columns=["model", "utt"]).astype("category"),
+    )
+
+
+def test_scores_come_in_the_order_of_the_trials() -> None:
+    scores = score_trials(prepared([("b", "t2"), ("a", "t1"), ("a", "t2"), ("b", "t1")]), EMBEDDINGS)
+    np.testing.assert_allclose(scores, [0, 1, np.sqrt(0.5), np.sqrt(0.5)], atol=1e-6)
+
+
+def test_only_the_models_and_utterances_of_the_trials_need_embeddings() -> None:
+    some = prepared([("a", "t1"), ("c", "t9")], {"a": "e1", "c": "e9"})
+    assert some.trials is not None
+    one = PreparedSet(utterances=some.utterances, models=some.models, trials=some.trials.iloc[:1])
+    np.testing.assert_allclose(score_trials(one, EMBEDDINGS), [1])
+
+
+def test_missing_embeddings_of_tests_and_of_enrollment_are_named() -> None:
+    with pytest.raises(SvtokError, match="2 utterances have no embedding: t8, t9"):
+        score_trials(prepared([("a", "t9"), ("a", "t8"), ("a", "t1")]), EMBEDDINGS)
+    with pytest.raises(SvtokError, match="1 utterance has no embedding: e9"):
+        score_trials(prepared([("a", "t1")], {"a": "e9"}), EMBEDDINGS)
+
+
+def test_an_unknown_model_is_named() -> None:
+    with pytest.raises(SvtokError, match="1 models of the trials are not in the models table: z"):
+        score_trials(prepared([("z", "t1")]), EMBEDDINGS)
+
+
+def test_a_set_without_trials_is_refused() -> None:
+    with pytest.raises(SvtokError, match=r"has no models\.tsv"):
+        score_trials(PreparedSet(utterances=pd.DataFrame({"utt": []})), EMBEDDINGS)
