@@ -33,9 +33,10 @@ def import_torchaudio() -> Any:
 
 
 def _import() -> Any:
+    torchaudio = importlib.import_module("torchaudio")
     for name in ("compliance.kaldi", "functional", "transforms"):
         importlib.import_module(f"torchaudio.{name}")
-    return sys.modules["torchaudio"]
+    return torchaudio
 
 
 def _import_without_extension() -> Any:

@@ -1,0 +1,146 @@
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from svtok.audio.decode import AudioError, probe, read_audio
+
+RATE = 16000
+SAMPLES = np.random.default_rng(0).integers(-20000, 20000, RATE).astype(np.int16)
+FORMATS = {"a.wav": "WAV", "a.flac": "FLAC", "a.sph": "NIST", "sphere.wav": "NIST", "a.aiff": "AIFF"}
+
+
+@pytest.fixture(params=FORMATS)
+def recording(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    path: Path = tmp_path / request.param
+    soundfile.write(path, SAMPLES, RATE, format=FORMATS[request.param], subtype="PCM_16")
+    return path
+
+
+def refusal(path: Path, **options: object) -> str:
+    with pytest.raises(AudioError) as caught:
+        read_audio(path, **options)  # type: ignore[arg-type]
+    text = str(caught.value)
+    assert text.startswith(f"{path}: ")
+    return text.removeprefix(f"{path}: ")
+
+
+def cut(path: Path, keep: int) -> None:
+    path.write_bytes(path.read_bytes()[:keep])
+
+
+def test_samples_come_as_float32_scaled_from_16_bits(recording: Path) -> None:
+    wave, rate = read_audio(recording)
+    assert rate == RATE
+    assert wave.dtype == np.float32
+    np.testing.assert_array_equal(wave, SAMPLES / np.float32(32768))
+    assert probe(recording) == (RATE, RATE, 1)
+
+
+def test_a_part_is_cut_out_by_seconds(recording: Path) -> None:
+    wave, _ = read_audio(recording, start=0.25, end=0.5)
+    np.testing.assert_array_equal(wave, SAMPLES[4000:8000] / np.float32(32768))
+    np.testing.assert_array_equal(read_audio(recording, start=0.75)[0], SAMPLES[12000:] / np.float32(32768))
+
+
+@pytest.mark.parametrize(("start", "end"), [(0.5, 1.01), (1.0, None), (0.5, 0.5), (0.6, 0.5), (-0.1, 0.5)])
+def test_a_part_outside_the_file_is_refused(recording: Path, start: float, end: float | None) -> None:
+    assert "it lasts 1 s; correct the start and end" in refusal(recording, start=start, end=end)
+
+
+def test_a_truncated_file_is_refused(recording: Path) -> None:
+    cut(recording, recording.stat().st_size // 2)
+    assert refusal(recording).startswith("is truncated")
+    if recording.suffix != ".flac":  # what a FLAC header promises cannot be compared with the size of the file
+        with pytest.raises(AudioError, match="is truncated"):
+            probe(recording)
+
+
+def test_a_file_that_lacks_its_last_sample_is_truncated(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "a.wav", SAMPLES, RATE)
+    cut(tmp_path / "a.wav", 44 + 2 * RATE - 2)
+    assert refusal(tmp_path / "a.wav").startswith("is truncated: its header speaks of 32044 bytes, it has 32042")
+
+
+def test_a_streamed_wav_of_unknown_length_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.wav"
+    soundfile.write(path, SAMPLES, RATE)
+    content = bytearray(path.read_bytes())
+    content[4:8] = content[40:44] = b"\xff\xff\xff\xff"  # what ffmpeg writes into a pipe
+    path.write_bytes(content)
+    assert len(read_audio(path)[0]) == RATE
+
+
+def test_chunks_before_the_samples_are_stepped_over(tmp_path: Path) -> None:
+    path = tmp_path / "a.wav"
+    soundfile.write(path, SAMPLES, RATE)
+    content = path.read_bytes()
+    path.write_bytes(content[:36] + b"LIST\x03\x00\x00\x00abc\x00" + content[36:])
+    assert len(read_audio(path)[0]) == RATE
+    cut(path, 20000)
+    assert refusal(path).startswith("is truncated: its header speaks of 32056 bytes")
+
+
+def test_a_missing_file_and_a_folder_are_refused(tmp_path: Path) -> None:
+    assert refusal(tmp_path / "a.wav") == "there is no such file"
+    assert refusal(tmp_path) == "is a folder, not a file"
+
+
+def test_an_empty_file_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.wav"
+    path.touch()
+    assert refusal(path).startswith("is empty (0 bytes)")
+    soundfile.write(path, SAMPLES[:0], RATE)
+    assert refusal(path).startswith("has no samples")
+
+
+@pytest.mark.parametrize("name", ["a.wav", "a.flac", "a.raw", "a.txt", "noending"])
+def test_what_is_not_audio_is_refused(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("not audio at all, but long enough for any header " * 10)
+    assert refusal(tmp_path / name).startswith("is not audio that can be decoded")
+
+
+def test_stereo_is_refused_and_told_by_its_header(tmp_path: Path) -> None:
+    path = tmp_path / "a.wav"
+    soundfile.write(path, np.stack([SAMPLES, SAMPLES], axis=1), RATE)
+    assert refusal(path).startswith("has 2 channels, not one")
+    assert probe(path) == (RATE, RATE, 2)
+
+
+def test_another_rate_is_refused_unless_resampled(tmp_path: Path) -> None:
+    path = tmp_path / "a.wav"
+    time = np.arange(44100) / 44100
+    soundfile.write(path, 0.5 * np.sin(2 * np.pi * 440 * time), 44100)
+    assert refusal(path, sample_rate=RATE).startswith("sampling rate is 44100 Hz, not 16000; set 'resample: true'")
+    wave, rate = read_audio(path, sample_rate=RATE, resample=True)
+    assert (rate, wave.shape, wave.dtype) == (RATE, (RATE,), np.float32)
+    expected = 0.5 * np.sin(2 * np.pi * 440 * np.arange(RATE) / RATE)
+    np.testing.assert_allclose(wave[100:-100], expected[100:-100], atol=2e-3)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_samples_that_are_not_numbers_are_refused(tmp_path: Path, bad: float) -> None:
+    wave = np.zeros(RATE, np.float32)
+    wave[77] = bad
+    soundfile.write(tmp_path / "a.wav", wave, RATE, subtype="FLOAT")
+    assert refusal(tmp_path / "a.wav").startswith("holds samples that are not numbers")
+
+
+def test_compressed_sphere_is_refused_with_the_tools_that_decompress_it(tmp_path: Path) -> None:
+    header = (
+        "NIST_1A\n   1024\nsample_count -i 16000\nsample_n_bytes -i 2\nchannel_count -i 1\nsample_rate -i 16000\n"
+        "sample_coding -s26 pcm,embedded-shorten-v2.00\nend_head\n"
+    )
+    path = tmp_path / "m001.wav"
+    path.write_bytes(header.encode().ljust(1024) + b"ajkg" + bytes(5000))
+    text = refusal(path)
+    assert "pcm,embedded-shorten-v2.00" in text
+    assert "sph2pipe" in text
+    assert "w_decode" in text
+
+
+def test_the_error_travels_between_processes() -> None:
+    error = pickle.loads(pickle.dumps(AudioError(Path("a.wav"), "is empty")))
+    assert (str(error), error.path, error.what) == ("a.wav: is empty", Path("a.wav"), "is empty")
