@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
@@ -16,17 +16,17 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML's safe subset. Unlike PyYAML's own: 1e-3 is a number (as in YAML 1.2), a repeated key is an error."""
+    """YAML's safe subset. Unlike PyYAML's own: 1e-3 is a number (as in YAML 1.2), a key is text and stands once."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         seen = set()
         for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
-            if key in seen:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the key '{key}' is given twice", key_node.start_mark
-                )
-            seen.add(key)
+            if not key_node.tag.endswith((":str", ":merge")):
+                raise yaml.constructor.ConstructorError(None, None, "a key must be text", key_node.start_mark)
+            if key_node.value in seen:
+                problem = f"the key '{key_node.value}' is given twice"
+                raise yaml.constructor.ConstructorError(None, None, problem, key_node.start_mark)
+            seen.add(key_node.value)
         return super().construct_mapping(node, deep)
 
 
@@ -89,9 +89,8 @@ def _told(model_class: type[BaseModel], detail: Mapping[str, Any]) -> str:
     loc, value = detail["loc"], detail["input"]
     if detail["type"] == "extra_forbidden":
         *parents, key = loc
-        inside = f" in '{_dotted(parents)}'" if parents else ""
-        return unknown_name("key", str(key), _known_keys(model_class, parents)) + inside
-    key = f"{_dotted(loc)}: " if loc else ""
+        return _prefix(parents) + unknown_name("key", str(key), _known_keys(model_class, parents))
+    key = _prefix(loc)
     if detail["type"] in ("literal_error", "enum") and isinstance(value, str):
         return key + unknown_name("value", value, re.findall(r"'([^']*)'", detail["ctx"]["expected"]))
     if detail["type"] == "value_error":
@@ -101,11 +100,11 @@ def _told(model_class: type[BaseModel], detail: Mapping[str, Any]) -> str:
     return f"{key}{detail['msg'][:1].lower()}{detail['msg'][1:]}, but it is {value!r}"
 
 
-def _dotted(loc: Any) -> str:
-    return ".".join(map(str, loc))
+def _prefix(loc: Sequence[str | int]) -> str:
+    return f"{'.'.join(map(str, loc))}: " if loc else ""
 
 
-def _known_keys(model_class: type[BaseModel], loc: list[Any]) -> list[str]:
+def _known_keys(model_class: type[BaseModel], loc: Sequence[Any]) -> list[str]:
     """The keys of the model that stands at `loc`; positions in lists and tags of unions name no field."""
     models = [model_class]
     for name in loc:
