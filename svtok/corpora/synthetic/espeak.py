@@ -25,6 +25,7 @@ PARAMETER_RATE, PARAMETER_VOLUME, PARAMETER_PITCH, PARAMETER_RANGE = 1, 2, 3, 4
 CHARS_UTF8, SSML = 0x1, 0x10
 
 VOLUME = 60  # of 100, at which no voice clips
+LONGEST_DATA_PATH = 100  # bytes; espeak-ng looks for its data elsewhere if the path is longer than some 150
 RANDOM_SEED = 1  # of espeak's own noise (breath): ours varies, so that this one need not
 
 _Callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p)
@@ -90,18 +91,26 @@ def _fresh_library() -> Iterator[tuple[ctypes.CDLL, int]]:
     library_path, data_path = _library_and_data()
     library = ctypes.CDLL(str(library_path))
     try:
-        with tempfile.TemporaryDirectory(prefix="espeak-") as folder:
-            # A short name: espeak-ng silently gives up data whose path is longer than some 150 characters.
-            short_path = Path(folder, "data")
-            os.symlink(data_path, short_path)
-            options = INITIALIZE_DONT_EXIT
-            sample_rate = library.espeak_Initialize(OUTPUT_SYNCHRONOUS, 0, os.fsencode(short_path), options)
+        with _short_name(data_path) as path:
+            sample_rate = library.espeak_Initialize(OUTPUT_SYNCHRONOUS, 0, os.fsencode(path), INITIALIZE_DONT_EXIT)
             if sample_rate <= 0:
                 raise SvtokError(f"espeak-ng cannot read its data in {data_path}; reinstall espeakng-loader")
             yield library, sample_rate
             library.espeak_Terminate()
     finally:
         dlclose(library._handle)
+
+
+@contextmanager
+def _short_name(path: Path) -> Iterator[Path]:
+    """The path itself, or a link to it for the time being if it is too long for espeak-ng."""
+    if len(os.fsencode(path)) <= LONGEST_DATA_PATH:
+        yield path
+        return
+    with tempfile.TemporaryDirectory(prefix="espeak-") as folder:
+        link = Path(folder, "data")
+        os.symlink(path, link)
+        yield link
 
 
 def _set_voice(library: ctypes.CDLL, voice: Voice) -> None:

@@ -41,3 +41,9 @@ def test_a_missing_espeak_tells_what_to_install(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setitem(sys.modules, "espeakng_loader", None)
     with pytest.raises(SvtokError, match=r"pip install 'svtok\[synth\]'"):
         require_espeak()
+
+
+def test_the_data_may_lie_deep_in_the_file_system(monkeypatch: pytest.MonkeyPatch) -> None:
+    expected, _ = speak("open the door", Voice("en+f1"))
+    monkeypatch.setattr("svtok.corpora.synthetic.espeak.LONGEST_DATA_PATH", 0)
+    np.testing.assert_array_equal(speak("open the door", Voice("en+f1"))[0], expected)
