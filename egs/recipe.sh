@@ -1,0 +1,249 @@
+# shellcheck shell=bash
+# The stage runner of every recipe: `. recipe.sh "$@"` at the end of egs/*/run.sh, which says what differs:
+#   corpus             the name of the prepared corpus: data/$corpus/{train,dev,eval}
+#   root               the default of --root, the folder of the original corpus
+#   recipe_options     the names of its own options (variables with their defaults), recipe_help what they mean
+#   get_corpus         stage 0
+#   prepare_corpus     stage 1; writes data/$corpus
+# Everything is written under $work, by default the folder of run.sh: data/, feats/ and exp/.
+set -euo pipefail
+
+here=$(cd "$(dirname "$0")" && pwd)
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+
+stage=0
+stop_stage=7
+work=$here
+features_config=$here/conf/features.yaml
+config=$here/conf/train.yaml
+systems="avg cls cls-sampled cls-sampled-dist"
+teacher=cls-sampled
+set=
+seed=0
+jobs=
+device=
+option_names="$recipe_options root stage stop_stage work features_config config systems teacher set seed jobs device"
+help_message="usage: bash $0 [options]
+
+$recipe_help
+
+Stages:
+  0 get the corpus        3 train-teacher (the systems without a teacher)    6 score
+  1 prepare               4 train-student                                    7 report
+  2 extract-features      5 extract-embeddings
+A step that is done is skipped, unless its command, its configuration or what it reads has changed.
+
+Options of every recipe:
+  --stage N, --stop-stage N    the first and the last stage to run ($stage, $stop_stage)
+  --work DIR                   where data/, feats/ and exp/ are written (the recipe's folder)
+  --systems \"NAMES\"            heads to train and compare ($systems)
+  --teacher NAME               the system that teaches the students ($teacher)
+  --config FILE                configuration of training (conf/train.yaml)
+  --features-config FILE       configuration of features (conf/features.yaml)
+  --set \"KEY=VALUE ...\"        changes of the training configuration, such as training.epochs=5
+  --seed N                     seed of all that is random ($seed)
+  --jobs N                     processes (as many as processors)
+  --device NAME                cpu or cuda (cuda where there is one)
+  --conf FILE                  shell assignments of these options
+Recipes go from any folder: relative names on the command line are relative to the folder you are in."
+
+log() {
+  echo "$(date '+%Y-%m-%d %H:%M:%S') $*" >&2
+}
+
+fail() {
+  log "error: $*"
+  exit 1
+}
+
+absolute() {
+  case "$1" in
+    "" | /*) echo "$1" ;;
+    *) echo "$PWD/$1" ;;
+  esac
+}
+
+# The svtok of the active virtual environment, else that of this checkout.
+if [[ -z "${VIRTUAL_ENV:-}" ]] || ! command -v svtok >/dev/null; then
+  svtok() { "$top/bin/svtok" "$@"; }
+fi
+
+sha256() {
+  if command -v sha256sum >/dev/null; then sha256sum; else shasum -a 256; fi | cut -d ' ' -f 1
+}
+
+# stamp NAME: the file that tells that the step NAME is done, and with which inputs.
+stamp() {
+  echo "exp/.steps/$1"
+}
+
+# step NAME OUTPUT INPUT... -- COMMAND...: run the command, unless it was run already with the same inputs.
+# Inputs are files, or folders, of which only the list of files counts. An output that this step made of other inputs
+# is removed first; one of the same inputs stays, and the command goes on where it was stopped.
+step() {
+  local name=$1 output=$2 inputs=() input done_stamp begun_stamp inputs_hash
+  shift 2
+  while [[ "$1" != -- ]]; do
+    inputs+=("$1")
+    shift
+  done
+  shift
+  for input in "${inputs[@]+"${inputs[@]}"}"; do
+    [[ -e "$input" ]] || fail "$name needs $input, which is not there; begin with a lower --stage"
+  done
+  done_stamp=$(stamp "$name")
+  begun_stamp=$done_stamp.begun
+  inputs_hash=$(inputs_of_step "$@" | sha256)
+  if [[ -e "$output" && "$(cat "$done_stamp" 2>/dev/null)" == "$inputs_hash" ]]; then
+    log "$name: done before, skipped"
+    return
+  fi
+  if [[ -e "$done_stamp" || -e "$begun_stamp" ]] && [[ "$(cat "$begun_stamp" 2>/dev/null)" != "$inputs_hash" ]]; then
+    rm -rf "$output"
+  fi
+  rm -f "$done_stamp"
+  mkdir -p "$(dirname "$done_stamp")"
+  echo "$inputs_hash" >"$begun_stamp"
+  log "$name: $*"
+  "$@"
+  mv "$begun_stamp" "$done_stamp"
+}
+
+# All that the result of a step depends on: svtok's version, the command, and the contents of ${inputs[@]}.
+inputs_of_step() {
+  echo "$svtok_version" "$@"
+  local input
+  for input in "${inputs[@]+"${inputs[@]}"}"; do
+    if [[ -d "$input" ]]; then ls -lnR "$input"; else cat "$input"; fi
+  done
+}
+
+extract_features() {
+  local part
+  for part in train dev eval; do
+    step "features-$part" "feats/$corpus/$part" "$(stamp prepare)" "$features_config" -- \
+      svtok extract-features "data/$corpus/$part" --config "$features_config" --out "feats/$corpus/$part" \
+      ${jobs:+--jobs "$jobs"}
+  done
+}
+
+# train SYSTEM COMMAND [INPUT...] -- [OPTION...]
+train() {
+  local system=$1 command=$2 extra=() setting
+  shift 2
+  while [[ "$1" != -- ]]; do
+    extra+=("$1")
+    shift
+  done
+  shift
+  for setting in $set; do
+    set -- "$@" --set "$setting"
+  done
+  step "$command-$system" "exp/$system" "$(stamp features-train)" "$(stamp features-dev)" "$config" \
+    "${extra[@]+"${extra[@]}"}" -- \
+    svtok "$command" --data "data/$corpus/train" --features "feats/$corpus/train" --dev "data/$corpus/dev" \
+    --head "$system" --config "$config" --out "exp/$system" --seed "$seed" --resume ${device:+--device "$device"} "$@"
+}
+
+train_teachers() {
+  local system
+  for system in $systems; do
+    case "$system" in
+      *-dist) ;;
+      "$teacher") train "$system" train-teacher -- ;;
+      *) train "$system" train -- ;;
+    esac
+  done
+}
+
+train_students() {
+  local system taught
+  taught=$(trained "$teacher")
+  for system in $systems; do
+    case "$system" in
+      *-dist)
+        [[ -e "$taught" ]] || fail "$system needs its teacher: add $teacher to --systems and begin with --stage 3"
+        train "$system" train-student "$taught" -- --teacher "exp/$teacher"
+        ;;
+    esac
+  done
+}
+
+# The stamp of the training of a system, whichever command trained it.
+trained() {
+  case "$1" in
+    *-dist) stamp "train-student-$1" ;;
+    "$teacher") stamp "train-teacher-$1" ;;
+    *) stamp "train-$1" ;;
+  esac
+}
+
+extract_embeddings() {
+  local system
+  for system in $systems; do
+    step "embeddings-$system" "exp/$system/embeddings/eval" "$(trained "$system")" "$(stamp features-eval)" -- \
+      svtok extract-embeddings --network "exp/$system" --data "data/$corpus/eval" \
+      --out "exp/$system/embeddings/eval" ${device:+--device "$device"}
+  done
+}
+
+score() {
+  local system
+  for system in $systems; do
+    step "score-$system" "exp/$system/scores.tsv" "$(stamp "embeddings-$system")" -- \
+      svtok score --embeddings "exp/$system/embeddings/eval" --data "data/$corpus/eval" --out "exp/$system/scores.tsv"
+  done
+}
+
+report() {
+  local system evaluations=()
+  for system in $systems; do
+    step "evaluate-$system" "exp/$system/evaluation.json" "$(stamp "score-$system")" -- \
+      svtok evaluate --scores "exp/$system/scores.tsv" --data "data/$corpus/eval" \
+      --json "exp/$system/evaluation.json" --det "exp/$system/det.png"
+    evaluations+=("$system=exp/$system/evaluation.json")
+  done
+  svtok compare "${evaluations[@]}" --markdown exp/results.md
+}
+
+run_stage() {
+  local number=$1 what=$2
+  shift 2
+  if [[ "$stage" -le "$number" && "$stop_stage" -ge "$number" ]]; then
+    log "stage $number: $what"
+    "$@"
+  fi
+}
+
+finish() {
+  local status=$?
+  if [[ "$status" -ne 0 ]]; then
+    log "stopped with exit status $status after $SECONDS s; the same command goes on where it stopped"
+  else
+    log "ended well after $SECONDS s"
+  fi
+}
+
+run_recipe() {
+  [[ "$stage$stop_stage" =~ ^[0-9]+$ ]] || fail "--stage and --stop-stage are numbers from 0 to 7"
+  work=$(absolute "$work") root=$(absolute "$root") config=$(absolute "$config") features_config=$(absolute "$features_config")
+  svtok_version=$(svtok --version)
+  trap finish EXIT
+  mkdir -p "$work"
+  cd "$work"
+  run_stage 0 "get the corpus" get_corpus
+  run_stage 1 "prepare" prepare_corpus
+  run_stage 2 "extract-features" extract_features
+  run_stage 3 "train-teacher" train_teachers
+  run_stage 4 "train-student" train_students
+  run_stage 5 "extract-embeddings" extract_embeddings
+  run_stage 6 "score" score
+  run_stage 7 "report" report
+}
+
+invocation="bash $0 $*"
+# shellcheck source=../bin/parse_options.sh
+. "$top/bin/parse_options.sh" "$@"
+[[ ${#arguments[@]} -eq 0 ]] || fail "unexpected argument '${arguments[0]}' (--help tells the options)"
+log "$invocation"
+run_recipe
