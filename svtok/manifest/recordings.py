@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -73,16 +74,17 @@ def _fault_of_part(utterance: Any, info: AudioInfo | AudioError) -> str | None:
 def _fault_of_length(utterance: Any, info: AudioInfo | AudioError) -> str | None:
     if isinstance(info, AudioError) or not hasattr(utterance, "num_samples"):
         return None
-    if hasattr(utterance, "start") and not _has_part(utterance):
-        return None  # told as start and end in disorder
+    if math.isnan(utterance.num_samples) or (hasattr(utterance, "start") and not _has_part(utterance)):
+        return None  # told of the table
     real = num_samples_of(utterance, info)
     return f"num_samples is {utterance.num_samples}, but there are {real}" if utterance.num_samples != real else None
 
 
 def _fault_of_rate(utterance: Any, info: AudioInfo | AudioError) -> str | None:
-    if isinstance(info, AudioError) or getattr(utterance, "sample_rate", None) in (None, info.sample_rate):
+    if isinstance(info, AudioError) or not hasattr(utterance, "sample_rate") or math.isnan(utterance.sample_rate):
         return None
-    return f"sample_rate is {utterance.sample_rate}, but the file has {info.sample_rate}"
+    rate = utterance.sample_rate
+    return f"sample_rate is {rate}, but the file has {info.sample_rate}" if rate != info.sample_rate else None
 
 
 def _has_part(utterance: Any) -> bool:

@@ -24,6 +24,7 @@ from svtok.manifest.schema import (
     UTTERANCES,
     Place,
     Schema,
+    as_numbers,
     check_cells,
     check_columns,
     check_keys,
@@ -70,20 +71,29 @@ def enrollments(models: pd.DataFrame) -> pd.DataFrame:
     return pairs.astype({"utt": "str"})
 
 
-def first_line(path: Path) -> int:
-    """The line of a table's first row: Parquet has no header line, so there the rows are counted."""
-    return 1 if path.suffix == ".parquet" else 2
+def load_table(path: Path, schema: Schema) -> tuple[pd.DataFrame, list[Problem]]:
+    """A table and all that is wrong with its cells and keys; a cell that is not the number it should be is NaN.
 
-
-def _read(path: Path, schema: Schema) -> pd.DataFrame:
+    Raises ProblemsError where there are no rows and columns to speak of: no such file, unknown or missing columns,
+    lines with too few or too many fields.
+    """
     if not path.is_file():
         raise ProblemsError([Problem("the file does not exist", path)])
     table = _read_parquet(path, schema) if path.suffix == ".parquet" else _read_tsv(path, schema)
-    frame: pd.DataFrame = table.to_pandas()
-    if schema is TRIALS:
-        frame = _trials_as_categories(frame)
-    _check(frame, schema, Place(path, first_line(path)))
-    return _with_numbers(frame, schema)
+    frame = _trials_as_categories(table.to_pandas()) if schema is TRIALS else table.to_pandas()
+    problems = _problems_of(frame, schema, place_of(path, schema))
+    return _with_numbers(frame, schema), problems
+
+
+def place_of(path: Path, schema: Schema) -> Place:
+    """Where the rows of a table file stand: Parquet has no header line, so there the rows are counted."""
+    return Place(path, 1 if path.suffix == ".parquet" else 2)
+
+
+def _read(path: Path, schema: Schema) -> pd.DataFrame:
+    frame, problems = load_table(path, schema)
+    raise_problems(problems)
+    return frame
 
 
 def _read_tsv(path: Path, schema: Schema) -> pa.Table:
@@ -100,16 +110,18 @@ def _read_parquet(path: Path, schema: Schema) -> pa.Table:
     try:
         table = pq.read_table(path)
         raise_problems([Problem(what, path) for what in check_columns(table.column_names, schema)])
+        empty = [Problem(f"{name} is empty in some row", path) for name in table.column_names if table[name].null_count]
+        raise_problems(empty)
         return table.cast(pa.schema([(name, text) for name in table.column_names]))
     except pa.ArrowException as error:
         raise ProblemsError([Problem(f"not a Parquet table of text: {error}", path)]) from error
 
 
 def _write(frame: pd.DataFrame, path: Path, schema: Schema) -> None:
-    place = Place(f"the table of {schema.name} for {path}", 1)
+    place = Place(f"the table of {schema.name} for {path}")
     raise_problems([Problem(what, place.path) for what in check_columns(list(frame.columns), schema)])
     frame = _in_order(frame[[name for name in schema.names if name in frame]], schema)
-    _check(frame, schema, place)
+    raise_problems(_problems_of(frame, schema, place))
     with writing_file(path) as temporary:
         if path.suffix == ".parquet":
             _trials_as_categories(frame).to_parquet(temporary, index=False)
@@ -117,9 +129,9 @@ def _write(frame: pd.DataFrame, path: Path, schema: Schema) -> None:
             write_rows(_with_numbers(frame, schema), temporary, delimiter="\t", header=True)
 
 
-def _check(frame: pd.DataFrame, schema: Schema, place: Place) -> None:
+def _problems_of(frame: pd.DataFrame, schema: Schema, place: Place) -> list[Problem]:
     problems = [*check_cells(frame, schema, place), *check_keys(frame, schema, place, ordered=True)]
-    raise_problems(sorted(problems, key=lambda problem: problem.line or 0))
+    return sorted(problems, key=lambda problem: problem.line or 0)
 
 
 def _in_order(frame: pd.DataFrame, schema: Schema) -> pd.DataFrame:
@@ -130,10 +142,13 @@ def _in_order(frame: pd.DataFrame, schema: Schema) -> pd.DataFrame:
 
 
 def _with_numbers(frame: pd.DataFrame, schema: Schema) -> pd.DataFrame:
-    types = {"seconds": "float64", "count": "int64"}
-    return frame.astype(
-        {column.name: types[column.kind] for column in schema.columns if column.kind in types and column.name in frame}
-    )
+    kinds = {column.name: column.kind for column in schema.columns if column.kind in ("seconds", "count")}
+    numbers = {name: as_numbers(frame[name]) for name in kinds if name in frame}
+    whole = {
+        name: values.astype(np.int64) if kinds[name] == "count" and np.isfinite(values).all() else values
+        for name, values in numbers.items()
+    }
+    return frame.assign(**whole)
 
 
 def _trials_as_categories(trials: pd.DataFrame) -> pd.DataFrame:

@@ -35,10 +35,11 @@ def derive_types(trials: pd.DataFrame, models: pd.DataFrame, utterances: pd.Data
 
 
 def rows_in(names: pd.Series, table: pd.Series) -> npt.NDArray[np.int64]:
-    """For each name its row in the column `table` of distinct names, -1 where it is not there."""
+    """For each name its (first) row in the column `table`, -1 where it is not there."""
     codes, values = codes_of(names)
-    rows = pd.Index(table).get_indexer(pd.Index(values, dtype=object))
-    return np.append(rows, -1)[codes]
+    first = np.flatnonzero(~table.duplicated())
+    places = pd.Index(table.iloc[first]).get_indexer(pd.Index(values, dtype=object))
+    return np.append(first, -1)[places][codes]
 
 
 def _same(

@@ -1,0 +1,52 @@
+"""svtok validate"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from svtok.parallel import default_jobs
+
+
+@click.command("validate")
+@click.argument(
+    "folders", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True, file_okay=False), metavar="DIR..."
+)
+@click.option("--no-audio", is_flag=True, help="Check the tables alone, not the recordings.")
+@click.option(
+    "--jobs", type=click.IntRange(min=1), default=default_jobs, show_default="all processors", help="Processes to use."
+)
+def validate(folders: tuple[Path, ...], no_audio: bool, jobs: int) -> None:
+    """Check prepared sets, or prepared corpora with all their sets, and print every problem with its file and line.
+
+    Checked are the tables (columns, ids, order), the tables against each other (models and trials name what is there,
+    trial types are what speakers and phrases say) and the recordings: each is decoded, and its length and rate
+    compared with the table. Exits with 1 if there is any problem.
+
+    \b
+    Example:
+      svtok validate data/rsr2015
+      svtok validate --no-audio data/rsr2015/dev data/rsr2015/eval
+    """
+    from svtok.errors import Problem, ProblemsError, raise_problems
+    from svtok.manifest.corpus import set_folders
+    from svtok.manifest.sets import PreparedSet
+    from svtok.manifest.summary import describe_sets
+    from svtok.manifest.validate import validate_set
+
+    problems: list[Problem] = []
+    for folder in folders:
+        sound: dict[str, PreparedSet] = {}
+        for set_folder in set_folders(folder):
+            try:
+                prepared, found = validate_set(set_folder, audio=not no_audio, jobs=jobs)
+            except ProblemsError as error:
+                found = error.problems
+            if found:
+                problems += found
+            else:
+                sound[set_folder.name] = prepared
+        if sound:
+            click.echo(f"{folder}: no problem in {', '.join(sound)}\n{describe_sets(sound)}")
+    raise_problems(problems)
