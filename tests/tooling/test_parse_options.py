@@ -16,7 +16,7 @@ synthetic=false
 option_names="stage stop_stage name empty synthetic"
 help_message="what it is for"
 . "{PARSER}" "$@"
-printf '%s|' "$stage" "$stop_stage" "$name" "$empty" "$synthetic" "${{#arguments[@]}}" "${{arguments[@]+"${{arguments[@]}}"}}"
+printf '%s|' "$stage" "$stop_stage" "$name" "$empty" "$synthetic" "${{#arguments[@]}}" "${{arguments[@]}}"
 """
 
 

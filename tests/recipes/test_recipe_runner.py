@@ -1,0 +1,192 @@
+"""egs/recipe.sh with a stand-in for svtok that only notes its calls and makes what it is asked to make.
+
+What is tested: which commands run, in which order, and which are skipped, done again or gone on with.
+"""
+
+import os
+import re
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SVTOK = """#!/usr/bin/env bash
+if [[ "$1" == --version ]]; then echo "svtok, version ${FAKE_VERSION:-1}"; exit; fi
+echo "$*" >>"$CALLS"
+if [[ "$*" == *"${FAIL_AT:-nothing}"* ]]; then
+  mkdir -p exp/avg && touch exp/avg/half
+  echo "error: wrong" >&2
+  exit 1
+fi
+while [[ $# -gt 0 ]]; do
+  case "$1" in --out | --json | --markdown) mkdir -p "$(dirname "$2")" && { [[ -e "$2" ]] || mkdir "$2"; } ;; esac
+  shift
+done
+"""
+Recipe = Callable[..., tuple[subprocess.CompletedProcess[str], list[str]]]
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Recipe:
+    """Runs the recipe of Arabic Speech Commands in `tmp_path`; gives the process and the commands it called."""
+    corpus = tmp_path / "corpus/dataset/up"
+    corpus.mkdir(parents=True)
+    (corpus / "00000001_NO_01.wav").write_bytes(b"x")
+    for name in ("train", "features"):
+        (tmp_path / f"{name}.yaml").write_text("{}\n")
+    stand_in = tmp_path / "venv/bin/svtok"
+    stand_in.parent.mkdir(parents=True)
+    stand_in.write_text(SVTOK)
+    stand_in.chmod(0o755)
+
+    def run(*arguments: str, **environment: str) -> tuple[subprocess.CompletedProcess[str], list[str]]:
+        calls = tmp_path / "calls"
+        calls.write_text("")
+        variables = {
+            "PATH": f"{stand_in.parent}{os.pathsep}{os.environ['PATH']}",
+            "VIRTUAL_ENV": str(tmp_path / "venv"),
+            "CALLS": str(calls),
+            **environment,
+        }
+        command = ["bash", str(ROOT / "egs/arabic_commands/run.sh"), "--root", "corpus", "--work", "work"]
+        command += ["--config", "train.yaml", "--features-config", "features.yaml", *arguments]
+        result = subprocess.run(command, cwd=tmp_path, env=variables, capture_output=True, text=True, check=False)
+        return result, calls.read_text().splitlines()
+
+    return run
+
+
+def names(calls: list[str]) -> list[str]:
+    """The command of each call and, where there is one, its --out."""
+    return [re.sub(r"(\S+)(?:.* --out (\S+))?.*", r"\1 \2", call).strip() for call in calls]
+
+
+def test_all_stages_run_in_order_and_hand_their_results_on(recipe: Recipe, tmp_path: Path) -> None:
+    result, calls = recipe("--seed", "3", "--jobs", "2", "--device", "cpu", "--set", "training.epochs=1 network.x=2")
+    assert result.returncode == 0, result.stderr
+    assert names(calls) == [
+        "prepare data/arabic-commands",
+        *(f"extract-features feats/arabic-commands/{name}" for name in ("train", "dev", "eval")),
+        "train exp/avg",
+        "train exp/cls",
+        "train-teacher exp/cls-sampled",
+        "train-student exp/cls-sampled-dist",
+        *(f"extract-embeddings exp/{s}/embeddings/eval" for s in ("avg", "cls", "cls-sampled", "cls-sampled-dist")),
+        *(f"score exp/{s}/scores.tsv" for s in ("avg", "cls", "cls-sampled", "cls-sampled-dist")),
+        *["evaluate"] * 4,
+        "compare",
+    ]
+    assert calls[0] == f"prepare arabic-commands --root {tmp_path}/corpus --out data/arabic-commands --seed 3 --jobs 2"
+    assert calls[7] == (
+        "train-student --data data/arabic-commands/train --features feats/arabic-commands/train "
+        f"--dev data/arabic-commands/dev --head cls-sampled-dist --config {tmp_path}/train.yaml "
+        "--out exp/cls-sampled-dist --seed 3 --resume --device cpu --teacher exp/cls-sampled "
+        "--set training.epochs=1 --set network.x=2"
+    )
+    assert "ended well after" in result.stderr
+
+
+def test_a_second_run_only_prints_the_table_again(recipe: Recipe) -> None:
+    recipe()
+    result, calls = recipe()
+    assert (result.returncode, names(calls)) == (0, ["compare"])
+
+
+@pytest.mark.parametrize(
+    ("change", "first"),
+    [
+        ("train.yaml", "train exp/avg"),
+        ("features.yaml", "extract-features feats/arabic-commands/train"),
+        ("corpus/dataset/up/00000001_NO_02.wav", "prepare data/arabic-commands"),
+    ],
+)
+def test_a_changed_input_redoes_what_depends_on_it(recipe: Recipe, tmp_path: Path, change: str, first: str) -> None:
+    _, all_calls = recipe()
+    (tmp_path / change).write_text("changed: 1\n")
+    _, calls = recipe()
+    assert calls == all_calls[names(all_calls).index(first) :]
+
+
+def test_another_version_of_svtok_redoes_everything(recipe: Recipe) -> None:
+    _, all_calls = recipe()
+    _, calls = recipe(FAKE_VERSION="2")
+    assert calls == all_calls
+
+
+def test_a_removed_output_is_made_again_and_what_used_it_is_kept(recipe: Recipe, tmp_path: Path) -> None:
+    recipe()
+    (tmp_path / "work/exp/cls/scores.tsv").rmdir()
+    _, calls = recipe()
+    assert names(calls) == ["score exp/cls/scores.tsv", "compare"]
+
+
+def test_a_failed_command_stops_the_recipe_with_its_message(recipe: Recipe) -> None:
+    result, calls = recipe(FAIL_AT="train --data")
+    assert result.returncode == 1
+    assert "error: wrong" in result.stderr
+    assert "stopped with exit status 1" in result.stderr
+    assert names(calls)[-1] == "train exp/avg"
+
+
+def test_half_done_work_is_gone_on_with_only_if_its_inputs_are_the_same(recipe: Recipe, tmp_path: Path) -> None:
+    half = tmp_path / "work/exp/avg/half"
+    recipe(FAIL_AT="train --data")
+    _, calls = recipe("--stop-stage", "3")
+    assert (names(calls)[0], half.exists()) == ("train exp/avg", True)
+    (tmp_path / "train.yaml").write_text("other: 1\n")
+    recipe(FAIL_AT="train --data")
+    (tmp_path / "train.yaml").write_text("third: 1\n")
+    recipe("--stop-stage", "3")
+    assert not half.exists()
+
+
+def test_what_the_recipe_did_not_make_is_not_removed(recipe: Recipe, tmp_path: Path) -> None:
+    mine = tmp_path / "work/exp/avg/mine"
+    mine.mkdir(parents=True)
+    recipe()
+    assert mine.exists()
+
+
+def test_stages_can_be_chosen(recipe: Recipe) -> None:
+    recipe("--stop-stage", "2")
+    _, calls = recipe("--stage", "3", "--stop_stage", "3", "--systems", "cls avg")
+    assert names(calls) == ["train exp/cls", "train exp/avg"]
+
+
+def test_a_stage_whose_inputs_are_missing_tells_where_to_begin(recipe: Recipe) -> None:
+    result, calls = recipe("--stage", "5")
+    assert (result.returncode, calls) == (1, [])
+    assert "embeddings-avg needs exp/.steps/train-avg, which is not there; begin with a lower --stage" in result.stderr
+
+
+def test_a_student_without_its_teacher_is_told(recipe: Recipe) -> None:
+    result, _ = recipe("--systems", "avg cls-sampled-dist")
+    assert result.returncode == 1
+    assert "cls-sampled-dist needs its teacher: add cls-sampled to --systems" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--root", "nowhere"], "get the corpus with 'git clone"),
+        (["--stage", "three"], "--stage and --stop-stage are numbers"),
+        (["--stages", "3"], "unknown option '--stages'"),
+        (["extra"], "unexpected argument 'extra'"),
+    ],
+)
+def test_wrong_options_stop_before_anything_is_done(recipe: Recipe, arguments: list[str], message: str) -> None:
+    result, calls = recipe(*arguments)
+    assert result.returncode != 0
+    assert calls == []
+    assert message in result.stderr
+
+
+@pytest.mark.parametrize("run", sorted((ROOT / "egs").glob("*/run.sh")), ids=lambda run: run.parent.name)
+def test_help_lists_the_stages_from_anywhere(run: Path) -> None:
+    result = subprocess.run(["bash", str(run), "--help"], cwd="/", capture_output=True, text=True, check=True)
+    for stage in ("0 get the corpus", "1 prepare", "2 extract-features", "3 train-teacher", "4 train-student"):
+        assert stage in result.stdout
+    for stage in ("5 extract-embeddings", "6 score", "7 report", "--stop-stage", "--root DIR"):
+        assert stage in result.stdout
