@@ -13,7 +13,7 @@ SECONDS_BETWEEN_LINES = 10.0
 
 
 def progress(items: Iterable[T], *, total: int, what: str) -> Iterator[T]:
-    """Pass the items through while telling on stderr how many of `total` are done."""
+    """Pass the items through while telling on stderr how many of `total` are done, if it takes long."""
     if sys.stderr.isatty():
         from tqdm import tqdm
 
@@ -28,4 +28,5 @@ def progress(items: Iterable[T], *, total: int, what: str) -> Iterator[T]:
         if done < total and now - told >= SECONDS_BETWEEN_LINES:
             told = now
             print(f"{what}: {done} of {total}, {now - started:.0f} s", file=sys.stderr, flush=True)
-    print(f"{what}: {done} of {total}, {time.monotonic() - started:.1f} s", file=sys.stderr, flush=True)
+    if told > started:
+        print(f"{what}: {done} of {total}, {time.monotonic() - started:.1f} s", file=sys.stderr, flush=True)

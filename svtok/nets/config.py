@@ -71,6 +71,10 @@ class NetworkConfig(BaseModel):
     embedding: Literal["cls", "dist", "mean", "concat"] = Field(
         "cls", description="test embedding of a head with a distillation token: one state, their mean, or both"
     )
+    classifier: Literal["cosine", "linear"] = Field(
+        "cosine", description="logits: scaled cosines of embedding and class vector, as trials are scored, or linear"
+    )
+    cosine_scale: float = Field(20.0, gt=0, description="what the cosines are multiplied by")
     embedding_norm: Literal["none", "batch"] = Field(
         "batch", description="normalisation of the state before the classifier; its output is the embedding"
     )

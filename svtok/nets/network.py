@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from svtok.nets.classifier import make_classifier
 from svtok.nets.config import NetworkConfig
 from svtok.nets.encoder import Encoder
 from svtok.nets.front_end import FrontEnd
@@ -35,7 +36,7 @@ class Network(nn.Module):
         names = list(self.tokens) or ["avg"]
         batch = config.embedding_norm == "batch"
         self.norms = nn.ModuleDict({n: nn.BatchNorm1d(config.dim) if batch else nn.Identity() for n in names})
-        self.classifiers = nn.ModuleDict({n: nn.Linear(config.dim, classes) for n in names})
+        self.classifiers = nn.ModuleDict({n: make_classifier(config, classes) for n in names})
 
     def forward(self, frames: Tensor, lengths: Tensor) -> dict[str, Tensor]:
         """frames (B, T, F), lengths (B,) -> the state of each token, or of the pooled frames: (B, D) by name."""

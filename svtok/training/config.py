@@ -44,7 +44,7 @@ class ObjectiveConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    label_smoothing: float = Field(0.1, ge=0, lt=1, description="share of the label given to all classes alike")
+    label_smoothing: float = Field(0.0, ge=0, lt=1, description="share of the label given to all classes alike")
     class_weight: float = Field(0.5, ge=0, description="weight of the class token's cross-entropy on the labels")
     distillation_weight: float = Field(0.5, ge=0, description="weight of the distillation token's divergence")
     temperature: float = Field(1.0, gt=0, description="both posteriors are softened by it before they are compared")

@@ -126,6 +126,7 @@ def make_loader(data: TrainingUtterances) -> tuple[DataLoader[Any], EpochSampler
         collate_fn=collate,
         num_workers=workers,
         persistent_workers=workers > 0,
+        generator=torch.Generator(),  # the loader's own draws leave those of dropout and tokens alone
         multiprocessing_context="spawn" if workers else None,
     )
     return loader, sampler

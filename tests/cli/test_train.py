@@ -1,0 +1,144 @@
+"""svtok train, train-teacher, train-student and extract-embeddings as a user calls them."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import soundfile
+import yaml
+from click.testing import CliRunner
+
+from svtok.cli.main import svtok
+from svtok.embeddings.store import read_embeddings
+from svtok.errors import SvtokError
+from svtok.features.config import FeaturesConfig
+from svtok.features.extract import extract_features
+from svtok.manifest.sets import read_set
+
+CONFIG = {
+    "features": {"bands": 8},
+    "network": {
+        "front_end": {"channels": 4, "blocks": [8], "subsample": 2},
+        "attention_heads": 2,
+        "memory": {"slots": 4, "key_dim": 4},
+        "sampled_vectors": 2,
+    },
+    "training": {"epochs": 2, "batch_size": 4, "precision": "fp32"},
+}
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory):
+    """A folder with a corpus of noisy tones under data/, its features under feats/, and a configuration."""
+    root = tmp_path_factory.mktemp("work")
+    rng = np.random.default_rng(0)
+    lines = ["path,spk,phrase,set"]
+    for number, spk in enumerate(["ann", "bob", "cat", "dan", "eve", "fay"]):
+        for phrase, pitch in (("no", 1), ("yes", 2)):
+            for take in range(4):
+                name = f"{spk}-{phrase}-{take}.wav"
+                tone = np.sin(np.arange(4000) * (0.05 + 0.03 * number) * pitch)
+                soundfile.write(root / name, 0.3 * tone + 0.01 * rng.standard_normal(4000), 16000)
+                lines.append(f"{name},{spk},{phrase},{('train', 'train', 'dev', 'dev', 'eval', 'eval')[number]}")
+    (root / "table.csv").write_text("\n".join(lines) + "\n")
+    run(
+        root,
+        "prepare",
+        "table",
+        "--csv",
+        str(root / "table.csv"),
+        "--out",
+        str(root / "data/tones"),
+        "--enroll-takes",
+        "2",
+    )
+    for name in ("train", "dev"):
+        prepared = read_set(root / "data/tones" / name)
+        extract_features(prepared, FeaturesConfig(bands=8), root / "feats/tones" / name, jobs=1)
+    (root / "conf.yaml").write_text(yaml.safe_dump(CONFIG))
+    return root
+
+
+def run(root, *arguments):
+    """Call svtok in the folder, in this process; raises what it raises."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(root)
+        result = CliRunner().invoke(svtok, list(arguments), standalone_mode=False, catch_exceptions=False)
+    assert result.exit_code == 0
+    return result.output
+
+
+@pytest.fixture(scope="module")
+def teacher(work):
+    run(work, "train-teacher", "--config", "conf.yaml", "--out", "exp/teacher")
+    return work / "exp/teacher"
+
+
+def test_short_forms_find_the_one_corpus_and_name_the_folder_after_the_head(work):
+    output = run(work, "train", "--head", "avg", "--config", "conf.yaml")
+    assert "epoch 2/2: loss" in output
+    assert "dev TC-vs-IC EER" in output
+    assert (work / "exp/avg/network.safetensors").is_file()
+
+
+def test_a_teachers_head_is_the_sampled_token_unless_told_otherwise(teacher):
+    assert "head: cls-sampled\n" in (teacher / "config.yaml").read_text()
+
+
+def test_a_student_learns_from_its_teacher_and_gives_embeddings_without_stored_features(work, teacher):
+    run(work, "train-student", "--teacher", str(teacher), "--config", "conf.yaml", "--out", "exp/student")
+    run(work, "extract-embeddings", "--network", "exp/student")
+    embeddings = read_embeddings(work / "exp/student/embeddings/eval")
+    utts = read_set(work / "data/tones/eval").utterances["utt"].tolist()
+    assert embeddings.utts == utts
+    assert embeddings.vectors.shape == (16, 8)
+    assert not (work / "feats/tones/eval").exists()
+
+
+def test_embeddings_from_stored_features_equal_those_from_audio(work, teacher):
+    prepared = read_set(work / "data/tones/eval")
+    extract_features(prepared, FeaturesConfig(bands=8), work / "stored", jobs=1)
+    for out, more in (("exp/a", []), ("exp/b", ["--features", "stored"])):
+        run(work, "extract-embeddings", "--network", "exp/teacher", "--out", out, *more)
+    one, other = (read_embeddings(work / out) for out in ("exp/a", "exp/b"))
+    np.testing.assert_array_equal(one.vectors, other.vectors)
+    assert one.network_hash == other.network_hash
+
+
+def test_features_of_another_kind_are_refused(work, teacher):
+    extract_features(read_set(work / "data/tones/eval"), FeaturesConfig(bands=9), work / "other", jobs=1)
+    with pytest.raises(SvtokError, match="features of another kind than exp/teacher was trained with"):
+        run(work, "extract-embeddings", "--network", "exp/teacher", "--features", "other", "--out", "exp/c")
+    assert not (work / "exp/c").exists()
+
+
+def test_a_configuration_of_other_features_than_the_stored_is_refused(work):
+    with pytest.raises(SvtokError, match=r"features\.bands: the configuration's is \(9,\), those of .* is \(8,\)"):
+        run(work, "train", "--config", "conf.yaml", "--set", "features.bands=9", "--out", "exp/d")
+
+
+def test_mistakes_end_with_a_message_and_exit_code_1(work):
+    command = [sys.executable, "-m", "svtok", "train", "--head", "clss", "--set", "training.epocs=1", "--out", "exp/e"]
+    result = subprocess.run(command, cwd=work, capture_output=True, text=True, check=False)
+    assert result.returncode == 1
+    assert "error: 2 problems found" in result.stderr
+    assert "did you mean 'cls'?" in result.stderr
+    assert "did you mean 'epochs'?" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert not (work / "exp/e").exists()
+
+
+def test_several_corpora_are_named(work, tmp_path):
+    for name in ("one", "two"):
+        (tmp_path / "data" / name / "train").mkdir(parents=True)
+        (tmp_path / "data" / name / "train" / "utterances.tsv").touch()
+    result = subprocess.run(
+        [sys.executable, "-m", "svtok", "train", "--head", "cls"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 2
+    assert "data/one/train, data/two/train" in result.stderr

@@ -1,0 +1,115 @@
+"""The whole network: shapes, padding, heads."""
+
+import pytest
+import torch
+from pydantic import ValidationError
+
+from svtok.nets.config import HEADS, NetworkConfig
+from svtok.nets.network import Network
+
+LENGTHS = torch.tensor([23, 9, 14])
+
+
+def trained(config: NetworkConfig) -> Network:
+    """A network in evaluation mode whose BatchNorms have seen data, so that a padded frame would not stay 0."""
+    torch.manual_seed(1)
+    network = Network(config, feature_dim=5, classes=4).train()
+    for _ in range(5):
+        network(torch.randn(4, 23, 5) + 1, torch.tensor([23, 20, 9, 11]))
+    return network.eval()
+
+
+@pytest.mark.parametrize("head", HEADS)
+@pytest.mark.parametrize("fields", [{}, {"positions": "learned"}, {"after_attention": "feed-forward"}], ids=str)
+@pytest.mark.parametrize("subsample", [1, 2, 3])
+def test_an_embedding_is_the_same_alone_and_in_a_batch_whatever_the_padding_holds(tiny, head, fields, subsample):
+    front_end = {"channels": 6, "blocks": [6, 8], "subsample": subsample}
+    network = trained(tiny(head=head, front_end=front_end, **fields))
+    frames = torch.randn(3, 30, 5) * 100  # what stands behind an utterance's end is not zero
+    with torch.no_grad():
+        together = network.embed(frames, LENGTHS)
+        for row, length in enumerate(LENGTHS.tolist()):
+            alone = network.embed(frames[row : row + 1, :length], LENGTHS[row : row + 1])
+            torch.testing.assert_close(together[row], alone[0], atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_gradient_does_not_reach_padding_in_training(tiny, head):
+    network = Network(tiny(head=head), feature_dim=5, classes=4).train()
+    frames = torch.randn(3, 30, 5, requires_grad=True)
+    sum(state.square().sum() for state in network(frames, LENGTHS).values()).backward()
+    for row, length in enumerate(LENGTHS.tolist()):
+        assert frames.grad is not None
+        assert (frames.grad[row, length:] == 0).all()
+        assert (frames.grad[row, :length] != 0).any()
+
+
+def test_average_pooling_is_the_mean_of_the_real_frames(tiny):
+    network = trained(tiny(head="avg", embedding_norm="none"))
+    frames = torch.randn(3, 23, 5)
+    with torch.no_grad():
+        x, mask = network.front_end(frames, LENGTHS)
+        states = network.encoder(network.positions(x), mask)
+        expected = torch.stack([states[row, : LENGTHS[row]].mean(dim=0) for row in range(3)])
+        torch.testing.assert_close(network.embed(frames, LENGTHS), expected)
+
+
+def test_sampled_token_of_one_vector_equals_the_class_token_bit_for_bit_in_training(tiny):
+    """Same seed, same dropout, same gradient."""
+    results = []
+    for head in ("cls", "cls-sampled"):
+        torch.manual_seed(3)
+        network = Network(tiny(head=head, sampled_vectors=1), feature_dim=5, classes=4).train()
+        logits = network.classify(network(torch.randn(3, 23, 5), LENGTHS))["cls"]
+        logits.square().sum().backward()
+        results.append(
+            (logits, network.tokens["cls"].vectors.grad, network.eval().embed(torch.ones(1, 9, 5), LENGTHS[1:2]))
+        )
+    for one, other in zip(*results, strict=True):
+        assert torch.equal(one, other)
+
+
+def test_token_rows_of_the_last_layer_equal_those_of_the_full_layer(tiny):
+    encoder = trained(tiny(head="cls")).encoder
+    x, mask = torch.randn(2, 7, 8), torch.ones(2, 7, dtype=torch.bool)
+    torch.testing.assert_close(encoder(x, mask, rows=1), encoder(x, mask)[:, :1])
+
+
+@pytest.mark.parametrize(("embedding", "dim"), [("cls", 8), ("dist", 8), ("mean", 8), ("concat", 16)])
+def test_the_embedding_of_two_tokens_is_as_configured(tiny, embedding, dim):
+    network = trained(tiny(head="cls-dist", embedding=embedding))
+    frames = torch.randn(3, 23, 5)
+    with torch.no_grad():
+        states, embeddings = network(frames, LENGTHS), network.embed(frames, LENGTHS)
+    cls, dist = states["cls"], states["dist"]
+    expected = {"cls": cls, "dist": dist, "mean": (cls + dist) / 2, "concat": torch.cat([cls, dist], dim=1)}
+    assert embeddings.shape == (3, dim)
+    assert torch.equal(embeddings, expected[embedding])
+
+
+def test_frame_order_matters_only_with_positions_beyond_the_convolutions_reach(tiny):
+    """Average pooling cannot tell the order of distant frames; sinusoidal positions can."""
+    blocks = {"channels": 6, "blocks": [8], "layers_per_block": 1, "kernel": 1}
+    frames = torch.randn(1, 12, 5)
+    for positions, same in (("none", True), ("sinusoidal", False)):
+        network = trained(tiny(head="cls", positions=positions, front_end=blocks))
+        with torch.no_grad():
+            one, other = (network.embed(f, torch.tensor([12])) for f in (frames, frames.flip(1)))
+        assert torch.allclose(one, other, atol=1e-5) is same
+
+
+def test_learned_positions_refuse_longer_utterances_with_both_numbers(tiny):
+    network = Network(tiny(positions="learned", max_frames=10), feature_dim=5, classes=4)
+    with pytest.raises(ValueError, match=r"11 frames is longer .*max_frames 10"):
+        network(torch.randn(1, 11, 5), torch.tensor([11]))
+
+
+def test_wrong_sizes_are_refused_with_their_numbers(tiny):
+    with pytest.raises(ValueError, match="2 classes, not 5 and 1"):
+        Network(tiny(), feature_dim=5, classes=1)
+    with pytest.raises(ValidationError, match=r"attention_heads \(3\) must divide the last block's 8"):
+        tiny(attention_heads=3)
+    with pytest.raises(ValidationError, match="kernel must be odd, not 4"):
+        tiny(front_end={"kernel": 4})
+    with pytest.raises(ValidationError, match="'concat' needs a head with a distillation token, not 'cls'"):
+        tiny(head="cls", embedding="concat")

@@ -1,0 +1,84 @@
+"""A tiny corpus of random features in which speakers and phrases differ, prepared as on disk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from svtok.features.config import FeaturesConfig
+from svtok.features.store import write_features
+from svtok.manifest.protocol import make_models_and_trials
+from svtok.manifest.sets import PreparedSet, write_set
+from svtok.training.config import Config
+from svtok.training.inputs import open_source
+from svtok.training.run import Run
+
+BANDS = 5
+TINY: dict[str, Any] = {
+    "network": {
+        "front_end": {"channels": 6, "blocks": [8]},
+        "attention_heads": 2,
+        "memory": {"slots": 4, "key_dim": 4},
+        "sampled_vectors": 3,
+    },
+    "training": {"epochs": 3, "batch_size": 8, "precision": "fp32", "learning_rate": 0.01},
+}
+
+
+def write_corpus_set(root: Path, name: str, speakers: list[str], takes: int = 4) -> Path:
+    """data/tiny/NAME and feats/tiny/NAME under root: two phrases a speaker; features are noise around their means."""
+    rng = np.random.default_rng(sum(map(ord, "".join(speakers))))
+    rows, blocks = [], []
+    for spk in speakers:
+        for phrase in ("no", "yes"):
+            centre = 2 * rng.standard_normal((1, BANDS))
+            for take in range(takes):
+                rows.append((f"{spk}-{phrase}-{take}", f"{spk}.wav", spk, phrase, str(take)))
+                frames = int(rng.integers(8, 14))
+                blocks.append((centre + rng.standard_normal((frames, BANDS))).astype(np.float32))
+    utterances = pd.DataFrame(rows, columns=["utt", "path", "spk", "phrase", "session"])
+    models, trials = None, None
+    if name != "train":
+        models, trials = make_models_and_trials(utterances, enroll_takes=2, seed=0)[:2]
+    data, feats = root / "data" / "tiny" / name, root / "feats" / "tiny" / name
+    write_set(PreparedSet(utterances, models, trials), data)
+    feats.mkdir(parents=True)
+    config = FeaturesConfig(bands=BANDS)
+    write_features(feats, utterances["utt"], [len(b) for b in blocks], blocks, config=config, fingerprint=name)
+    return data
+
+
+@pytest.fixture(scope="session")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that holds data/tiny/{train,dev} and their features."""
+    root = tmp_path_factory.mktemp("corpus")
+    write_corpus_set(root, "train", ["ann", "bob", "cat", "dan"])
+    write_corpus_set(root, "dev", ["eve", "fay", "guy"])
+    return root
+
+
+@pytest.fixture
+def make_run(corpus, tmp_path):
+    """A run on the tiny corpus; fields of the configuration are given as nested dictionaries."""
+
+    def make(out: str = "exp", *, head: str = "cls", teacher: Path | None = None, dev: bool = True, **more: Any) -> Run:
+        resume, seed = more.pop("resume", False), more.pop("seed", 0)
+        tree = {name: {**TINY.get(name, {}), **more.get(name, {})} for name in ("network", "objective", "training")}
+        tree["network"]["head"] = head
+        return Run(
+            out=tmp_path / out,
+            config=Config.model_validate(tree),
+            train=open_source(corpus / "data/tiny/train", None),
+            dev=open_source(corpus / "data/tiny/dev", None) if dev else None,
+            teacher=teacher,
+            seed=seed,
+            device=torch.device("cpu"),
+            resume=resume,
+        )
+
+    return make

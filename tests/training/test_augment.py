@@ -1,0 +1,72 @@
+"""Augmentation of features."""
+
+import numpy as np
+import pytest
+
+from svtok.training.augment import augment, change_tempo, erase, mask_run
+from svtok.training.config import AugmentConfig
+
+NOTHING = AugmentConfig(tempo=0, erasings=0, time_masks=0, dim_masks=0)
+
+
+@pytest.fixture
+def features():
+    return np.random.default_rng(0).standard_normal((50, 8)).astype(np.float32)
+
+
+class FixedStretch:
+    """A generator whose `uniform` gives one value."""
+
+    def __init__(self, value):
+        self.value = value
+
+    def uniform(self, low, high):
+        assert low <= self.value <= high
+        return self.value
+
+
+def test_tempo_interpolates_between_frames():
+    ramp = np.array([[0.0], [1.0], [2.0]], dtype=np.float32)
+    stretched = change_tempo(ramp, 0.7, FixedStretch(2 / 3))
+    np.testing.assert_allclose(stretched[:, 0], [0, 0.5, 1, 1.5, 2])
+    squeezed = change_tempo(ramp, 0.7, FixedStretch(-1 / 3))
+    np.testing.assert_allclose(squeezed[:, 0], [0, 2])
+
+
+def test_erasing_fills_one_rectangle_of_the_asked_area(features):
+    rng = np.random.default_rng(1)
+    for _ in range(50):
+        changed = features.copy()
+        erase(changed, (0.1, 0.2), rng)
+        rows, columns = np.nonzero(changed != features)
+        height, width = np.ptp(rows) + 1, np.ptp(columns) + 1
+        assert (changed != features).sum() == height * width  # a full rectangle
+        assert height * width <= 0.2 * features.size
+        assert height == 50 or width == 8 or height * width > 0.05 * features.size  # rounding, and clipped at an edge
+
+
+def test_a_mask_sets_one_run_of_rows_to_the_mean(features):
+    rng, runs = np.random.default_rng(2), set()
+    for _ in range(200):
+        changed = features.copy()
+        mask_run(changed, 0.1, rng)
+        rows = np.nonzero((changed != features).any(axis=1))[0]
+        runs.add(len(rows))
+        if len(rows):
+            assert np.ptp(rows) + 1 == len(rows)
+            np.testing.assert_allclose(changed[rows], features.mean(), rtol=1e-5)
+    assert runs == {0, 1, 2, 3, 4, 5}
+
+
+def test_the_original_is_left_alone_and_nothing_asked_changes_nothing(features):
+    before = features.copy()
+    everything = AugmentConfig(tempo=0.2, erasings=3, erase_probability=1, time_masks=2, dim_masks=2)
+    assert not np.array_equal(augment(features, everything, np.random.default_rng(0))[:40], before[:40])
+    np.testing.assert_array_equal(features, before)
+    np.testing.assert_array_equal(augment(features, NOTHING, np.random.default_rng(0)), before)
+
+
+def test_the_same_generator_gives_the_same_features(features):
+    config = AugmentConfig(tempo=0.2)
+    one, other = (augment(features, config, np.random.default_rng(7)) for _ in range(2))
+    np.testing.assert_array_equal(one, other)

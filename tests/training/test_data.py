@@ -1,0 +1,58 @@
+"""Batches."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from svtok.features.store import FeatureStore
+from svtok.training.config import TrainingConfig
+from svtok.training.data import EpochSampler, TrainingUtterances, bucketed_batches, crop, make_loader, pad
+
+
+@given(st.lists(st.integers(1, 500), min_size=2, max_size=80), st.integers(2, 9), st.integers(0, 5))
+def test_every_utterance_is_in_one_batch_and_no_batch_has_one(lengths, batch_size, seed):
+    batches = bucketed_batches(np.array(lengths, dtype=float), batch_size, np.random.default_rng(seed))
+    assert sorted(np.concatenate(batches)) == list(range(len(lengths)))
+    assert all(1 < len(batch) <= batch_size + 1 for batch in batches)
+    assert len(EpochSampler(np.array(lengths, dtype=float), batch_size, seed)) == len(batches)
+
+
+def test_a_batch_holds_neighbours_in_length():
+    lengths = np.repeat([10.0, 100.0, 1000.0], 8)
+    for batch in bucketed_batches(lengths, 8, np.random.default_rng(0)):
+        assert len(set(lengths[batch])) == 1
+
+
+def test_epochs_differ_and_the_same_epoch_repeats():
+    sampler = EpochSampler(np.arange(20) + 1.0, 4, seed=0)
+    first = list(sampler)
+    assert list(sampler) == first
+    sampler.epoch = 1
+    assert list(sampler) != first
+
+
+def test_crop_takes_a_run_of_frames_or_all():
+    features = np.arange(20.0)[:, None]
+    run = crop(features, 5, np.random.default_rng(0))[:, 0]
+    assert len(run) == 5
+    assert (np.diff(run) == 1).all()
+    assert crop(features, 0, np.random.default_rng(0)) is features
+    assert crop(features, 30, np.random.default_rng(0)) is features
+
+
+def test_padding_is_zero():
+    frames, lengths = pad([np.ones((1, 2), np.float32), np.full((3, 2), 2, np.float32)])
+    assert frames[:, :, 0].tolist() == [[1, 0, 0], [2, 2, 2]]
+    assert lengths.tolist() == [1, 3]
+
+
+def test_a_batch_carries_the_clean_features_beside_the_augmented_ones(corpus):
+    store = FeatureStore.open(corpus / "feats/tiny/train")
+    config = TrainingConfig(batch_size=4, augment={"tempo": 0.3})
+    data = TrainingUtterances(store, store.utts, np.arange(len(store)), config, seed=0)
+    loader, _ = make_loader(data)
+    for batch in loader:
+        for row, number in enumerate(batch.labels.tolist()):
+            clean = batch.clean[row, : batch.clean_lengths[row]].numpy()
+            np.testing.assert_array_equal(clean, store[store.utts[number]])
+    assert (batch.lengths != batch.clean_lengths).any()
