@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-COMMANDS = (
+from svtok.corpora.rsr2015_layout import PARTS
+
+_COMMANDS = (
     "turn on the kitchen light",
     "turn off the kitchen light",
     "open the front door",
@@ -34,3 +36,5 @@ COMMANDS = (
     "read my new messages",
     "arm the house alarm",
 )
+
+PHRASES = dict(zip(PARTS[2], _COMMANDS, strict=True))  # the text of each sentence
