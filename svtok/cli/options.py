@@ -28,13 +28,13 @@ def data_option(set_name: str) -> Callable[[Command], Command]:
     return click.option(
         "--data",
         type=FOLDER,
-        default=lambda: _only_prepared(set_name),
+        default=lambda: only_prepared(set_name),
         show_default=f"data/CORPUS/{set_name}, where one corpus is prepared",
         help="Prepared set.",
     )
 
 
-def _only_prepared(set_name: str) -> Path:
+def only_prepared(set_name: str) -> Path:
     """data/CORPUS/SET of the only corpus under data/ that has it; a usage error where there is none, or several."""
     found = sorted(path.parent for path in Path("data").glob(f"*/{set_name}/utterances.tsv"))
     if not found:

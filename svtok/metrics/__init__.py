@@ -1,8 +1,21 @@
 """Error rates of verification, from the scores of target and of non-target trials. Knows no file."""
 
-from svtok.metrics.bootstrap import Counts, count_trials, speaker_intervals
+from svtok.metrics.bootstrap import Counts, Intervals, count_trials, speaker_intervals
 from svtok.metrics.cllr import cllr, min_cllr
 from svtok.metrics.roc import DCF08, DCF10, Cost, Roc, dcf08, dcf10, eer, min_dcf, roc
 
-__all__ = ["DCF08", "DCF10", "Cost", "Counts", "Roc", "cllr", "count_trials", "dcf08", "dcf10", "eer", "min_cllr"]
+__all__ = [
+    "DCF08",
+    "DCF10",
+    "Cost",
+    "Counts",
+    "Intervals",
+    "Roc",
+    "cllr",
+    "count_trials",
+    "dcf08",
+    "dcf10",
+    "eer",
+    "min_cllr",
+]
 __all__ += ["min_dcf", "roc", "speaker_intervals"]

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from statistics import NormalDist
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +31,13 @@ CELLS_A_BLOCK = 1 << 23
 """Numbers (pairs of speakers, or score groups, times draws) of an array held at once: 64 MB."""
 
 Interval = tuple[float, float]
+
+
+class Intervals(NamedTuple):
+    """Confidence intervals of the EER and of minDCF; None where the trials cannot tell."""
+
+    eer: Interval | None
+    min_dcf: Interval | None
 
 
 @dataclass(frozen=True)
@@ -87,19 +95,18 @@ def _edges(targets: Scores) -> Scores:
     return np.unique(ranked[np.concatenate([low, even])])
 
 
-def speaker_intervals(
-    counts: Counts, cost: Cost, *, resamples: int, seed: int, level: float = 0.95
-) -> tuple[Interval, Interval] | None:
+def speaker_intervals(counts: Counts, cost: Cost, *, resamples: int, seed: int, level: float = 0.95) -> Intervals:
     """Intervals of the EER and of minDCF at `cost`, from `resamples` draws of the speakers.
 
-    Draws that leave no target or no non-target trial tell nothing and are left out. None where there are fewer than
-    two speakers, or no draw tells anything. Raises ValueError where the counts have no target or no non-target.
+    Draws that leave no target or no non-target trial tell nothing and are left out. There is no interval where there
+    are fewer than two speakers or no draw tells anything, and of a rate that is 0: trials without an error cannot
+    tell how rare errors are. Raises ValueError where the counts have no target or no non-target.
     """
     if not (counts.is_target.any() and (~counts.is_target).any()):
         raise ValueError("an interval needs target and non-target trials")
     speakers, codes = np.unique(np.concatenate([counts.model_speaker, counts.test_speaker]), return_inverse=True)
     if len(speakers) < 2:
-        return None
+        return Intervals(None, None)
     pairs, pair = np.unique(np.ravel_multi_index(tuple(np.split(codes, 2)), (len(speakers),) * 2), return_inverse=True)
     groups = int(counts.group.max()) + 1
     # rows: the groups of non-targets, then those of targets; columns: pairs of speakers
@@ -115,9 +122,7 @@ def speaker_intervals(
         curves = _curves(np.asarray(table @ _weights(drawn, pairs)))
         eers.append(curves.eer())
         costs.append(curves.min_dcf(cost))
-    if not sum(map(len, eers)):
-        return None
-    return (
+    return Intervals(
         _interval(np.concatenate(eers), whole.eer().item(), level),
         _interval(np.concatenate(costs), whole.min_dcf(cost).item(), level),
     )
@@ -138,8 +143,10 @@ def _curves(weighted: NDArray[np.float64]) -> Roc:
     return Roc(targets / targets[-1], (nontargets[-1] - nontargets) / nontargets[-1])
 
 
-def _interval(values: NDArray[np.float64], estimate: float, level: float) -> Interval:
+def _interval(values: NDArray[np.float64], estimate: float, level: float) -> Interval | None:
     """Bias-corrected percentiles: shifted by where the estimate itself stands among the draws."""
+    if len(values) == 0 or estimate == 0:
+        return None
     below = (np.mean(values < estimate) + np.mean(values <= estimate)) / 2
     normal = NormalDist()
     bias = normal.inv_cdf(float(np.clip(below, 1 / (2 * len(values)), 1 - 1 / (2 * len(values)))))

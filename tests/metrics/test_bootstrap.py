@@ -45,8 +45,9 @@ def test_a_draw_counts_each_trial_as_often_as_its_speakers_were_drawn() -> None:
 def test_intervals_hold_the_estimate_and_repeat_with_the_seed() -> None:
     trials = Trials(speakers=12)
     first = speaker_intervals(trials.counts(), DCF08, resamples=200, seed=0)
-    assert first is not None
-    (eer_low, eer_high), (dcf_low, dcf_high) = first
+    assert first.eer
+    assert first.min_dcf
+    (eer_low, eer_high), (dcf_low, dcf_high) = first.eer, first.min_dcf
     targets, nontargets = trials.scores[trials.is_target], trials.scores[~trials.is_target]
     assert 0 < eer_low < eer(targets, nontargets) < eer_high < 1
     assert 0 < dcf_low < dcf08(targets, nontargets) < dcf_high <= 1
@@ -66,10 +67,9 @@ def test_intervals_do_not_depend_on_the_order_of_the_trials_nor_on_blocks(monkey
 
 def test_more_speakers_give_a_narrower_interval() -> None:
     def width(speakers: int) -> float:
-        intervals = speaker_intervals(Trials(speakers).counts(), DCF08, resamples=200, seed=0)
-        assert intervals is not None
-        (low, high), _ = intervals
-        return high - low
+        interval = speaker_intervals(Trials(speakers).counts(), DCF08, resamples=200, seed=0).eer
+        assert interval
+        return interval[1] - interval[0]
 
     assert width(60) < 0.7 * width(10)
 
@@ -79,9 +79,9 @@ def test_the_interval_holds_the_true_rate_about_as_often_as_it_says() -> None:
     true = eer(many.scores[many.is_target], many.scores[~many.is_target])
     held = 0
     for seed in range(2, 42):
-        intervals = speaker_intervals(Trials(speakers=25, seed=seed, decimals=6).counts(), DCF08, resamples=100, seed=0)
-        assert intervals is not None
-        held += intervals[0][0] <= true <= intervals[0][1]
+        interval = speaker_intervals(Trials(25, seed, decimals=6).counts(), DCF08, resamples=100, seed=0).eer
+        assert interval
+        held += interval[0] <= true <= interval[1]
     assert held >= 0.8 * 40
 
 
@@ -90,8 +90,6 @@ def test_many_distinct_scores_are_grouped_at_little_loss(monkeypatch: pytest.Mon
     exact = speaker_intervals(trials.counts(), DCF08, resamples=100, seed=0)
     monkeypatch.setattr(module, "MOST_EDGES", 300)
     grouped = speaker_intervals(trials.counts(), DCF08, resamples=100, seed=0)
-    assert exact is not None
-    assert grouped is not None
     assert grouped != exact
     np.testing.assert_allclose(grouped, exact, rtol=0.03)
 
@@ -112,19 +110,25 @@ def test_strata_are_taken_or_left() -> None:
 def test_one_speaker_alone_has_no_interval() -> None:
     zeros = np.zeros(4, dtype=int)
     counts = count_trials(np.arange(4.0), np.array([False, True, False, True]), zeros, zeros, zeros)
-    assert speaker_intervals(counts, DCF08, resamples=10, seed=0) is None
+    assert speaker_intervals(counts, DCF08, resamples=10, seed=0) == (None, None)
 
 
 def test_draws_without_both_classes_are_left_out() -> None:
-    # the only non-target is between the two speakers: half of the draws have both of them
+    # the only non-target is between the two speakers, so only draws of both count, and all of them are alike
     counts = count_trials(
-        np.array([1.0, 2.0, 0.0]),
-        np.array([True, True, False]),
-        np.zeros(3, int),
-        np.array([0, 1, 0]),
-        np.array([0, 1, 1]),
+        scores=np.array([0.0, 2.0, 1.0]),
+        is_target=np.array([True, True, False]),
+        stratum=np.zeros(3, int),
+        model_speaker=np.array([0, 1, 0]),
+        test_speaker=np.array([0, 1, 1]),
     )
-    assert speaker_intervals(counts, DCF08, resamples=20, seed=0) == ((0, 0), (0, 0))
+    assert speaker_intervals(counts, DCF08, resamples=20, seed=0) == ((0.5, 0.5), (0.5, 0.5))
+
+
+def test_no_error_at_all_has_no_interval() -> None:
+    trials = Trials()
+    trials.scores = trials.is_target.astype(float)
+    assert speaker_intervals(trials.counts(), DCF08, resamples=20, seed=0) == (None, None)
 
 
 def test_one_class_alone_is_refused() -> None:

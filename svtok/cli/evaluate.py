@@ -1,0 +1,84 @@
+"""svtok evaluate."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from svtok.cli.options import FOLDER, only_prepared
+
+FILE = click.Path(path_type=Path, dir_okay=False)
+
+
+@click.command("evaluate")
+@click.option("--scores", type=FILE, required=True, help="Table of scores.")
+@click.option(
+    "--data",
+    type=FOLDER,
+    show_default="data/CORPUS/eval, where one corpus is prepared",
+    help="Prepared set of the trials: tells types, genders and speakers.",
+)
+@click.option("--trials", type=FILE, help="Instead of --data: a list of trials with their types, and nothing else.")
+@click.option("--json", "json_path", type=FILE, help="Write the numbers here as well.")
+@click.option("--det", "det_path", type=FILE, help="Draw the DET curves into this PNG.")
+@click.option(
+    "--resamples",
+    type=click.IntRange(min=0),
+    default=1000,
+    show_default=True,
+    help="Draws of the speakers for the confidence intervals; 0: no intervals.",
+)
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of these draws.")
+def evaluate(
+    scores: Path,
+    data: Path | None,
+    trials: Path | None,
+    json_path: Path | None,
+    det_path: Path | None,
+    resamples: int,
+    seed: int,
+) -> None:
+    """Print error rates by trial type (which non-targets are counted) and by gender, with 95 % confidence intervals.
+
+    Scores and trials must be of the very same trials, in any order.
+
+    \b
+    Example:
+      svtok evaluate --scores exp/cls/scores.tsv --data data/my/eval --json exp/cls/eval.json --det exp/cls/det.png
+    """
+    if data and trials:
+        raise click.UsageError("--data and --trials are two ways to tell the trials; give one of them")
+
+    from svtok.manifest.corpus_info import read_corpus_info
+    from svtok.manifest.sets import read_set
+    from svtok.manifest.tables import read_trials
+    from svtok.report.det import draw_det
+    from svtok.report.evaluate import evaluate as evaluate_scores
+    from svtok.report.evaluation_table import evaluation_table
+    from svtok.report.labelled import label_with_set, label_with_trials
+    from svtok.report.results import Evaluation, write_evaluation
+
+    if trials:
+        corpus_folder = trials.resolve().parent.parent
+        labelled = label_with_trials(scores, read_trials(trials), trials)
+    else:
+        data = data or only_prepared("eval")
+        corpus_folder = data.resolve().parent
+        labelled = label_with_set(scores, read_set(data))
+    conditions, curves = evaluate_scores(labelled, resamples=resamples, seed=seed)
+    info = read_corpus_info(corpus_folder)
+    evaluation = Evaluation(
+        scores=str(scores),
+        corpus=info.caption if info else None,
+        synthetic=bool(info and info.synthetic),
+        resampled=labelled.resampled,
+        resamples=resamples,
+        seed=seed,
+        conditions=conditions,
+    )
+    click.echo(evaluation_table(evaluation))
+    if json_path:
+        write_evaluation(json_path, evaluation)
+    if det_path:
+        draw_det(curves, det_path, title=evaluation.corpus or str(scores))
