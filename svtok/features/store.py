@@ -71,7 +71,7 @@ class FeatureStore:
         try:
             array = np.load(folder / ARRAY, mmap_mode="r", allow_pickle=False)
             index = _read_index(folder / INDEX)
-        except (OSError, ValueError) as error:
+        except (OSError, EOFError, ValueError) as error:
             raise SvtokError(f"{folder}: damaged features ({error}); {REDO}") from None
         _check(folder, array, index, about.features)
         return cls(folder, array, index, about)

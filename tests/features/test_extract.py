@@ -1,0 +1,190 @@
+import errno
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from svtok.audio.decode import read_audio
+from svtok.errors import ProblemsError, SvtokError
+from svtok.features import extract
+from svtok.features.config import FeaturesConfig, VadConfig
+from svtok.features.deltas import with_deltas
+from svtok.features.extract import compute_features, extract_features
+from svtok.features.normalise import gaussianised
+from svtok.features.spectral import spectral_features
+from svtok.features.store import FeatureStore
+from svtok.features.vad import voiced_frames
+from svtok.manifest.sets import PreparedSet
+
+Voiced = Callable[..., np.ndarray]
+MakeSet = Callable[..., PreparedSet]
+CONFIG = FeaturesConfig(bands=(8,))
+
+
+@pytest.fixture(autouse=True)
+def _small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(extract, "UTTERANCES_A_PART", 2)
+
+
+@pytest.fixture
+def decoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of the files that were decoded."""
+    names: list[str] = []
+
+    def recording(path: Path, **options: object) -> tuple[np.ndarray, int]:
+        names.append(path.stem)
+        return read_audio(path, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(extract, "read_audio", recording)
+    return names
+
+
+def path_of(prepared: PreparedSet, number: int) -> Path:
+    return Path(prepared.utterances["path"][number])
+
+
+def test_all_steps_follow_each_other(voiced: Voiced) -> None:
+    wave = voiced(1.0)
+    config = FeaturesConfig(kind="mfcc", bands=(30,), deltas=2, vad=VadConfig(), normalise="gaussianise")
+    features, energy = spectral_features(wave, config)
+    assert energy is not None
+    voiced_ones = voiced_frames(energy, VadConfig())
+    assert 10 < voiced_ones.sum() < len(voiced_ones) - 10
+    got = compute_features(wave, 16000, config)
+    assert (got.shape, got.dtype) == ((voiced_ones.sum(), 60), np.float32)
+    np.testing.assert_array_equal(got, gaussianised(with_deltas(features, 2)[voiced_ones], 300))
+
+
+def test_an_utterance_without_voice_another_rate_and_a_short_one_are_refused(voiced: Voiced) -> None:
+    quiet = np.full(8000, 1 / 32768, np.float32)
+    with pytest.raises(SvtokError, match="has no voiced frame"):
+        compute_features(quiet, 16000, FeaturesConfig(vad=VadConfig()))
+    with pytest.raises(SvtokError, match="sampling rate is 8000 Hz, the features are configured for 16000 Hz"):
+        compute_features(voiced(1.0), 8000, FeaturesConfig())
+    with pytest.raises(SvtokError, match="less than one window"):
+        compute_features(voiced(0.02), 16000, FeaturesConfig())
+
+
+def test_the_store_holds_the_features_of_every_utterance(make_set: MakeSet, tmp_path: Path) -> None:
+    prepared = make_set(5)
+    assert extract_features(prepared, CONFIG, tmp_path / "feats", jobs=1)
+    store = FeatureStore.open(tmp_path / "feats")
+    assert store.utts == prepared.utterances["utt"].tolist()
+    assert store.config == CONFIG
+    for number, utt in enumerate(store.utts):
+        wave, rate = read_audio(path_of(prepared, number))
+        np.testing.assert_array_equal(store[utt], compute_features(wave, rate, CONFIG))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["audio", "data", "feats"]
+
+
+def test_several_processes_write_the_same_files(make_set: MakeSet, tmp_path: Path) -> None:
+    prepared = make_set(5)
+    extract_features(prepared, CONFIG, tmp_path / "one", jobs=1)
+    extract_features(prepared, CONFIG, tmp_path / "two", jobs=2)
+    for path in (tmp_path / "one").iterdir():
+        assert path.read_bytes() == (tmp_path / "two" / path.name).read_bytes()
+
+
+def test_utterances_may_be_parts_of_files(make_set: MakeSet, tmp_path: Path) -> None:
+    prepared = make_set(2)
+    table = prepared.utterances.assign(start=[0.0, 0.05], end=[0.1, 0.2])
+    extract_features(replace(prepared, utterances=table), CONFIG, tmp_path / "feats", jobs=1)
+    store = FeatureStore.open(tmp_path / "feats")
+    wave, _ = read_audio(path_of(prepared, 1))
+    np.testing.assert_array_equal(store["u001"], compute_features(wave[800:3200], 16000, CONFIG))
+    assert store.frames("u000") == 8
+
+
+def test_finished_features_are_kept_until_something_changes(
+    make_set: MakeSet, tmp_path: Path, decoded: list[str]
+) -> None:
+    prepared, out = make_set(5), tmp_path / "feats"
+    assert extract_features(prepared, CONFIG, out, jobs=1)
+    assert not extract_features(prepared, CONFIG, out, jobs=1)
+    assert len(decoded) == 5
+    assert extract_features(prepared, FeaturesConfig(bands=(9,)), out, jobs=1)
+    assert FeatureStore.open(out).dim == 9
+    assert extract_features(replace(prepared, utterances=prepared.utterances[:4]), CONFIG, out, jobs=1)
+    assert len(FeatureStore.open(out)) == 4
+    soundfile.write(path_of(prepared, 3), np.zeros(8000), 16000)
+    assert extract_features(replace(prepared, utterances=prepared.utterances[:4]), CONFIG, out, jobs=1)
+    assert FeatureStore.open(out).frames("u003") == 48
+
+
+def test_damaged_features_are_made_again(make_set: MakeSet, tmp_path: Path) -> None:
+    prepared, out = make_set(2), tmp_path / "feats"
+    extract_features(prepared, CONFIG, out, jobs=1)
+    (out / "features.npy").write_bytes(b"")
+    assert extract_features(prepared, CONFIG, out, jobs=1)
+    assert len(FeatureStore.open(out)) == 2
+
+
+def test_all_bad_utterances_are_told_and_nothing_is_written(
+    make_set: MakeSet, tmp_path: Path, decoded: list[str]
+) -> None:
+    prepared, out = make_set(8), tmp_path / "feats"
+    path_of(prepared, 0).write_bytes(b"")
+    path_of(prepared, 3).unlink()
+    soundfile.write(path_of(prepared, 5), np.zeros(399), 16000)
+    with pytest.raises(ProblemsError) as caught:
+        extract_features(prepared, CONFIG, out, jobs=1)
+    assert [str(problem) for problem in caught.value.problems] == [
+        f"{path_of(prepared, 0)}: utterance 'u000': is empty (0 bytes); make or fetch it again",
+        f"{path_of(prepared, 3)}: utterance 'u003': there is no such file",
+        f"{path_of(prepared, 5)}: utterance 'u005': lasts 399 samples, less than one window of 400 (25 ms)",
+    ]
+    assert not out.exists()
+    decoded.clear()
+    for number in (0, 3, 5):
+        soundfile.write(path_of(prepared, number), np.zeros(800), 16000)
+    assert extract_features(prepared, CONFIG, out, jobs=1)
+    assert decoded == [f"u{number:03}" for number in range(6)]  # the part of u006 and u007 was finished
+
+
+def test_an_interrupted_run_goes_on_where_it_was(
+    make_set: MakeSet, tmp_path: Path, decoded: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepared, out = make_set(6), tmp_path / "feats"
+
+    def interrupted_at_u003(wave: np.ndarray, rate: int, config: FeaturesConfig) -> np.ndarray:
+        if decoded[-1] == "u003":
+            raise KeyboardInterrupt
+        return compute_features(wave, rate, config)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(extract, "compute_features", interrupted_at_u003)
+        with pytest.raises(KeyboardInterrupt):
+            extract_features(prepared, CONFIG, out, jobs=1)
+    assert not out.exists()
+    decoded.clear()
+    assert extract_features(prepared, CONFIG, out, jobs=1)
+    assert decoded == ["u002", "u003", "u004", "u005"]
+    assert len(FeatureStore.open(out)) == 6
+
+
+@pytest.mark.parametrize("writer", ["svtok.features.extract.np.savez", "svtok.features.store.yaml.safe_dump"])
+def test_a_full_disk_leaves_the_features_that_were_there(
+    make_set: MakeSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, writer: str
+) -> None:
+    prepared, out = make_set(4), tmp_path / "feats"
+    extract_features(prepared, CONFIG, out, jobs=1)
+
+    def full(*args: object, **options: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(writer, full)
+    with pytest.raises(OSError, match="No space left"):
+        extract_features(prepared, FeaturesConfig(bands=(9,)), out, jobs=1)
+    assert FeatureStore.open(out).config == CONFIG
+    assert not list(tmp_path.rglob("*.tmp"))
+
+
+def test_a_folder_with_other_files_is_not_replaced(make_set: MakeSet, tmp_path: Path) -> None:
+    (tmp_path / "feats").mkdir()
+    (tmp_path / "feats" / "thesis.txt").write_text("years of work")
+    with pytest.raises(SvtokError, match=r"holds other files \(thesis.txt\)"):
+        extract_features(make_set(2), CONFIG, tmp_path / "feats", jobs=1)
