@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from svtok.cli.options import FOLDER
+from svtok.parallel import default_jobs
 
 
 @click.command("arabic-commands")
@@ -24,9 +25,11 @@ from svtok.cli.options import FOLDER
     help="Takes that enroll a speaker's word; the others are tests.",
 )
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Draws half of the IW trials.")
-@click.option("--jobs", type=click.IntRange(min=1), help="Processes; default: as many as processors.")
+@click.option(
+    "--jobs", type=click.IntRange(min=1), default=default_jobs, show_default="all processors", help="Processes to use."
+)
 def command(
-    root: Path, out: Path, folds: int | None, fold: int | None, enroll_takes: int, seed: int, jobs: int | None
+    root: Path, out: Path, folds: int | None, fold: int | None, enroll_takes: int, seed: int, jobs: int
 ) -> None:
     """Arabic Speech Commands: 30 speakers say 40 command words, one second each; real speech, CC BY 4.0.
 
@@ -39,7 +42,6 @@ def command(
     """
     from svtok.cli.prepare.report import finish
     from svtok.corpora.arabic_commands import prepare
-    from svtok.parallel import default_jobs
 
-    sets = prepare(root, folds=folds, fold=fold, enroll_takes=enroll_takes, seed=seed, jobs=jobs or default_jobs())
+    sets = prepare(root, folds=folds, fold=fold, enroll_takes=enroll_takes, seed=seed, jobs=jobs)
     finish("arabic-commands", sets, out, description="30 speakers, 40 Arabic command words, real speech")
