@@ -12,7 +12,7 @@ from svtok.audio.decode import AudioError, AudioInfo
 from svtok.corpora.recordings_csv import Listing, read_listing, utterance_columns
 from svtok.errors import SvtokError, raise_problems, unknown_name
 from svtok.manifest.protocol import make_models_and_trials
-from svtok.manifest.recordings import check_recordings, num_samples_of, probe_files
+from svtok.manifest.recordings import check_recordings, probe_files, with_lengths
 from svtok.manifest.schema import UTTERANCES, as_numbers, check_cells, check_keys
 from svtok.manifest.sets import SETS, PreparedSet
 
@@ -107,11 +107,7 @@ def _utterances(listed: Listing, jobs: int) -> pd.DataFrame:
         utterances[name] = as_numbers(utterances[name])
     problems += check_recordings(utterances, infos, listed.place)
     raise_problems(sorted(problems, key=lambda problem: problem.line or 0))
-    whole = [info for info in infos if isinstance(info, AudioInfo)]
-    pairs = zip(utterances.itertuples(), whole, strict=True)
-    utterances["num_samples"] = [num_samples_of(utterance, info) for utterance, info in pairs]
-    utterances["sample_rate"] = [info.sample_rate for info in whole]
-    return utterances
+    return with_lengths(utterances, infos)
 
 
 def _make_ids(utterances: pd.DataFrame) -> pd.Series:

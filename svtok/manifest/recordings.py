@@ -49,12 +49,20 @@ def check_recordings(
         yield from place.problems(np.array(list(told), np.int64), told.__getitem__)
 
 
-def num_samples_of(utterance: Any, info: AudioInfo) -> int:
+def _num_samples(utterance: Any, info: AudioInfo) -> int:
     """Samples of one utterance: those of its file, or from its start to its end."""
     if not hasattr(utterance, "start"):
         return info.num_samples
     # rounded as svtok.audio.decode.read_audio does
     return round(utterance.end * info.sample_rate) - round(utterance.start * info.sample_rate)
+
+
+def with_lengths(utterances: pd.DataFrame, infos: Sequence[AudioInfo | AudioError]) -> pd.DataFrame:
+    """The table with num_samples and sample_rate, from files that `check_recordings` found nothing wrong with."""
+    whole = [info for info in infos if isinstance(info, AudioInfo)]
+    pairs = zip(utterances.itertuples(), whole, strict=True)
+    num_samples = [_num_samples(utterance, info) for utterance, info in pairs]
+    return utterances.assign(num_samples=num_samples, sample_rate=[info.sample_rate for info in whole])
 
 
 def _fault_of_file(utterance: Any, info: AudioInfo | AudioError) -> str | None:
@@ -76,7 +84,7 @@ def _fault_of_length(utterance: Any, info: AudioInfo | AudioError) -> str | None
         return None
     if math.isnan(utterance.num_samples) or (hasattr(utterance, "start") and not _has_part(utterance)):
         return None  # told of the table
-    real = num_samples_of(utterance, info)
+    real = _num_samples(utterance, info)
     return f"num_samples is {utterance.num_samples}, but there are {real}" if utterance.num_samples != real else None
 
 

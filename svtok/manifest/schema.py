@@ -200,8 +200,8 @@ def _check_one_gender_a_speaker(frame: pd.DataFrame, place: Place) -> Iterator[P
     )
 
 
-_NOT_IN_IDS = re.compile(r"[\s\x00-\x1f\x7f-\x9f]")
-_NOT_IN_TEXTS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]|^\s|\s$")
+_NOT_IN_IDS = re.compile(r"[\s\x00-\x1f\x7f-\x9f\ufeff\ud800-\udfff]")
+_NOT_IN_TEXTS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff]|^\s|\s$")
 
 
 def _fault(value: object, column: Column) -> str | None:

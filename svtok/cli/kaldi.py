@@ -1,0 +1,155 @@
+"""svtok kaldi import | export"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from svtok.parallel import default_jobs
+
+FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
+FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
+out_option = click.option("--out", type=click.Path(path_type=Path), required=True, help="What to write.")
+
+
+@click.group()
+def kaldi() -> None:
+    """Import or export Kaldi data directories, trial lists and score files."""
+
+
+@kaldi.group("import")
+def import_() -> None:
+    """Kaldi's files in, svtok's tables out."""
+
+
+@kaldi.group("export")
+def export() -> None:
+    """svtok's tables in, Kaldi's files out."""
+
+
+@import_.command("data")
+@click.argument("folder", type=FOLDER, metavar="DIR")
+@out_option
+@click.option("--phrase", metavar="ID", help="The one phrase that all utterances say, where there is no utt2phrase.")
+@click.option("--wav-root", type=FOLDER, show_default="working folder", help="What wav.scp's paths are relative to.")
+@click.option(
+    "--jobs", type=click.IntRange(min=1), default=default_jobs, show_default="all processors", help="Processes to use."
+)
+def import_data(folder: Path, out: Path, phrase: str | None, wav_root: Path | None, jobs: int) -> None:
+    """Turn the Kaldi data directory DIR into a prepared set.
+
+    Read are wav.scp, utt2spk, utt2phrase and, where they are there, segments, text, spk2gender, utt2lang,
+    enroll_spk2utt (a model, then its utterances), model2spk, model2phrase and trials. A pipe in wav.scp is refused:
+    run it, and list its output.
+
+    \b
+    Example:
+      svtok kaldi import data kaldi/data/eval --out data/mine/eval
+    """
+    from svtok.corpora.kaldi import import_set
+    from svtok.manifest.sets import write_set
+    from svtok.manifest.summary import describe_sets
+
+    prepared = import_set(folder, phrase=phrase, wav_root=wav_root, jobs=jobs)
+    write_set(prepared, out)
+    click.echo(describe_sets({out.name: prepared}))
+    click.echo(f"wrote {out}")
+
+
+@import_.command("trials")
+@click.argument("file", type=FILE)
+@out_option
+def import_trials(file: Path, out: Path) -> None:
+    """Turn a list `model utt [target|nontarget] [TC|TW|IC|IW]` into a table of trials (.tsv or .parquet).
+
+    \b
+    Example:
+      svtok kaldi import trials kaldi/data/eval/trials --out data/mine/eval/trials.tsv
+    """
+    from svtok.manifest.kaldi.lists import read_trial_list
+    from svtok.manifest.tables import write_trials
+
+    trials = read_trial_list(file)
+    write_trials(trials, out)
+    click.echo(f"wrote {out}: {len(trials)} trials")
+
+
+@import_.command("scores")
+@click.argument("file", type=FILE)
+@out_option
+def import_scores(file: Path, out: Path) -> None:
+    """Turn a list `model utt score` into a table of scores; a label before or behind the score is found and left out.
+
+    \b
+    Example:
+      svtok kaldi import scores wespeaker/scores/trials.score --out exp/wespeaker/scores.tsv
+    """
+    from svtok.manifest.kaldi.lists import read_score_list
+    from svtok.scoring.scores import write_scores
+
+    scores = read_score_list(file)
+    write_scores(out, scores, scores["score"].to_numpy(float))
+    click.echo(f"wrote {out}: {len(scores)} scores")
+
+
+@export.command("data")
+@click.argument("folder", type=FOLDER, metavar="SET")
+@out_option
+@click.option("--prefix-speaker", is_flag=True, help="Put the speaker and '-' before every utterance id.")
+def export_data(folder: Path, out: Path, prefix_speaker: bool) -> None:
+    """Turn the prepared set SET into a data directory that passes Kaldi's validate_data_dir.sh --no-feats.
+
+    Beside Kaldi's files it holds utt2phrase, enroll_spk2utt, model2spk, model2phrase, trials and trial_types.
+
+    \b
+    Example:
+      svtok kaldi export data data/mine/eval --out kaldi/data/eval
+    """
+    from svtok.manifest.kaldi.writer import write_data_dir
+    from svtok.manifest.sets import read_set
+
+    prepared = read_set(folder)
+    write_data_dir(prepared, out, prefix_speaker=prefix_speaker)
+    click.echo(f"wrote {out}: {len(prepared.utterances)} utterances")
+
+
+@export.command("trials")
+@click.argument("folder", type=FOLDER, metavar="SET")
+@out_option
+def export_trials(folder: Path, out: Path) -> None:
+    """Write the trials of the prepared set SET as `model utt target|nontarget`.
+
+    \b
+    Example:
+      svtok kaldi export trials data/mine/eval --out trials
+    """
+    from svtok.errors import SvtokError
+    from svtok.manifest.kaldi.lists import write_trial_list
+    from svtok.manifest.sets import read_set
+    from svtok.manifest.trial_types import derive_types
+
+    prepared = read_set(folder)
+    if prepared.models is None or prepared.trials is None:
+        raise SvtokError(f"{folder}: has no models and trials")
+    types = derive_types(prepared.trials, prepared.models, prepared.utterances)
+    write_trial_list(prepared.trials.assign(type=types), out)
+    click.echo(f"wrote {out}: {len(prepared.trials)} trials")
+
+
+@export.command("scores")
+@click.argument("file", type=FILE)
+@out_option
+def export_scores(file: Path, out: Path) -> None:
+    """Write a table of scores as `model utt score`, in its order and at full precision.
+
+    \b
+    Example:
+      svtok kaldi export scores exp/cls/scores.tsv --out scores
+    """
+    from svtok.manifest.kaldi.lists import write_score_list
+    from svtok.scoring.scores import read_scores
+
+    scores = read_scores(file)
+    write_score_list(scores, out)
+    click.echo(f"wrote {out}: {len(scores)} scores")
