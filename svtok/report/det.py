@@ -33,9 +33,10 @@ def draw_det(curves: Mapping[str, Roc], path: Path, *, title: str) -> None:
     for name, curve in curves.items():
         eer = curve.eer().item()
         (line,) = axes.plot(_deviates(curve.p_fa), _deviates(curve.p_miss), label=f"{name}, EER {100 * eer:.2f} %")
-        point = _deviates(np.array([eer]))
+        point = _deviates(np.clip([eer], LOWEST, HIGHEST))
         axes.plot(point, point, marker="o", markersize=5, color=line.get_color(), clip_on=False)
-    axes.set(xlim=limits, ylim=limits, aspect="equal", title=title, xlabel="False alarms (%)", ylabel="Misses (%)")
+    axes.set(xlim=limits, ylim=limits, aspect="equal", xlabel="False alarms (%)", ylabel="Misses (%)")
+    axes.set_title(title, wrap=True)
     labels = [f"{100 * tick:g}" for tick in TICKS]
     axes.set_xticks(ndtri(TICKS), labels)
     axes.set_yticks(ndtri(TICKS), labels)

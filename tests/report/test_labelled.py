@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from svtok.errors import ProblemsError, SvtokError
+from svtok.manifest.sets import PreparedSet
+from svtok.report.labelled import label_with_set, label_with_trials
+
+
+@pytest.fixture
+def prepared() -> PreparedSet:
+    return PreparedSet(
+        utterances=pd.DataFrame(
+            [("a1", "ann", "yes"), ("a2", "ann", "no"), ("b1", "bob", "yes"), ("b2", "bob", "no")],
+            columns=["utt", "spk", "phrase"],
+        ),
+        models=pd.DataFrame(
+            [("ann-yes", "ann", "yes", "e1", "f"), ("bob-no", "bob", "no", "e2", "m")],
+            columns=["model", "spk", "phrase", "utts", "gender"],
+        ),
+        trials=pd.DataFrame(
+            [(model, utt) for model in ("ann-yes", "bob-no") for utt in ("a1", "a2", "b1", "b2")],
+            columns=["model", "utt"],
+        ).astype("category"),
+    )
+
+
+@pytest.fixture
+def scores(tmp_path: Path) -> Path:
+    path = tmp_path / "scores.tsv"
+    lines = [
+        f"{m}\t{u}\t{n / 10}"
+        for n, (m, u) in enumerate((m, u) for m in ("bob-no", "ann-yes") for u in ("a1", "a2", "b1", "b2"))
+    ]
+    path.write_text("\n".join(["model\tutt\tscore", *lines, ""]))
+    return path
+
+
+def test_types_genders_and_speakers_come_from_the_set(scores: Path, prepared: PreparedSet) -> None:
+    labelled = label_with_set(scores, prepared)
+    assert list(labelled.type) == ["TC", "TW", "IC", "IW", "IW", "IC", "TW", "TC"]
+    assert labelled.gender is not None
+    assert list(labelled.gender) == ["f"] * 4 + ["m"] * 4
+    assert labelled.model_speaker.tolist() == [0] * 4 + [1] * 4
+    assert labelled.test_speaker.tolist() == [0, 0, 1, 1] * 2
+    assert labelled.score.tolist() == [0.4, 0.5, 0.6, 0.7, 0, 0.1, 0.2, 0.3]  # the file has the models the other way
+    assert labelled.resampled == "speakers"
+
+
+def test_types_that_the_trials_carry_are_kept(scores: Path, prepared: PreparedSet) -> None:
+    assert prepared.trials is not None
+    typed = prepared.trials.assign(type=pd.Categorical(["target"] + ["nontarget"] * 7))
+    labelled = label_with_set(scores, PreparedSet(prepared.utterances, prepared.models, typed))
+    assert list(labelled.type) == ["target"] + ["nontarget"] * 7
+
+
+def test_without_speakers_the_models_are_what_is_drawn(scores: Path, prepared: PreparedSet) -> None:
+    assert prepared.trials is not None
+    with pytest.raises(SvtokError, match="has no column 'type': give the whole prepared set with --data"):
+        label_with_trials(scores, prepared.trials, Path("trials.tsv"))
+    typed = prepared.trials.assign(type=pd.Categorical(["TC"] + ["IC"] * 7))
+    labelled = label_with_trials(scores, typed, Path("trials.tsv"))
+    assert labelled.model_speaker.tolist() == labelled.test_speaker.tolist() == [0] * 4 + [1] * 4
+    assert labelled.gender is None
+    assert labelled.resampled == "models"
+
+
+def test_scores_of_other_trials_are_refused(scores: Path, prepared: PreparedSet) -> None:
+    assert prepared.trials is not None
+    fewer = PreparedSet(prepared.utterances, prepared.models, prepared.trials.iloc[:7])
+    with pytest.raises(ProblemsError, match=r"scores\.tsv:5: 'bob-no b2' is not among the trials"):
+        label_with_set(scores, fewer)
+
+
+def test_a_set_without_models_is_refused(scores: Path, prepared: PreparedSet) -> None:
+    with pytest.raises(SvtokError, match="has no models and trials"):
+        label_with_set(scores, PreparedSet(prepared.utterances))
+
+
+def test_trials_of_unknown_utterances_are_refused(scores: Path, prepared: PreparedSet) -> None:
+    assert prepared.trials is not None
+    typed = prepared.trials.assign(type=pd.Categorical(["TC"] + ["IC"] * 7))
+    fewer = PreparedSet(prepared.utterances.iloc[:3], prepared.models, typed, Path("data/x/eval"))
+    with pytest.raises(SvtokError, match="data/x/eval name unknown models or utterances"):
+        label_with_set(scores, fewer)
