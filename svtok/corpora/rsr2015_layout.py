@@ -34,10 +34,12 @@ class UtteranceName(NamedTuple):
     sentence: str
 
     @classmethod
-    def parse(cls, utt: str) -> UtteranceName | None:
-        """The parts of an id; None if it is none."""
+    def parse(cls, utt: str) -> UtteranceName:
+        """The parts of an id. Raises ValueError if it is none."""
         match = _UTTERANCE.fullmatch(utt)
-        return cls(match["spk"], match["gender"], match["session"], match["sentence"]) if match else None
+        if match is None:
+            raise ValueError(f"'{utt}' is not named as speaker_session_sentence, such as m101_02_031")
+        return cls(match["spk"], match["gender"], match["session"], match["sentence"])
 
     @property
     def utt(self) -> str:
