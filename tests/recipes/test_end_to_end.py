@@ -1,0 +1,125 @@
+"""Every recipe of egs/ on tiny audio, with the real svtok: all stages, a second run, a changed configuration."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+ROOT = Path(__file__).resolve().parents[2]
+TINY = (
+    "network.front_end.channels=8 network.front_end.blocks=[8] network.layers=1 network.attention_heads=2 "
+    "network.memory.slots=8 network.memory.key_dim=8 network.sampled_vectors=2 training.epochs=2 training.batch_size=8"
+)
+
+
+def arabic_tree(folder: Path) -> None:
+    """Seven speakers say two words five times: a speaker is a pitch, a word is a rhythm, and noise is on all of it."""
+    random = np.random.default_rng(0)
+    seconds = np.arange(6400) / 16000
+    for rhythm, word in enumerate(("up", "zoom in"), start=4):
+        (folder / "dataset" / word).mkdir(parents=True)
+        for speaker in (1, 5, 6, 2, 7, 3, 4):
+            for take in range(1, 6):
+                tone = np.sin(2 * np.pi * 100 * (speaker + 1) * seconds) * (np.sin(2 * np.pi * rhythm * seconds) > 0)
+                wave = 0.3 * tone + 0.1 * random.standard_normal(len(tone))
+                soundfile.write(folder / "dataset" / word / f"{speaker:08d}_NO_{take:02d}.flac", wave, 16000)
+
+
+def nothing(folder: Path) -> None:
+    """The recipe makes its corpus itself."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    name: str
+    corpus: str
+    make_corpus: Callable[[Path], None]
+    options: tuple[str, ...]
+    systems: tuple[str, ...]
+    table_says: str
+
+
+RECIPES = (
+    Recipe(
+        "arabic_commands",
+        "arabic-commands",
+        arabic_tree,
+        ("--root", "original"),
+        ("avg", "cls", "cls-sampled", "cls-sampled-dist"),
+        "arabic-commands",
+    ),
+    Recipe(
+        "rsr2015",
+        "rsr2015-part2",
+        nothing,
+        (
+            "--synthetic",
+            "--synthesize-options",
+            "--speakers 4 --dev-speakers 4 --eval-speakers 4 --phrases 2 --sessions 5",
+        ),
+        ("cls-sampled", "cls-sampled-dist"),
+        "SYNTHETIC speech",
+    ),
+)
+
+
+def run(recipe: Recipe, folder: Path, settings: str, systems: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
+    """Run the recipe with the svtok that the tests run with."""
+    command = ["bash", str(ROOT / "egs" / recipe.name / "run.sh"), *recipe.options, "--work", "work", "--jobs", "1"]
+    command += ["--systems", " ".join(systems), "--set", settings, "--device", "cpu"]
+    scripts = str(Path(sys.executable).parent)
+    variables = {**os.environ, "VIRTUAL_ENV": sys.prefix, "PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}"}
+    return subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, check=False)
+
+
+def commands_of(result: subprocess.CompletedProcess[str]) -> list[str]:
+    """The svtok commands that the log tells."""
+    return [line.split(" svtok ")[1].split()[0] for line in result.stderr.splitlines() if ": svtok " in line]
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.name)
+def test_a_recipe_runs_skips_what_is_done_and_redoes_what_changed(recipe: Recipe, tmp_path: Path) -> None:
+    recipe.make_corpus(tmp_path / "original")
+
+    first = run(recipe, tmp_path, TINY, recipe.systems)
+    assert first.returncode == 0, first.stderr
+    work = tmp_path / "work"
+    for name in ("train", "dev", "eval"):
+        assert (work / "data" / recipe.corpus / name / "utterances.tsv").is_file()
+        assert (work / "feats" / recipe.corpus / name / "features.npy").is_file()
+    trials = (work / "data" / recipe.corpus / "eval" / "trials.tsv").read_text().splitlines()
+    for system in recipe.systems:
+        made = {path.relative_to(work / "exp" / system).as_posix() for path in (work / "exp" / system).rglob("*.*")}
+        assert made >= {
+            *("config.yaml", "network.safetensors", "training.jsonl", "embeddings/eval/embeddings.npy"),
+            *("scores.tsv", "evaluation.json", "det.png"),
+        }
+        assert len((work / "exp" / system / "scores.tsv").read_text().splitlines()) == len(trials)
+        conditions = json.loads((work / "exp" / system / "evaluation.json").read_text())["conditions"]
+        assert {"TC-vs-IC", "TC-vs-TW", "TC-vs-IW"} <= {condition["name"] for condition in conditions}
+    table = (work / "exp" / "results.md").read_text()
+    assert all(f"| {system} " in table for system in recipe.systems)
+    assert recipe.table_says in table
+
+    again = run(recipe, tmp_path, TINY, recipe.systems)
+    assert again.returncode == 0, again.stderr
+    assert commands_of(again) == []
+    assert (work / "exp" / "results.md").read_text() == table
+
+    system = recipe.systems[0]
+    changed = run(recipe, tmp_path, TINY.replace("epochs=2", "epochs=1"), (system,))
+    assert changed.returncode == 0, changed.stderr
+    assert commands_of(changed)[0].startswith("train")
+    assert commands_of(changed)[1:] == ["extract-embeddings", "score", "evaluate"]
+    assert len((work / "exp" / system / "training.jsonl").read_text().splitlines()) == 1
+
+
+def test_every_recipe_is_listed_here() -> None:
+    assert {run.parent.name for run in (ROOT / "egs").glob("*/run.sh")} == {recipe.name for recipe in RECIPES}
