@@ -70,8 +70,8 @@ def _log_mel_and_energy(
         if energy is not None:
             torch.sum(centred[:count].square(), dim=1, out=energy[block])
         _emphasise(centred[:count], tables.window, config.preemphasis, out=padded[:count, : config.frame_length])
-        spectrum = torch.view_as_real(torch.fft.rfft(padded[:count]))  # (frames, FFT bins, real and imaginary)
-        torch.mm(spectrum.square().sum(dim=-1), tables.filters, out=mel[block])
+        squares = torch.view_as_real(torch.fft.rfft(padded[:count])).square_()  # (count, FFT bins, real and imaginary)
+        torch.mm(squares[..., 0] + squares[..., 1], tables.filters, out=mel[block])
     if energy is not None:
         energy.clamp_min_(max(config.energy_floor, EPSILON)).log_()
     return mel.clamp_min_(EPSILON).log_(), energy

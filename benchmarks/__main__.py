@@ -1,0 +1,12 @@
+"""Run a benchmark by its name."""
+
+from svtok.cli.lazy import LazyCommand, LazyGroup
+
+BENCHMARKS = {
+    "features": LazyCommand(
+        "benchmarks.features", "features", "Filter banks and MFCC against torchaudio's Kaldi ones."
+    ),
+}
+
+if __name__ == "__main__":
+    LazyGroup("benchmarks", lazy=BENCHMARKS, help=__doc__)(prog_name="python -m benchmarks")
