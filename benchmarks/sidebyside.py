@@ -50,7 +50,5 @@ def show(comparisons: list[Comparison], *, unit: str, per: float, json_file: Pat
         from svtok.files import write_text
 
         rows = [{**row._asdict(), "ratio": row.ratio} for row in comparisons]
-        write_text(
-            json_file,
-            json.dumps({"machine": platform.processor() or platform.machine(), "comparisons": rows}, indent=1) + "\n",
-        )
+        content = {"machine": platform.processor() or platform.machine(), "comparisons": rows}
+        write_text(json_file, json.dumps(content, indent=1) + "\n")

@@ -19,7 +19,7 @@ from svtok.errors import Problem, SvtokError, raise_problems
 from svtok.features.config import FeaturesConfig
 from svtok.features.deltas import with_deltas
 from svtok.features.normalise import normalised
-from svtok.features.spectral import spectral_features
+from svtok.features.spectral import spectral_features, tables_of
 from svtok.features.store import ABOUT, ARRAY, INDEX, FeatureStore, write_features
 from svtok.features.vad import voiced_frames
 from svtok.files import writing_file, writing_folder
@@ -56,6 +56,7 @@ def extract_features(prepared: PreparedSet, config: FeaturesConfig, out: Path, j
     and the size and time of its audio files; where one of them has changed it is made anew. Raises ProblemsError with
     every utterance that cannot be used, and leaves `out` as it was.
     """
+    tables_of(config)  # bands that cannot be are one mistake, not one in every utterance
     refuse_other_files(out, (ARRAY, INDEX, ABOUT))
     parts = _parts(prepared, config, out.with_name(f".{out.name}.parts"))
     fingerprint = hashlib.sha256("".join(part.file.stem for part in parts).encode()).hexdigest()

@@ -35,13 +35,12 @@ class Spectral(NamedTuple):
 def spectral_features(wave: np.ndarray, config: FeaturesConfig) -> Spectral:
     """Filter banks or cepstra of samples (N,) in [-1, 1) at the config's rate; T = 1 + (N - window) // shift.
 
-    Raises SvtokError for a waveform that is shorter than one window, and for bands so narrow that no frequency of the
-    FFT falls into them.
+    Raises SvtokError for a waveform that is shorter than one window, and where `tables_of` does.
     """
     size, shift = config.frame_length, config.frame_shift
     if len(wave) < size:
         raise SvtokError(f"lasts {len(wave)} samples, less than one window of {size} ({config.frame_length_ms:g} ms)")
-    tables = _tables(config)
+    tables = tables_of(config)
     signal = torch.from_numpy(np.asarray(wave, dtype=np.float32)) * INT16_SCALE
     if config.dither:
         signal += config.dither * torch.randn(len(signal), generator=_generator(wave))
@@ -55,7 +54,7 @@ def spectral_features(wave: np.ndarray, config: FeaturesConfig) -> Spectral:
 
 
 def _log_mel_and_energy(
-    frames: torch.Tensor, tables: _Tables, config: FeaturesConfig
+    frames: torch.Tensor, tables: Tables, config: FeaturesConfig
 ) -> tuple[torch.Tensor, torch.Tensor | None]:
     """Log-mel energies (T, bands) of frames (T, size), and their log energies (T,) where the config uses them."""
     mel = torch.empty(len(frames), tables.filters.shape[1])
@@ -85,14 +84,17 @@ def _emphasise(frames: torch.Tensor, window: torch.Tensor, coefficient: float, *
     out.mul_(window)
 
 
-class _Tables(NamedTuple):
+class Tables(NamedTuple):
+    """The numbers that a configuration stands for."""
+
     window: torch.Tensor  # (size,)
     filters: torch.Tensor  # (FFT bins, bands)
     cepstral: torch.Tensor | None  # (bands, num_ceps): cosine transform and liftering, for MFCC
 
 
 @functools.lru_cache(maxsize=8)
-def _tables(config: FeaturesConfig) -> _Tables:
+def tables_of(config: FeaturesConfig) -> Tables:
+    """What is the same for all utterances. Raises SvtokError for bands so narrow that no FFT frequency falls into them."""
     window = _window(config.window, config.frame_length)
     padded = 1 << (config.frame_length - 1).bit_length()
     torchaudio = import_torchaudio()
@@ -110,9 +112,9 @@ def _tables(config: FeaturesConfig) -> _Tables:
             "take fewer 'bands' or a longer 'frame_length_ms'"
         )
     if config.kind == "fbank":
-        return _Tables(window, filters, None)
+        return Tables(window, filters, None)
     cosine = torchaudio.functional.create_dct(config.num_ceps, config.bands[0], "ortho")  # (bands, ceps)
-    return _Tables(window, filters, cosine * _lifter(config.num_ceps, config.cepstral_lifter))
+    return Tables(window, filters, cosine * _lifter(config.num_ceps, config.cepstral_lifter))
 
 
 def _lifter(num_ceps: int, lifter: float) -> torch.Tensor:

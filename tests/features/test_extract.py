@@ -188,3 +188,8 @@ def test_a_folder_with_other_files_is_not_replaced(make_set: MakeSet, tmp_path: 
     (tmp_path / "feats" / "thesis.txt").write_text("years of work")
     with pytest.raises(SvtokError, match=r"holds other files \(thesis.txt\)"):
         extract_features(make_set(2), CONFIG, tmp_path / "feats", jobs=1)
+
+
+def test_bands_that_cannot_be_are_told_once(make_set: MakeSet, tmp_path: Path) -> None:
+    with pytest.raises(SvtokError, match=r"^\d+ of the mel bands \[300\] are narrower"):
+        extract_features(make_set(2), FeaturesConfig(bands=(300,)), tmp_path / "feats", jobs=1)
