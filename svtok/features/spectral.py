@@ -94,7 +94,7 @@ class Tables(NamedTuple):
 
 @functools.lru_cache(maxsize=8)
 def tables_of(config: FeaturesConfig) -> Tables:
-    """What is the same for all utterances. Raises SvtokError for bands so narrow that no FFT frequency falls into them."""
+    """What is the same for all utterances. Raises SvtokError for bands so narrow that they hold no FFT frequency."""
     window = _window(config.window, config.frame_length)
     padded = 1 << (config.frame_length - 1).bit_length()
     torchaudio = import_torchaudio()
