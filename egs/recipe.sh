@@ -4,7 +4,7 @@
 #   root               the default of --root, the folder of the original corpus
 #   recipe_options     the names of its own options (variables with their defaults), recipe_help what they mean
 #   get_corpus         stage 0
-#   prepare_corpus     stage 1; writes data/$corpus
+#   prepare_corpus     stage 1; writes data/$corpus with svtok prepare and $prepare_options
 # Everything is written under $work, by default the folder of run.sh: data/, feats/ and exp/.
 set -euo pipefail
 
@@ -19,10 +19,12 @@ config=$here/conf/train.yaml
 systems="avg cls cls-sampled cls-sampled-dist"
 teacher=cls-sampled
 set=
+prepare_options=
 seed=0
 jobs=
 device=
-option_names="$recipe_options root stage stop_stage work features_config config systems teacher set seed jobs device"
+option_names="$recipe_options root stage stop_stage work features_config config systems teacher set"
+option_names="$option_names prepare_options seed jobs device"
 help_message="usage: bash $0 [options]
 
 $recipe_help
@@ -41,6 +43,7 @@ Options of every recipe:
   --config FILE                configuration of training (conf/train.yaml)
   --features-config FILE       configuration of features (conf/features.yaml)
   --set \"KEY=VALUE ...\"        changes of the training configuration, such as training.epochs=5
+  --prepare-options \"...\"      more options of svtok prepare, see its --help
   --seed N                     seed of all that is random ($seed)
   --jobs N                     processes (as many as processors)
   --device NAME                cpu or cuda (cuda where there is one)
@@ -204,6 +207,11 @@ report() {
     evaluations+=("$system=exp/$system/evaluation.json")
   done
   svtok compare "${evaluations[@]}" --markdown exp/results.md
+  {
+    echo
+    echo "Made by \`$invocation\` with seed $seed, $svtok_version,"
+    echo "commit $(git -C "$top" describe --always --dirty --abbrev=10 2>/dev/null || echo unknown)."
+  } >>exp/results.md
 }
 
 run_stage() {
@@ -241,7 +249,7 @@ run_recipe() {
   run_stage 7 "report" report
 }
 
-invocation="bash $0 $*"
+invocation="bash ${here#"$top"/}/run.sh$(printf ' %q' "$@")"
 # shellcheck source=../bin/parse_options.sh
 . "$top/bin/parse_options.sh" "$@"
 [[ ${#arguments[@]} -eq 0 ]] || fail "unexpected argument '${arguments[0]}' (--help tells the options)"

@@ -3,12 +3,10 @@
 #   bash egs/arabic_commands/run.sh --root DIR
 corpus=arabic-commands
 root=
-prepare_options=
-recipe_options="prepare_options"
+recipe_options=
 recipe_help="Arabic Speech Commands: real speech, 30 speakers, 40 command words, on the authors' speaker-disjoint split.
 
-  --root DIR                   the corpus, which holds dataset/
-  --prepare-options \"OPTIONS\"  more options of svtok prepare arabic-commands, such as \"--folds 5 --fold 1\""
+  --root DIR                   the corpus, which holds dataset/"
 
 get_corpus() {
   [[ -d "$root/dataset" ]] || fail "--root '$root' holds no dataset/; get the corpus with" \

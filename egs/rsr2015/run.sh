@@ -26,7 +26,9 @@ get_corpus() {
 
 prepare_corpus() {
   if $synthetic; then root=data/synthetic; fi
-  step prepare "data/$corpus" "$root/" -- svtok prepare rsr2015 --root "$root" --part "$part" --out "data/$corpus"
+  # shellcheck disable=SC2086 # several options
+  step prepare "data/$corpus" "$root/" -- svtok prepare rsr2015 --root "$root" --part "$part" --out "data/$corpus" \
+    ${jobs:+--jobs "$jobs"} $prepare_options
 }
 
 # shellcheck source=../recipe.sh
