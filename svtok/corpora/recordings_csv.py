@@ -90,8 +90,8 @@ def _check_values(rows: pd.DataFrame, place: Place) -> Iterator[Problem]:
     for row, cells in enumerate(rows.to_dict("records")):
         line = place.line(row)
         yield from (Problem(f"{name} is empty", place.path, line) for name in REQUIRED if not cells[name])
-        for name in known.keys() & cells.keys():
-            if cells[name] not in known[name]:
+        for name in known:
+            if name in cells and cells[name] not in known[name]:
                 yield Problem(f"{name} '{cells[name]}' is not one of {', '.join(known[name])}", place.path, line)
 
 

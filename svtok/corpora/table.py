@@ -17,6 +17,7 @@ from svtok.manifest.schema import UTTERANCES, as_numbers, check_cells, check_key
 from svtok.manifest.sets import SETS, PreparedSet
 
 DEFAULT_SPLIT: Mapping[str, float] = {"train": 0.6, "dev": 0.2, "eval": 0.2}
+FAR_END = "1e9"  # of a file that cannot be read, in seconds: that is told of it, and no more
 
 
 def prepare(
@@ -87,9 +88,13 @@ def draw_sets(speakers: pd.Series, split: Mapping[str, float], seed: int) -> np.
     distinct = np.array(sorted(speakers.unique()), dtype=object)
     if len(distinct) < len(split):
         raise SvtokError(f"{len(distinct)} speakers are too few for the {len(split)} sets {', '.join(split)}")
-    # one speaker for each set; of the others, each set gets its share
-    bounds = np.rint(np.cumsum([0, *split.values()]) * (len(distinct) - len(split))).astype(int)
-    names = np.repeat(np.array(list(split), dtype=object), np.diff(bounds) + 1)
+    wanted = np.array(list(split.values())) * len(distinct)
+    counts = np.maximum(1, np.floor(wanted)).astype(int)
+    while counts.sum() != len(distinct):
+        missing = counts.sum() < len(distinct)
+        farthest = np.argmax(wanted - counts if missing else np.where(counts > 1, counts - wanted, -np.inf))
+        counts[farthest] += 1 if missing else -1
+    names = np.repeat(np.array(list(split), dtype=object), counts)
     sets = dict(zip(np.random.default_rng(seed).permutation(distinct), names, strict=True))
     return speakers.map(sets).to_numpy(object)
 
@@ -124,6 +129,8 @@ def _complete_parts(utterances: pd.DataFrame, infos: list[AudioInfo | AudioError
         return
     empty = pd.Series("", index=utterances.index)
     start, end = (utterances.get(name, empty) for name in ("start", "end"))
-    durations = [info.num_samples / info.sample_rate if isinstance(info, AudioInfo) else "" for info in infos]
+    durations = [
+        repr(info.num_samples / info.sample_rate) if isinstance(info, AudioInfo) else FAR_END for info in infos
+    ]
     utterances["start"] = start.where(start != "", "0")
-    utterances["end"] = end.where(end != "", [repr(duration) if duration else "" for duration in durations])
+    utterances["end"] = end.where(end != "", durations)

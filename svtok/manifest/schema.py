@@ -192,7 +192,8 @@ def _check_column(cells: pd.Series, column: Column, place: Place) -> Iterator[Pr
 
 
 def _check_one_gender_a_speaker(frame: pd.DataFrame, place: Place) -> Iterator[Problem]:
-    first = frame.groupby("spk", sort=False, observed=True)["gender"].transform("first").to_numpy()
+    filled = frame["gender"].where(frame["gender"] != "")
+    first = filled.groupby(frame["spk"], sort=False).transform("first").to_numpy()
     gender, spk = frame["gender"].to_numpy(), frame["spk"].to_numpy()
     yield from place.problems(
         np.flatnonzero((gender != first) & (gender != "")),

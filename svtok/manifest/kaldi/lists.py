@@ -73,7 +73,8 @@ def _read_fields(path: Path, names: Mapping[int, list[str]]) -> pd.DataFrame:
     delimiter = "\t" if "\t" in lines.header else " "
     count = len(lines.header.split(delimiter))
     if count not in names:
-        what = f"{count} fields with one blank or tab between, where there should be {' or '.join(map(str, names))}"
+        fields = "1 field" if count == 1 else f"{count} fields"
+        what = f"{fields} with one blank or tab between, where there should be {' or '.join(map(str, names))}"
         raise ProblemsError([Problem(what, path, 1)])
     texts = [name for name in names[count] if name == "score"]
     repeating = [name for name in names[count] if name not in texts]

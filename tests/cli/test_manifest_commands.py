@@ -1,0 +1,125 @@
+"""validate, prepare table, prepare kaldi, kaldi import and kaldi export, as a user calls them."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from click.testing import CliRunner, Result
+
+from svtok.cli.main import svtok
+from svtok.errors import ProblemsError
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(svtok, [str(argument) for argument in arguments])
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> Path:
+    """data/mine, prepared by the command from 6 speakers x 2 phrases x 4 takes."""
+    rows = ["path,spk,phrase"]
+    for spk in "abcdef":
+        for phrase in ("open", "shut"):
+            for take in "1234":
+                soundfile.write(tmp_path / f"{spk}_{phrase}_{take}.flac", np.zeros(800), 8000)
+                rows.append(f"{spk}_{phrase}_{take}.flac,{spk},{phrase}")
+    (tmp_path / "mine.csv").write_text("\n".join(rows))
+    out = tmp_path / "data" / "mine"
+    options = ["--split", "train=0.34,dev=0.33,eval=0.33", "--enroll-takes", 2]
+    result = run("prepare", "table", "--csv", tmp_path / "mine.csv", "--out", out, *options)
+    assert result.exit_code == 0, result.output
+    assert result.stdout.splitlines() == [
+        "set    speakers  phrases  utterances  models  trials  TC  TW  IC  IW",
+        "train         2        2          16       -       -   -   -   -   -",
+        "dev           2        2          16       4      28   8   8   8   4",
+        "eval          2        2          16       4      28   8   8   8   4",
+        f"wrote {out}",
+    ]
+    return out
+
+
+def test_a_corpus_that_was_prepared_validates(corpus: Path) -> None:
+    result = run("validate", corpus)
+    assert result.exit_code == 0
+    assert result.stdout.splitlines()[0] == f"{corpus}: no problem in train, dev, eval"
+    assert result.stdout.splitlines()[3].split()[:4] == ["dev", "2", "2", "16"]
+
+
+def test_validate_prints_every_problem_of_every_set_and_exits_with_1(corpus: Path) -> None:
+    (corpus.parent.parent / "a_open_1.flac").unlink()
+    trials = corpus / "eval" / "trials.tsv"
+    trials.write_text(trials.read_text().replace("\tTC\n", "\tIW\n", 1))
+    called = subprocess.run(
+        [sys.executable, "-m", "svtok", "validate", str(corpus)], capture_output=True, text=True, check=False
+    )
+    assert called.returncode == 1
+    errors = [line for line in called.stderr.splitlines() if not line.startswith("decoding")]
+    assert errors[0] == "error: 2 problems found"
+    assert any("utterances.tsv:2: " in line and "a_open_1.flac: there is no such file" in line for line in errors)
+    assert f"  {trials}:2: type is 'IW', but speakers and phrases say TC" in errors
+    assert "no problem in" in called.stdout  # the third set
+
+
+def test_validate_without_audio_does_not_open_recordings(corpus: Path) -> None:
+    for path in corpus.parent.parent.glob("*.flac"):
+        path.unlink()
+    assert run("validate", "--no-audio", corpus / "dev", corpus / "eval").exit_code == 0
+
+
+def test_prepare_refuses_to_replace_a_folder_with_other_files(corpus: Path) -> None:
+    result = run("prepare", "table", "--csv", corpus.parent.parent / "mine.csv", "--out", corpus.parent)
+    assert "holds other files (mine)" in str(result.exception)
+    assert corpus.exists()
+
+
+def test_a_corpus_goes_to_kaldi_and_back(corpus: Path, tmp_path: Path) -> None:
+    for name in ("train", "dev", "eval"):
+        assert run("kaldi", "export", "data", corpus / name, "--out", tmp_path / "kaldi" / name).exit_code == 0
+    result = run("prepare", "kaldi", "--root", tmp_path / "kaldi", "--out", tmp_path / "back")
+    assert result.exit_code == 0, result.output
+    one = run("kaldi", "import", "data", tmp_path / "kaldi" / "eval", "--out", tmp_path / "one")
+    assert one.exit_code == 0, one.output
+    for file in ("utterances.tsv", "models.tsv", "trials.tsv"):
+        assert (tmp_path / "back" / "eval" / file).read_bytes() == (corpus / "eval" / file).read_bytes()
+        assert (tmp_path / "one" / file).read_bytes() == (corpus / "eval" / file).read_bytes()
+
+
+def test_a_pipe_is_told_with_its_line(tmp_path: Path) -> None:
+    (tmp_path / "k").mkdir()
+    (tmp_path / "k" / "wav.scp").write_text("u sox a.wav -t wav - |\n")
+    (tmp_path / "k" / "utt2spk").write_text("u s\n")
+    result = run("kaldi", "import", "data", tmp_path / "k", "--phrase", "p", "--out", tmp_path / "set")
+    assert isinstance(result.exception, ProblemsError)
+    assert f"{tmp_path}/k/wav.scp:1: 'sox a.wav -t wav - |' is not a plain file" in str(result.exception)
+    assert not (tmp_path / "set").exists()
+
+
+def test_trials_go_to_kaldi_and_back(corpus: Path, tmp_path: Path) -> None:
+    assert run("kaldi", "export", "trials", corpus / "eval", "--out", tmp_path / "trials").exit_code == 0
+    assert {line.split(" ")[2] for line in (tmp_path / "trials").read_text().splitlines()} == {"target", "nontarget"}
+    result = run("kaldi", "import", "trials", tmp_path / "trials", "--out", tmp_path / "trials.parquet")
+    assert result.stdout == f"wrote {tmp_path}/trials.parquet: 28 trials\n"
+
+
+def test_scores_come_from_other_toolkits_and_go_to_kaldi(tmp_path: Path) -> None:
+    (tmp_path / "theirs").write_text("m b nontarget -0.1\nm a target 0.30000001\n")
+    result = run("kaldi", "import", "scores", tmp_path / "theirs", "--out", tmp_path / "scores.tsv")
+    assert result.exit_code == 0, result.output
+    assert (tmp_path / "scores.tsv").read_text() == "model\tutt\tscore\nm\tb\t-0.1\nm\ta\t0.30000001\n"
+    assert run("kaldi", "export", "scores", tmp_path / "scores.tsv", "--out", tmp_path / "ours").exit_code == 0
+    assert (tmp_path / "ours").read_text() == "m b -0.1\nm a 0.30000001\n"
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["validate", "prepare", "prepare table", "prepare kaldi", "kaldi", "kaldi import", "kaldi export"]
+    + [f"kaldi {way} {what}" for way in ("import", "export") for what in ("data", "trials", "scores")],
+)
+def test_every_command_has_help(command: str) -> None:
+    result = run(*command.split(), "--help")
+    assert result.exit_code == 0
+    if command not in ("kaldi", "kaldi import", "kaldi export"):
+        assert "Example:" in result.stdout
