@@ -24,7 +24,7 @@ INITIALIZE_DONT_EXIT = 0x8000
 PARAMETER_RATE, PARAMETER_VOLUME, PARAMETER_PITCH, PARAMETER_RANGE = 1, 2, 3, 4
 CHARS_UTF8, SSML = 0x1, 0x10
 
-VOLUME = 60  # of 100, at which no voice clips
+VOLUME = 50  # of 100, at which no voice clips
 LONGEST_DATA_PATH = 100  # bytes; espeak-ng looks for its data elsewhere if the path is longer than some 150
 RANDOM_SEED = 1  # of espeak's own noise (breath): ours varies, so that this one need not
 
