@@ -49,7 +49,7 @@ def test_speakers_are_drawn_into_sets_and_dev_and_eval_get_models_and_trials(cor
     sets = prepare(corpus)
     speakers = {name: sorted(each.utterances["spk"].unique()) for name, each in sets.items()}
     assert {name: len(each) for name, each in speakers.items()} == {"train": 3, "dev": 1, "eval": 1}
-    assert sorted(sum(speakers.values(), [])) == list("abcde")
+    assert sorted(spk for each in speakers.values() for spk in each) == list("abcde")
     assert sets["train"].models is None
     (spk,) = speakers["eval"]
     assert sets["eval"].models is not None

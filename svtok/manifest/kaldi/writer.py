@@ -24,7 +24,7 @@ from svtok.manifest.kaldi.maps import (
 from svtok.manifest.sets import PreparedSet, audio_paths, refuse_other_files
 from svtok.manifest.trial_types import derive_types
 
-NOT_IN_TEXT = re.compile(r"(^|\s)(<s>|</s>|#0)(\s|$)")
+NOT_IN_TEXT = re.compile(r"(?a:(?<!\w)(<s>|</s>|#0)(?!\w))|[^\S ]")  # Kaldi's own words; blanks of other kinds
 
 
 def write_data_dir(prepared: PreparedSet, folder: Path, *, prefix_speaker: bool = False) -> None:
@@ -89,8 +89,8 @@ def _check_for_kaldi(utterances: pd.DataFrame) -> Iterator[Problem]:
         for gender in sorted(set(utterances["gender"]) - {"m", "f"}):
             yield Problem(f"Kaldi knows the genders m and f, not '{gender}'")
     for utt, text in zip(utterances["utt"], utterances.get("text", []), strict=False):
-        if NOT_IN_TEXT.search(text):
-            yield Problem(f"the text of '{utt}' holds <s>, </s> or #0, which Kaldi does not take: '{text}'")
+        if NOT_IN_TEXT.search(f"{utt} {text}"):
+            yield Problem(f"Kaldi does not take <s>, </s>, #0 or unusual blanks in a text: '{utt} {text}'")
 
 
 def _write_utterances(utterances: pd.DataFrame, folder: Path) -> None:
