@@ -42,12 +42,11 @@ def make_models_and_trials(
         raise SvtokError(f"the share of IW trials is between 0 and 1, not {iw_share}")
     if same_gender_only and "gender" not in utterances:
         raise SvtokError("trials within one gender need the column 'gender' in the table of utterances")
-    if enrolled is None:
-        enrolled = first_takes(utterances, enroll_takes)
+    marked = enrolled is not None
+    enrolled = first_takes(utterances, enroll_takes) if enrolled is None else enrolled
     if not enrolled.any():
-        raise SvtokError(
-            f"no speaker has {enroll_takes} takes of a phrase, so nothing can be enrolled; use fewer takes"
-        )
+        why = "no take is marked to enroll" if marked else f"no speaker has {enroll_takes} takes of a phrase"
+        raise SvtokError(f"{why}, so there would be no model")
     models = _models(utterances, enrolled)
     trials = _trials(models, utterances[~enrolled].sort_values("utt"), iw_share, seed, same_gender_only)
     return models, trials.assign(type=derive_types(trials, models, utterances))
