@@ -47,12 +47,12 @@ def _spoken(speaker: Speaker, session: Session, text: str, random: np.random.Gen
 
 def _with_prosody(text: str, random: np.random.Generator) -> str:
     """The text as SSML in which each word has a pace and a pitch of its own, and the end of the phrase a melody."""
-    ending = random.choice([".", "!", "?"])  # inside the last word: espeak-ng reads a "." that stands alone as "dot"
     words = [
         f'<prosody rate="{random.normal(100, 7):.0f}%" pitch="{random.normal(0, 4):+.0f}%">{word}</prosody>'
-        for word in f"{text}{ending}".split()
+        for word in text.split()
     ]
-    return f"<speak>{' '.join(words)}</speak>"
+    # At the very end: inside a <speak> element espeak-ng would read the full stop as "dot".
+    return " ".join(words) + random.choice([".", "!", "?"])
 
 
 def _warped(wave: np.ndarray, random: np.random.Generator) -> np.ndarray:

@@ -1,0 +1,163 @@
+"""The synthetic RSR2015: its tree and lists, going on after an interruption, what is refused."""
+
+import hashlib
+import re
+import sys
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import soundfile
+from click.testing import CliRunner
+
+from svtok.cli.main import svtok
+from svtok.corpora.synthetic.marker import Settings, read_marker
+from svtok.corpora.synthetic.rsr2015 import synthesize
+from svtok.corpora.synthetic.rsr2015_lists import sessions_of, speakers_of, write_lists
+from svtok.errors import SvtokError
+
+TINY = Settings(speakers=2, dev_speakers=4, eval_speakers=4, phrases=2, sessions=4)
+EVAL_M = ("m004", "m005")
+FLAGGED = ((True, True), (True, False), (False, True), (False, False))  # speaker and phrase equal: TC, TW, IC, IW
+
+
+def contents(root: Path) -> dict[str, str]:
+    files = (path for path in sorted(root.rglob("*")) if path.is_file())
+    return {str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("synthetic") / "corpus"
+    assert synthesize(root, TINY, jobs=1) == 10 * 2 * 4
+    return root
+
+
+def test_the_tree_is_that_of_rsr2015(corpus: Path) -> None:
+    recordings = sorted(path.relative_to(corpus).as_posix() for path in (corpus / "sph").rglob("*.sph"))
+    assert len(recordings) == 80
+    assert recordings[0] == "sph/female/f001/f001_01_031.sph"
+    info = soundfile.info(corpus / recordings[0])
+    assert (info.format, info.subtype, info.samplerate, info.channels) == ("NIST", "PCM_16", 16000, 1)
+    assert (corpus / recordings[0]).read_bytes().startswith(b"NIST_1A\n   1024\n")
+    keys = sorted(path.relative_to(corpus / "key").as_posix() for path in (corpus / "key").rglob("*.*"))
+    assert keys == [
+        *(f"part2/ndx/3sess-pwd_{subset}_{gender}.ndx" for subset in ("dev", "eval") for gender in "fm"),
+        *(f"part2/trn/3sesspwd_{subset}_{gender}.trn" for subset in ("dev", "eval") for gender in "fm"),
+    ]
+
+
+def test_enrollment_is_by_sessions_1_4_and_7(corpus: Path) -> None:
+    lines = (corpus / "key/part2/trn/3sesspwd_eval_m.trn").read_text().splitlines()
+    assert lines[0] == "m004_031,male/m004/m004_01_031.sph,male/m004/m004_04_031.sph,male/m004/m004_07_031.sph"
+    assert [line.split(",")[0] for line in lines] == [f"{spk}_{s}" for spk in EVAL_M for s in ("031", "032")]
+
+
+def test_each_trial_has_the_flag_that_its_names_make(corpus: Path) -> None:
+    lines = (corpus / "key/part2/ndx/3sess-pwd_eval_m.ndx").read_text().splitlines()
+    counts: Counter[str] = Counter()
+    for line in lines:
+        match = re.fullmatch(r"(m\d+)_(\d+),(m\d+)/(m\d+)_(\d\d)_(\d+)\.sph,([YN]),([YN]),([YN]),([YN])", line)
+        assert match, line
+        model_spk, model_phrase, folder, spk, session, phrase, *flags = match.groups()
+        assert folder == spk
+        assert session == "02"
+        assert flags == ["Y" if (model_spk == spk, model_phrase == phrase) == kind else "N" for kind in FLAGGED]
+        counts["".join(flags)] += 1
+    # 4 models; of 2 speakers x 2 phrases one test each: 1 TC, 1 TW, 1 IC a model; of 1 IW, half is rounded to none
+    assert counts == {"YNNN": 4, "NYNN": 4, "NNYN": 4}
+
+
+def test_the_corpus_says_that_it_is_synthetic_and_how_it_was_made(corpus: Path) -> None:
+    readme = (corpus / "README.txt").read_text()
+    assert readme.startswith("SYNTHETIC SPEECH")
+    command = "svtok synthesize rsr2015 --out DIR --speakers 2 --dev-speakers 4 --eval-speakers 4 --phrases 2"
+    assert f"{command} --sessions 4 --seed 1\n" in readme
+    assert read_marker(corpus) == TINY
+
+
+def test_an_interrupted_run_gone_on_with_in_other_processes_gives_the_same_corpus(corpus: Path, tmp_path: Path) -> None:
+    for path in ("synthetic.yaml", "README.txt", "sph/female/f001/f001_01_031.sph"):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_bytes((corpus / path).read_bytes())
+    kept = (tmp_path / "sph/female/f001/f001_01_031.sph").stat().st_mtime_ns
+    synthesize(tmp_path, TINY, jobs=2)
+    assert contents(tmp_path) == contents(corpus)
+    assert (tmp_path / "sph/female/f001/f001_01_031.sph").stat().st_mtime_ns == kept
+
+
+def test_no_two_recordings_are_equal(corpus: Path) -> None:
+    recordings = [digest for name, digest in contents(corpus).items() if name.endswith(".sph")]
+    assert len(set(recordings)) == len(recordings) == 80
+
+
+def test_a_corpus_of_other_settings_is_not_mixed_with_this_one(corpus: Path) -> None:
+    before = contents(corpus)
+    with pytest.raises(SvtokError, match=r"made with other settings \(speakers 2 there, 4 now, seed 1 there, 2 now\)"):
+        synthesize(corpus, replace(TINY, speakers=4, seed=2), jobs=1)
+    assert contents(corpus) == before
+
+
+def test_a_folder_with_other_files_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").write_text("mine")
+    with pytest.raises(SvtokError, match="holds other files"):
+        synthesize(tmp_path, TINY, jobs=1)
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+def test_without_espeak_nothing_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "espeakng_loader", None)
+    with pytest.raises(SvtokError, match="pip install"):
+        synthesize(tmp_path / "corpus", TINY, jobs=1)
+    assert not (tmp_path / "corpus").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"speakers": 3}, "speakers must be 2 or more and even .* not 3"),
+        ({"dev_speakers": 2}, "dev_speakers must be 4 or more"),
+        ({"eval_speakers": 0}, "eval_speakers must be 4 or more"),
+        ({"phrases": 31}, "phrases must be 1 to 30, not 31"),
+        ({"sessions": 3}, "sessions must be 4 to 9 .* not 3"),
+        ({"seed": -1}, "seed must be 0 or more"),
+    ],
+)
+def test_settings_that_make_no_corpus_are_refused(change: dict[str, int], message: str) -> None:
+    with pytest.raises(SvtokError, match=message):
+        replace(TINY, **change)
+
+
+@pytest.mark.parametrize("text", ["speakers: [", "speakers: 2", "- 1", "speakers: two"])
+def test_a_mark_that_cannot_be_read_is_told(tmp_path: Path, text: str) -> None:
+    (tmp_path / "synthetic.yaml").write_text(text)
+    with pytest.raises(SvtokError, match=r"synthetic\.yaml"):
+        read_marker(tmp_path)
+
+
+def test_speakers_are_numbered_through_the_subsets_and_sessions_keep_those_that_enroll() -> None:
+    settings = Settings(speakers=4, dev_speakers=4, eval_speakers=6, sessions=5)
+    assert speakers_of(settings, "bkg", "m") == ["m001", "m002"]
+    assert speakers_of(settings, "dev", "f") == ["f003", "f004"]
+    assert speakers_of(settings, "eval", "m") == ["m005", "m006", "m007"]
+    assert sessions_of(settings) == ("01", "02", "03", "04", "07")
+
+
+def test_the_lists_of_a_larger_corpus_have_half_of_the_iw_trials(tmp_path: Path) -> None:
+    settings = Settings(speakers=2, dev_speakers=4, eval_speakers=10, phrases=6, sessions=9)
+    write_lists(tmp_path, settings)
+    lines = (tmp_path / "key/part2/ndx/3sess-pwd_eval_f.ndx").read_text().splitlines()
+    counts = Counter(line.split(",", 2)[2] for line in lines)
+    tests = 5 * 6 * 6  # speakers x phrases x sessions
+    assert counts == {"Y,N,N,N": tests, "N,Y,N,N": tests * 5, "N,N,Y,N": tests * 4, "N,N,N,Y": tests * 4 * 5 // 2}
+
+
+def test_the_command_line_synthesizes_and_tells_what_is_wrong(tmp_path: Path) -> None:
+    sizes = ["--speakers", "2", "--dev-speakers", "4", "--eval-speakers", "4", "--phrases", "1", "--sessions", "4"]
+    run = CliRunner().invoke(svtok, ["synthesize", "rsr2015", "--out", str(tmp_path / "c"), *sizes, "--jobs", "1"])
+    assert run.exit_code == 0, run.output
+    assert "40 recordings of SYNTHETIC speech" in run.output
+    run = CliRunner().invoke(svtok, ["synthesize", "rsr2015", "--out", str(tmp_path / "d"), "--speakers", "5"])
+    assert isinstance(run.exception, SvtokError)
+    assert not (tmp_path / "d").exists()
