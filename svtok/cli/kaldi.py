@@ -127,12 +127,12 @@ def export_trials(folder: Path, out: Path) -> None:
     from svtok.errors import SvtokError
     from svtok.manifest.kaldi.lists import write_trial_list
     from svtok.manifest.sets import read_set
-    from svtok.manifest.trial_types import derive_types
+    from svtok.manifest.trial_types import types_of
 
     prepared = read_set(folder)
     if prepared.models is None or prepared.trials is None:
         raise SvtokError(f"{folder}: has no models and trials")
-    types = derive_types(prepared.trials, prepared.models, prepared.utterances)
+    types = types_of(prepared.trials, prepared.models, prepared.utterances)
     write_trial_list(prepared.trials.assign(type=types), out)
     click.echo(f"wrote {out}: {len(prepared.trials)} trials")
 

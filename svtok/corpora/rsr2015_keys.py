@@ -6,7 +6,7 @@ The fields may stand between commas or blanks; files may be named with or withou
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path, PurePosixPath
@@ -116,8 +116,8 @@ def _read_ndx(
     model_faults = [
         None if model in known_models else f"model '{model}' is not in the enrollment list" for model in models
     ]
-    problems += _tell_first(place, model_codes, model_faults)
-    problems += _tell_first(place, file_codes, [_file_fault(file, part, audio) for file in files])
+    problems += place.problems_of_values(model_codes, model_faults)
+    problems += place.problems_of_values(file_codes, [_file_fault(file, part, audio) for file in files])
 
     flags = np.stack([(lines[flag] == "Y").to_numpy() for flag in FLAGS])  # (flags, lines)
     flags_are_good = (flags.sum(axis=0) == 1) & _all_y_or_n(lines)
@@ -147,13 +147,6 @@ def _read_ndx(
             "type": pd.Categorical.from_codes(types, categories=pd.Index(FLAGS)),
         }
     )
-
-
-def _tell_first(place: Place, codes: Codes, faults: Sequence[str | None]) -> Iterator[Problem]:
-    """For each value of a column that is at fault, the first line where it stands."""
-    _, first_rows = np.unique(codes, return_index=True)
-    rows = np.array([row for row in np.sort(first_rows) if faults[codes[row]] is not None], np.int64)
-    yield from place.problems(rows, lambda row: str(faults[codes[row]]))
 
 
 def _all_y_or_n(lines: pd.DataFrame) -> Truths:

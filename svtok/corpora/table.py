@@ -57,7 +57,7 @@ def prepare(
                 enroll_takes=enroll_takes,
                 iw_share=iw_share,
                 seed=seed,
-                same_gender_only=same_gender_only,
+                same=("gender",) if same_gender_only else (),
                 enrolled=None if marks is None else marks[chosen],
             )
         except SvtokError as error:

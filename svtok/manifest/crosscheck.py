@@ -12,7 +12,7 @@ from svtok.errors import Problem
 from svtok.manifest.schema import MODELS, TRIAL_TYPES, TRIALS, UTTERANCES, Place, codes_of
 from svtok.manifest.sets import PreparedSet
 from svtok.manifest.tables import enrollments
-from svtok.manifest.trial_types import derive_types, rows_in
+from svtok.manifest.trial_types import derive_types, is_unknown, rows_in
 
 
 def check_set(prepared: PreparedSet, places: Mapping[str, Place] | None = None) -> Iterator[Problem]:
@@ -73,7 +73,8 @@ def _check_trials(
         lambda row: f"test utterance '{trials['utt'].iloc[row]}' also enrolls '{trials['model'].iloc[row]}'",
     )
     if "type" in trials:
-        yield from _check_types(trials, known, models, utterances, place)
+        told = ~(is_unknown(models)[model[known]] | is_unknown(utterances)[utt[known]])
+        yield from _check_types(trials, known[told], models, utterances, place)
 
 
 def _unknown(names: pd.Series, rows: npt.NDArray[np.int64], what: str, place: Place) -> Iterator[Problem]:
@@ -91,7 +92,7 @@ def _unknown(names: pd.Series, rows: npt.NDArray[np.int64], what: str, place: Pl
 def _check_types(
     trials: pd.DataFrame, known: npt.NDArray[np.int64], models: pd.DataFrame, utterances: pd.DataFrame, place: Place
 ) -> Iterator[Problem]:
-    """Types that are not those of the speakers and phrases; `known` are the rows where these are known."""
+    """Types that are not those of the speakers and phrases; `known` are the rows where all of these are known."""
     derived = derive_types(trials.iloc[known], models, utterances)
     codes, values = codes_of(trials["type"].iloc[known])
     right = {name: (name, "target" if name == "TC" else "nontarget") for name in TRIAL_TYPES}

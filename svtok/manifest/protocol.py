@@ -2,11 +2,13 @@
 
 The first takes of each speaker's phrase enroll a model, all other takes are tests. Every model meets every test
 utterance of the types TC, TW and IC; of the IW trials, which are by far the most, each model meets a seeded share.
+Where there are thousands of speakers, each test meets a seeded few of the models of other speakers instead.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +18,9 @@ from svtok.errors import Problem, SvtokError, raise_problems
 from svtok.manifest.trial_types import derive_types
 
 PAIR = ["spk", "phrase"]
+PAIRS_A_BLOCK = 10_000_000
+
+Codes = npt.NDArray[np.int64]
 
 
 def make_models_and_trials(
@@ -23,8 +28,9 @@ def make_models_and_trials(
     *,
     enroll_takes: int,
     iw_share: float = 0.5,
+    impostors: int | None = None,
     seed: int = 0,
-    same_gender_only: bool = False,
+    same: Sequence[str] = (),
     enrolled: npt.NDArray[np.bool_] | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The tables of models and of trials (with their type) for a table of utterances.
@@ -32,23 +38,40 @@ def make_models_and_trials(
     A speaker's phrase is enrolled with its first `enroll_takes` takes (by session, path and start; numbers inside
     them count as numbers), or with those that `enrolled` (one truth value an utterance) marks. A speaker's phrase
     with fewer takes gets no model: all its takes are tests of the other models. `iw_share` (0 to 1) is the part of
-    each model's IW trials that is kept. With `same_gender_only` a model meets only tests of its own gender.
+    each model's IW trials that is kept. Where `impostors` is given, it counts instead: each test meets, beside all
+    models of its own speaker, at most so many drawn from the other speakers' models of its phrase (IC), and as many
+    from those of other phrases (IW). `same` names columns of `utterances`, such as gender and lang, in which a model
+    and the tests that it meets agree.
 
-    Raises SvtokError where nothing can be enrolled, a gender is asked for and not known, or two models get one name.
+    Raises SvtokError where nothing can be enrolled, a column of `same` is not there, or two models get one name.
     """
     if enroll_takes < 1:
         raise SvtokError(f"a model needs at least one take to enroll, not {enroll_takes}")
     if not 0 <= iw_share <= 1:
         raise SvtokError(f"the share of IW trials is between 0 and 1, not {iw_share}")
-    if same_gender_only and "gender" not in utterances:
-        raise SvtokError("trials within one gender need the column 'gender' in the table of utterances")
+    if impostors is not None and impostors < 1:
+        raise SvtokError(f"a test needs at least one impostor, not {impostors}")
+    for column in same:
+        if column not in utterances:
+            raise SvtokError(f"trials within one {column} need the column '{column}' in the table of utterances")
     marked = enrolled is not None
     enrolled = first_takes(utterances, enroll_takes) if enrolled is None else enrolled
     if not enrolled.any():
         why = "no take is marked to enroll" if marked else f"no speaker has {enroll_takes} takes of a phrase"
         raise SvtokError(f"{why}, so there would be no model")
     models = _models(utterances, enrolled)
-    trials = _trials(models, utterances[~enrolled].sort_values("utt"), iw_share, seed, same_gender_only)
+    of_models = utterances.set_index("utt").loc[models["utts"].str.split(" ").str[0], list(same)]
+    tests = utterances[~enrolled].sort_values("utt")
+    if impostors is None:
+        model, test = _meet_a_share(models, of_models, tests, iw_share, seed)
+    else:
+        model, test = _meet_a_few(models, of_models, tests, impostors, seed)
+    trials = pd.DataFrame(
+        {
+            "model": pd.Categorical.from_codes(model, categories=pd.Index(models["model"])),
+            "utt": pd.Categorical.from_codes(test, categories=pd.Index(tests["utt"])),
+        }
+    )
     return models, trials.assign(type=derive_types(trials, models, utterances))
 
 
@@ -93,25 +116,66 @@ def _models(utterances: pd.DataFrame, enrolled: npt.NDArray[np.bool_]) -> pd.Dat
     return models.sort_values("model", ignore_index=True)
 
 
-def _trials(
-    models: pd.DataFrame, tests: pd.DataFrame, iw_share: float, seed: int, same_gender_only: bool
-) -> pd.DataFrame:
+def _meet_a_share(
+    models: pd.DataFrame, of_models: pd.DataFrame, tests: pd.DataFrame, iw_share: float, seed: int
+) -> tuple[Codes, Codes]:
+    """The rows of the model and of the test of each trial: all TC, TW and IC, and of each model a share of IW.
+
+    `of_models` holds, for each model, the columns in which it agrees with its tests.
+    """
     random = np.random.default_rng(seed)
     spk, phrase = tests["spk"].to_numpy(object), tests["phrase"].to_numpy(object)
+    of_tests = tests[of_models.columns].to_numpy(object)  # (tests, columns)
     chosen = []
-    for model in models.itertuples():
+    for model, wanted in zip(models.itertuples(), of_models.to_numpy(object), strict=True):
+        agrees = (of_tests == wanted).all(axis=1)
         impostor_wrong = (spk != model.spk) & (phrase != model.phrase)
-        meets = ~impostor_wrong
-        iw = np.flatnonzero(impostor_wrong)
-        if same_gender_only:
-            same = tests["gender"].to_numpy(object) == model.gender
-            meets, iw = meets & same, iw[same[iw]]
+        meets = agrees & ~impostor_wrong
+        iw = np.flatnonzero(agrees & impostor_wrong)
         meets[random.choice(iw, size=round(iw_share * len(iw)), replace=False)] = True
         chosen.append(np.flatnonzero(meets))
     codes = np.repeat(np.arange(len(models)), [len(rows) for rows in chosen])
-    return pd.DataFrame(
-        {
-            "model": pd.Categorical.from_codes(codes, categories=pd.Index(models["model"])),
-            "utt": pd.Categorical.from_codes(np.concatenate(chosen), categories=pd.Index(tests["utt"])),
-        }
-    )
+    return codes, np.concatenate(chosen)
+
+
+def _meet_a_few(
+    models: pd.DataFrame, of_models: pd.DataFrame, tests: pd.DataFrame, impostors: int, seed: int
+) -> tuple[Codes, Codes]:
+    """The rows of the model and of the test of each trial: all TC and TW, and of each test a few of IC and of IW."""
+    random = np.random.default_rng(seed)
+    found: list[tuple[Codes, Codes]] = []
+    for rows in _blocks(len(tests), max(1, PAIRS_A_BLOCK // len(models))):
+        block = tests.iloc[rows]
+        own = _equal(block["spk"], models["spk"])  # (tests, models)
+        same_phrase = _equal(block["phrase"], models["phrase"])
+        agrees = np.ones_like(own)
+        for column in of_models:
+            agrees &= _equal(block[column], of_models[column])
+        meets = own & agrees
+        for others in (~own & same_phrase & agrees, ~own & ~same_phrase & agrees):
+            meets |= _draw(others, impostors, random)
+        test, model = np.nonzero(meets)
+        found.append((model, test + rows.start))
+    model, test = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    order = np.lexsort((test, model))
+    return model[order], test[order]
+
+
+def _blocks(length: int, size: int) -> Iterator[slice]:
+    yield from (slice(start, start + size) for start in range(0, max(length, 1), size))
+
+
+def _equal(of_tests: pd.Series, of_models: pd.Series) -> npt.NDArray[np.bool_]:
+    """Whether each test (rows) and each model (columns) have the same value."""
+    values = pd.Index(of_models.unique())
+    return np.asarray(values.get_indexer(of_tests)[:, None] == values.get_indexer(of_models))
+
+
+def _draw(among: npt.NDArray[np.bool_], number: int, random: np.random.Generator) -> npt.NDArray[np.bool_]:
+    """At most `number` of the true values of each row, drawn without replacement."""
+    if number >= among.shape[1]:
+        return among
+    keys = np.where(among, random.random(among.shape, np.float32), np.float32(2))  # 2: behind all that can be drawn
+    chosen = np.zeros_like(among)
+    np.put_along_axis(chosen, np.argpartition(keys, number, axis=1)[:, :number], True, axis=1)
+    return chosen & among

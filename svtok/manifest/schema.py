@@ -1,7 +1,8 @@
 """The columns of the three tables, and the rules that a table must obey by itself.
 
-Every cell is filled: where a value is not known for all rows, the whole column is left out. Ids hold no blanks and no
-control characters; paths and texts may hold blanks inside, but no tabs and no line ends.
+Every cell is filled: where a value is not known for all rows, the whole column is left out. A speaker or a phrase that
+is not known, as in a challenge whose keys are secret, is UNKNOWN. Ids hold no blanks and no control characters; paths
+and texts may hold blanks inside, but no tabs and no line ends.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ Kind = Literal["id", "ids", "text", "seconds", "count", "type"]
 
 TRIAL_TYPES = ("TC", "TW", "IC", "IW")
 TRIAL_LABELS = ("target", "nontarget")
+UNKNOWN = "?"
 MOST_OF_A_KIND = 1000  # lines told of one fault in one column of one table; the others are counted
 
 
@@ -99,6 +101,12 @@ class Place:
             yield Problem(what(row), self.path, self.line(row))
         if len(rows) > MOST_OF_A_KIND:
             yield Problem(f"{len(rows) - MOST_OF_A_KIND} more lines with the same fault as the last", self.path)
+
+    def problems_of_values(self, codes: npt.NDArray[np.int64], faults: Sequence[str | None]) -> Iterator[Problem]:
+        """For each value of a column (`codes`: which one each row holds) that is at fault, the first row with it."""
+        _, first_rows = np.unique(codes, return_index=True)
+        rows = np.array([row for row in np.sort(first_rows) if faults[codes[row]] is not None], np.int64)
+        yield from self.problems(rows, lambda row: str(faults[codes[row]]))
 
 
 def check_columns(names: list[str], schema: Schema) -> Iterator[str]:
@@ -196,7 +204,7 @@ def _check_one_gender_a_speaker(frame: pd.DataFrame, place: Place) -> Iterator[P
     first = filled.groupby(frame["spk"], sort=False).transform("first").to_numpy()
     gender, spk = frame["gender"].to_numpy(), frame["spk"].to_numpy()
     yield from place.problems(
-        np.flatnonzero((gender != first) & (gender != "")),
+        np.flatnonzero((gender != first) & (gender != "") & (spk != UNKNOWN)),
         lambda row: f"speaker '{spk[row]}' is '{gender[row]}' here and '{first[row]}' further up",
     )
 

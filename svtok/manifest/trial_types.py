@@ -9,16 +9,28 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from svtok.errors import Problem, raise_problems
-from svtok.manifest.schema import TRIAL_TYPES, codes_of
+from svtok.errors import Problem, SvtokError, raise_problems
+from svtok.manifest.schema import TRIAL_TYPES, UNKNOWN, codes_of
 
-__all__ = ["TRIAL_TYPES", "derive_types", "rows_in"]
+__all__ = ["TRIAL_TYPES", "UnknownTypesError", "derive_types", "is_unknown", "rows_in", "types_of"]
+
+
+class UnknownTypesError(SvtokError):
+    """The types of the trials are not known: a challenge without its keys."""
+
+
+def types_of(trials: pd.DataFrame, models: pd.DataFrame, utterances: pd.DataFrame) -> pd.Categorical[str]:
+    """The type of each trial: what the trials themselves say, or else what `derive_types` finds out."""
+    if "type" in trials and set(trials["type"].unique()) <= set(TRIAL_TYPES):
+        return pd.Categorical(trials["type"], categories=list(TRIAL_TYPES))
+    return derive_types(trials, models, utterances)
 
 
 def derive_types(trials: pd.DataFrame, models: pd.DataFrame, utterances: pd.DataFrame) -> pd.Categorical[str]:
     """The type of each trial, from the speaker and phrase of its model and of its test utterance.
 
-    Raises ProblemsError that names each model and utterance that is in no table.
+    Raises ProblemsError that names each model and utterance that is in no table, and UnknownTypesError where a
+    speaker or a phrase is not known.
     """
     model, utt = rows_in(trials["model"], models["model"]), rows_in(trials["utt"], utterances["utt"])
     raise_problems(
@@ -28,10 +40,21 @@ def derive_types(trials: pd.DataFrame, models: pd.DataFrame, utterances: pd.Data
             for name in pd.unique(trials[column][rows < 0])
         ]
     )
+    unknown = np.count_nonzero(is_unknown(models)[model] | is_unknown(utterances)[utt])
+    if unknown:
+        raise UnknownTypesError(
+            f"the types of {unknown} of {len(trials)} trials are not known: speaker or phrase is '{UNKNOWN}', and the "
+            "trials have no column 'type'; prepare the corpus with its keys"
+        )
     impostor = ~_same("spk", models, model, utterances, utt)
     wrong = ~_same("phrase", models, model, utterances, utt)
     codes = impostor.astype(np.int8) * 2 + wrong
     return pd.Categorical.from_codes(codes, categories=pd.Index(TRIAL_TYPES))
+
+
+def is_unknown(table: pd.DataFrame) -> npt.NDArray[np.bool_]:
+    """Whether the speaker or the phrase of each row of a table of models or utterances is not known."""
+    return np.asarray((table["spk"] == UNKNOWN) | (table["phrase"] == UNKNOWN), bool)
 
 
 def rows_in(names: pd.Series, table: pd.Series) -> npt.NDArray[np.int64]:

@@ -12,7 +12,7 @@ from svtok.embeddings.store import Embeddings
 from svtok.errors import SvtokError
 from svtok.features.store import FeatureStore
 from svtok.manifest.sets import PreparedSet
-from svtok.manifest.trial_types import derive_types
+from svtok.manifest.trial_types import types_of
 from svtok.metrics import eer
 from svtok.nets.network import Network
 from svtok.scoring.trials import score_trials
@@ -25,7 +25,7 @@ def make_measure(prepared: PreparedSet, store: FeatureStore, device: torch.devic
     """
     if prepared.models is None or prepared.trials is None:
         raise SvtokError(f"{prepared.folder}: a dev set needs models.tsv and trials.tsv")
-    types = np.asarray(derive_types(prepared.trials, prepared.models, prepared.utterances))
+    types = np.asarray(types_of(prepared.trials, prepared.models, prepared.utterances))
     targets, impostors = types == "TC", types == "IC"
     if not (targets.any() and impostors.any()):
         raise SvtokError(f"{prepared.folder}: a dev set needs target-correct and impostor-correct trials")

@@ -84,11 +84,64 @@ def test_marked_takes_enroll_instead_of_the_first() -> None:
 def test_trials_within_one_gender() -> None:
     table = corpus(speakers=4, phrases=2, takes=3)
     table["gender"] = table["spk"].map({"s0": "m", "s1": "m", "s2": "f", "s3": "f"})
-    models, trials = make_models_and_trials(table, enroll_takes=2, iw_share=1, same_gender_only=True)
+    models, trials = make_models_and_trials(table, enroll_takes=2, iw_share=1, same=("gender",))
     genders = models.set_index("model")["gender"]
     of_test = table.set_index("utt")["gender"]
     assert (trials["model"].astype(str).map(genders) == trials["utt"].astype(str).map(of_test)).all()
     assert len(trials) == 8 * 4  # each model meets the 4 tests of its gender
+
+
+def test_trials_within_one_gender_and_one_language() -> None:
+    table = corpus(speakers=4, phrases=4, takes=3)
+    table["gender"] = table["spk"].map({"s0": "m", "s1": "m", "s2": "f", "s3": "f"})
+    table["lang"] = table["phrase"].map({"p0": "fa", "p1": "fa", "p2": "en", "p3": "en"})
+    _, trials = make_models_and_trials(table, enroll_takes=2, iw_share=0, same=("gender", "lang"))
+    # of the tests of its gender and language a model meets its own, its speaker's other one, and an impostor's
+    assert trials["type"].value_counts().to_dict() == {"TC": 16, "TW": 16, "IC": 16, "IW": 0}
+
+
+def test_each_test_meets_all_models_of_its_speaker_and_a_few_of_the_others() -> None:
+    table = corpus(speakers=6, phrases=3, takes=4)
+    models, trials = make_models_and_trials(table, enroll_takes=2, impostors=2)
+    tests = 6 * 3 * 2
+    # a test meets its own model (TC), its speaker's 2 others (TW), and 2 each of the 5 (IC) and 10 (IW) of the others
+    assert trials["type"].value_counts().to_dict() == {"TC": tests, "TW": tests * 2, "IC": tests * 2, "IW": tests * 2}
+    counts = trials.groupby(["utt", "type"], observed=True).size().unstack()
+    assert counts.drop_duplicates().to_dict("records") == [{"TC": 1, "TW": 2, "IC": 2, "IW": 2}]
+    assert not trials.duplicated(["model", "utt"]).any()
+    assert set(trials["model"]) == set(models["model"])
+
+
+def test_a_few_impostors_are_all_where_there_are_no_more_and_none_where_there_are_none() -> None:
+    table = corpus(speakers=3, phrases=1, takes=3)
+    _, trials = make_models_and_trials(table, enroll_takes=2, impostors=20)
+    assert trials["type"].value_counts().to_dict() == {"TC": 3, "IC": 6, "TW": 0, "IW": 0}
+
+
+def test_a_few_impostors_are_drawn_by_the_seed_alone_and_in_any_number_of_blocks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    table = corpus(speakers=8)
+    one = make_models_and_trials(table, enroll_takes=2, impostors=2, seed=1)
+    monkeypatch.setattr("svtok.manifest.protocol.PAIRS_A_BLOCK", 100)
+    shuffled = table.sample(frac=1, random_state=0)
+    in_blocks = make_models_and_trials(shuffled, enroll_takes=2, impostors=2, seed=1)
+    assert_frame_equal(one[0], in_blocks[0])
+    assert one[1]["type"].value_counts().to_dict() == in_blocks[1]["type"].value_counts().to_dict()
+    again = make_models_and_trials(table, enroll_takes=2, impostors=2, seed=1)
+    assert_frame_equal(in_blocks[1], again[1])
+    other = make_models_and_trials(table, enroll_takes=2, impostors=2, seed=2)[1]
+    assert not other[["model", "utt"]].astype(str).equals(again[1][["model", "utt"]].astype(str))
+
+
+def test_a_few_impostors_of_one_gender() -> None:
+    table = corpus(speakers=6, phrases=2, takes=3)
+    table["gender"] = table["spk"].map(dict(zip(table["spk"].unique(), "mmmfff", strict=True)))
+    models, trials = make_models_and_trials(table, enroll_takes=2, impostors=1, same=["gender"])
+    genders = models.set_index("model")["gender"]
+    of_test = table.set_index("utt")["gender"]
+    assert (trials["model"].astype(str).map(genders) == trials["utt"].astype(str).map(of_test)).all()
+    assert len(trials) == 12 * 4
 
 
 def test_what_cannot_be_done_is_told() -> None:
@@ -98,8 +151,10 @@ def test_what_cannot_be_done_is_told() -> None:
         make_models_and_trials(corpus(), enroll_takes=0)
     with pytest.raises(SvtokError, match="between 0 and 1, not 2"):
         make_models_and_trials(corpus(), enroll_takes=2, iw_share=2)
+    with pytest.raises(SvtokError, match="at least one impostor, not 0"):
+        make_models_and_trials(corpus(), enroll_takes=2, impostors=0)
     with pytest.raises(SvtokError, match="need the column 'gender'"):
-        make_models_and_trials(corpus(), enroll_takes=2, same_gender_only=True)
+        make_models_and_trials(corpus(), enroll_takes=2, same=("gender",))
 
 
 def test_two_pairs_that_give_one_name_to_a_model_are_told() -> None:

@@ -5,7 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from svtok.errors import ProblemsError
-from svtok.manifest.trial_types import derive_types, rows_in
+from svtok.manifest.schema import UNKNOWN
+from svtok.manifest.trial_types import UnknownTypesError, derive_types, rows_in, types_of
 
 MODELS = pd.DataFrame({"model": ["m"], "spk": ["s"], "phrase": ["p"]})
 UTTERANCES = pd.DataFrame(
@@ -65,3 +66,15 @@ def test_rows_in_gives_the_first_row_or_minus_one() -> None:
     names, table = pd.Series(["b", "z", "a", "b"]), pd.Series(["a", "b", "b"])
     np.testing.assert_array_equal(rows_in(names, table), [1, -1, 0, 1])
     np.testing.assert_array_equal(rows_in(names.astype("category"), table), [1, -1, 0, 1])
+
+
+@pytest.mark.parametrize("column", ["spk", "phrase"])
+@pytest.mark.parametrize("table", ["models", "utterances"])
+def test_types_are_not_made_up_where_a_speaker_or_a_phrase_is_unknown(table: str, column: str) -> None:
+    tables = {"models": MODELS, "utterances": UTTERANCES}
+    tables[table] = tables[table].assign(**{column: UNKNOWN})
+    trials = pd.DataFrame({"model": "m", "utt": ["tc", "ic"]})
+    with pytest.raises(UnknownTypesError, match="2 of 2 trials are not known"):
+        derive_types(trials, **tables)
+    typed = trials.assign(type=["TC", "IC"])
+    assert list(types_of(typed, **tables)) == ["TC", "IC"]

@@ -22,7 +22,7 @@ from svtok.manifest.kaldi.maps import (
     write_map,
 )
 from svtok.manifest.sets import PreparedSet, audio_paths, refuse_other_files
-from svtok.manifest.trial_types import derive_types
+from svtok.manifest.trial_types import types_of
 
 NOT_IN_TEXT = re.compile(r"(?a:(?<!\w)(<s>|</s>|#0)(?!\w))|[^\S ]")  # Kaldi's own words; blanks of other kinds
 
@@ -52,7 +52,7 @@ def write_data_dir(prepared: PreparedSet, folder: Path, *, prefix_speaker: bool 
                 if column in models:
                     write_map(models[column].to_dict(), temporary / file)
         if prepared.models is not None and prepared.trials is not None:
-            types = derive_types(prepared.trials, prepared.models, utterances)
+            types = types_of(prepared.trials, prepared.models, utterances)
             write_trial_list(prepared.trials.assign(type=types), temporary / "trials")
             write_trial_types(prepared.trials.assign(type=types), temporary / "trial_types")
 
