@@ -2,6 +2,7 @@
 
 from svtok.metrics.bootstrap import Counts, Intervals, count_trials, speaker_intervals
 from svtok.metrics.cllr import cllr, min_cllr
+from svtok.metrics.official import sdsv_curve, sdsv_eer
 from svtok.metrics.roc import DCF08, DCF10, Cost, Roc, dcf08, dcf10, eer, min_dcf, roc
 
 __all__ = [
@@ -18,4 +19,4 @@ __all__ = [
     "eer",
     "min_cllr",
 ]
-__all__ += ["min_dcf", "roc", "speaker_intervals"]
+__all__ += ["min_dcf", "roc", "sdsv_curve", "sdsv_eer", "speaker_intervals"]

@@ -8,8 +8,8 @@ tells that it needs calibration, its minimum Cllr what it would cost after the b
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from svtok.metrics.hull import convex_hull
 from svtok.metrics.roc import Roc, Scores, check_scores
 
 
@@ -29,25 +29,10 @@ def min_cllr(curve: Roc) -> float:
     The best calibration (pool adjacent violators) gives all scores of a side of the ROC's convex hull the same
     likelihood ratio, the slope of that side; so tied scores stay tied, and their order does not matter.
     """
-    hull = _convex_hull(curve)
+    hull = convex_hull(curve.p_miss, curve.p_fa)
     target_share, nontarget_share = np.diff(hull[:, 0]), -np.diff(hull[:, 1])  # of each side; sums are 1
     mixed = (target_share > 0) & (nontarget_share > 0)  # scores of one class alone cost nothing
     target_share, nontarget_share = target_share[mixed], nontarget_share[mixed]
     both = target_share + nontarget_share
     costs = target_share * np.log2(both / target_share) + nontarget_share * np.log2(both / nontarget_share)
     return float(costs.sum() / 2)
-
-
-def _convex_hull(curve: Roc) -> NDArray[np.float64]:
-    """The corners (H, 2: p_miss, p_fa) of the convex hull's side towards (0, 0), from accept-all to reject-all."""
-    hull: list[tuple[float, float]] = []
-    for point in zip(curve.p_miss.tolist(), curve.p_fa.tolist(), strict=True):
-        while len(hull) >= 2 and not _turns_left(hull[-2], hull[-1], point):
-            hull.pop()
-        hull.append(point)
-    return np.array(hull)
-
-
-def _turns_left(first: tuple[float, float], second: tuple[float, float], third: tuple[float, float]) -> bool:
-    """Whether the way through three points (p_miss, p_fa) turns left, so that the second is a corner of the hull."""
-    return (second[0] - first[0]) * (third[1] - first[1]) > (second[1] - first[1]) * (third[0] - first[0])

@@ -6,13 +6,23 @@ a distinct score, and straight lines between the points. Nothing here depends on
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from svtok.metrics.buckets import Buckets, count, scores_in
+from svtok.metrics.hull import convex_hull
+
 Scores = NDArray[np.floating[Any]]
+MOST_SORTED = 1_000_000
+"""Scores up to which all of them are sorted."""
+HULL_STEP = 16
+"""Every how many edges of buckets the hull is drawn that bounds where the best points may be."""
+ROUNDING = 1e-9
+"""More than rounding does to a probability."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +36,16 @@ class Cost:
     def __post_init__(self) -> None:
         if not (self.c_miss > 0 and self.c_fa > 0 and 0 < self.p_target < 1):
             raise ValueError(f"costs must be above 0 and the probability of a target between 0 and 1, not {self}")
+
+    def of(self, p_miss: NDArray[np.float64], p_fa: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The expected cost of a trial, for each pair of error rates."""
+        costs: NDArray[np.float64] = self.c_miss * self.p_target * p_miss + self.c_fa * (1 - self.p_target) * p_fa
+        return costs
+
+    @property
+    def trivial(self) -> float:
+        """The cost of the better of accept-all and reject-all."""
+        return min(self.c_miss * self.p_target, self.c_fa * (1 - self.p_target))
 
 
 DCF08 = Cost(c_miss=10, c_fa=1, p_target=0.01)
@@ -55,9 +75,7 @@ class Roc:
 
     def min_dcf(self, cost: Cost) -> NDArray[np.float64]:
         """Least detection cost of any threshold, (1,) or (R,), over that of the better of accept-all and reject-all."""
-        miss, false_alarm = cost.c_miss * cost.p_target, cost.c_fa * (1 - cost.p_target)
-        costs: NDArray[np.float64] = miss * self.p_miss + false_alarm * self.p_fa
-        return np.atleast_1d(costs.min(axis=0) / min(miss, false_alarm))
+        return np.atleast_1d(cost.of(self.p_miss, self.p_fa).min(axis=0) / cost.trivial)
 
 
 def _at(values: NDArray[np.float64], index: NDArray[np.intp]) -> NDArray[np.float64]:
@@ -65,22 +83,76 @@ def _at(values: NDArray[np.float64], index: NDArray[np.intp]) -> NDArray[np.floa
     return np.atleast_1d(np.take_along_axis(values, index, axis=0)[0])
 
 
-def roc(targets: Scores, nontargets: Scores) -> Roc:
-    """The ROC of target scores (T,) and non-target scores (N,), in any order: O((T + N) log(T + N)).
+def roc(targets: Scores, nontargets: Scores, *, costs: Sequence[Cost] | None = None) -> Roc:
+    """The ROC of target scores (T,) and non-target scores (N,), in any order.
 
     Its points stand just below and just above each distinct target score; those between them, where only non-targets
-    are, lie on the straight line from one to the next. Raises ValueError where a set is empty or holds NaN or infinity.
+    are, lie on the straight line from one to the next. Of more than MOST_SORTED scores, points are left out that are
+    neither the EER nor the best of any cost (of any of `costs`, where these are given), so that few scores need
+    sorting: EER and minDCF are the same to the last bit. Raises ValueError where a set is empty or holds NaN or
+    infinity.
     """
-    targets, nontargets = np.sort(check_scores(targets, "target")), np.sort(check_scores(nontargets, "non-target"))
-    first = np.flatnonzero(np.concatenate([[True], targets[1:] != targets[:-1]]))
+    targets, nontargets = check_scores(targets, "target"), check_scores(nontargets, "non-target")
+    if len(targets) + len(nontargets) > MOST_SORTED:
+        common = np.result_type(targets, nontargets, np.float32)
+        targets, nontargets = targets.astype(common, copy=False), nontargets.astype(common, copy=False)
+        buckets = Buckets.over(targets, nontargets)
+        if buckets is not None:
+            return _narrowed(targets, nontargets, buckets, costs)
+    _, rejected_targets, rejected_nontargets = _distinct_points(targets, nontargets)
+    ends = np.array([[0, 0], [len(targets), len(nontargets)]])
+    return _curve(ends, rejected_targets, rejected_nontargets)
+
+
+def _distinct_points(targets: Scores, nontargets: Scores) -> tuple[Scores, NDArray[np.int64], NDArray[np.int64]]:
+    """The distinct target scores (K,); how many targets, and non-targets, are rejected just below and above each."""
+    targets, nontargets = np.sort(targets), np.sort(nontargets)
+    first = np.flatnonzero(np.concatenate([[True], targets[1:] != targets[:-1]])[: len(targets)])
     values = targets[first]
-    rejected_targets = np.stack([first, np.append(first[1:], len(targets))], axis=1)
+    rejected_targets = np.stack([first, np.append(first, len(targets))[1:]], axis=1)
     rejected_nontargets = np.stack([np.searchsorted(nontargets, values, side) for side in ("left", "right")], axis=1)
-    # (distinct, 2) each: just below, just above -> (2 distinct + 2,) with the two ends
-    return Roc(
-        np.concatenate([[0], rejected_targets.ravel(), [len(targets)]]) / len(targets),
-        np.concatenate([[len(nontargets)], len(nontargets) - rejected_nontargets.ravel(), [0]]) / len(nontargets),
+    return values, rejected_targets, rejected_nontargets  # (K,), (K, 2), (K, 2)
+
+
+def _curve(known: NDArray[np.int64], targets: NDArray[np.int64], nontargets: NDArray[np.int64]) -> Roc:
+    """The ROC through points known (P, 2: targets, non-targets rejected), the ends among them, and others (K, 2)."""
+    # along the curve both counts only rise, so that sorting each puts the points in order
+    misses = np.sort(np.concatenate([known[:, 0], targets.ravel()]), kind="stable")
+    rejected = np.sort(np.concatenate([known[:, 1], nontargets.ravel()]), kind="stable")
+    return Roc(misses / misses[-1], (rejected[-1] - rejected) / rejected[-1])
+
+
+def _narrowed(targets: Scores, nontargets: Scores, buckets: Buckets, costs: Sequence[Cost] | None) -> Roc:
+    """The ROC at the edges of the buckets, and at each target in the buckets that can hold a point looked for."""
+    of_targets, of_nontargets = buckets.of(targets), buckets.of(nontargets)
+    counts = np.stack([count(of_targets), count(of_nontargets)], axis=1)  # (BUCKETS, 2)
+    edges = np.concatenate([[[0, 0]], np.cumsum(counts, axis=0)])
+    p_miss, p_fa = edges[:, 0] / len(targets), (len(nontargets) - edges[:, 1]) / len(nontargets)
+    kept = (counts[:, 0] > 0) & _may_hold(p_miss, p_fa, costs)
+    values, rejected_targets, rejected_nontargets = _distinct_points(
+        scores_in(kept, targets, of_targets), scores_in(kept, nontargets, of_nontargets)
     )
+    # the kept scores do not know of the others below them
+    others = np.cumsum(counts * ~kept[:, np.newaxis], axis=0)[buckets.of(values)]  # (K, 2)
+    return _curve(edges, rejected_targets + others[:, :1], rejected_nontargets + others[:, 1:])
+
+
+def _may_hold(
+    p_miss: NDArray[np.float64], p_fa: NDArray[np.float64], costs: Sequence[Cost] | None
+) -> NDArray[np.bool_]:
+    """Which intervals (K - 1,) between the points (K,) of a ROC may hold the EER, or a point that is best for a cost.
+
+    A point inside an interval has at least the misses of the one end and the false alarms of the other.
+    """
+    holds = (p_miss[:-1] <= p_fa[:-1]) & (p_miss[1:] >= p_fa[1:])
+    least_miss, least_fa = p_miss[:-1], p_fa[1:]
+    if costs is None:  # any cost: what lies under the hull of some of the points
+        hull = convex_hull(p_miss[::HULL_STEP], p_fa[::HULL_STEP])
+        foot = np.append(hull[1:, 0] > hull[:-1, 0], True)  # the lowest point where several are above one another
+        return holds | (least_fa <= np.interp(least_miss, hull[foot, 0], hull[foot, 1]) + ROUNDING)
+    for cost in costs:
+        holds |= cost.of(least_miss, least_fa) <= cost.of(p_miss, p_fa).min() + ROUNDING
+    return holds
 
 
 def check_scores(scores: Scores, what: str) -> Scores:
@@ -98,20 +170,21 @@ def check_scores(scores: Scores, what: str) -> Scores:
 
 def eer(targets: Scores, nontargets: Scores) -> float:
     """Equal error rate, a fraction. Scores (T,) and (N,); raises ValueError where a set is empty or not finite."""
-    return roc(targets, nontargets).eer().item()
+    return roc(targets, nontargets, costs=()).eer().item()
 
 
 def min_dcf(targets: Scores, nontargets: Scores, *, c_miss: float, c_fa: float, p_target: float) -> float:
     """Least normalised detection cost: min over thresholds of c_miss p_target p_miss + c_fa (1 - p_target) p_fa,
     divided by the better trivial cost, min(c_miss p_target, c_fa (1 - p_target)). Never above 1; raises as `eer`."""
-    return roc(targets, nontargets).min_dcf(Cost(c_miss, c_fa, p_target)).item()
+    cost = Cost(c_miss, c_fa, p_target)
+    return roc(targets, nontargets, costs=[cost]).min_dcf(cost).item()
 
 
 def dcf08(targets: Scores, nontargets: Scores) -> float:
     """minDCF of NIST SRE 2008: c_miss 10, c_fa 1, p_target 0.01."""
-    return roc(targets, nontargets).min_dcf(DCF08).item()
+    return roc(targets, nontargets, costs=[DCF08]).min_dcf(DCF08).item()
 
 
 def dcf10(targets: Scores, nontargets: Scores) -> float:
     """minDCF of NIST SRE 2010: c_miss 1, c_fa 1, p_target 0.001."""
-    return roc(targets, nontargets).min_dcf(DCF10).item()
+    return roc(targets, nontargets, costs=[DCF10]).min_dcf(DCF10).item()
