@@ -11,14 +11,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
 
-from svtok.audio.decode import AudioError, AudioInfo
+from svtok.corpora.takes import look_at_takes, sets_by_speaker
 from svtok.errors import Problem, SvtokError, raise_problems
 from svtok.manifest.protocol import make_models_and_trials
-from svtok.manifest.recordings import probe_files
 from svtok.manifest.sets import SETS, PreparedSet
 
 AUTHORS_SPLIT: Mapping[str, tuple[int, ...]] = {
@@ -27,6 +27,7 @@ AUTHORS_SPLIT: Mapping[str, tuple[int, ...]] = {
     "eval": (3, 4, 10, 14, 26, 28),
 }
 FILE_NAME = re.compile(r"(?P<spk>[0-9]{8})_NO_(?P<take>[0-9]+)\.(wav|flac)")
+COLUMNS = ["utt", "path", "spk", "phrase"]
 NO_WORDS = ("background_noise", "_background_noise_")
 
 
@@ -55,16 +56,9 @@ def prepare(
         parts = split_in_folds(speakers, folds, fold)
     else:
         raise SvtokError("folds and fold come together: the number of folds, and which of them is eval")
-    sets = {}
-    for name in SETS:
-        own = utterances[utterances["spk"].isin(parts[name])].reset_index(drop=True)
-        if own.empty:
-            raise SvtokError(f"{root}: no speaker of the set {name} is there")
-        if name == "train":
-            sets[name] = PreparedSet(own)
-        else:
-            sets[name] = PreparedSet(own, *make_models_and_trials(own, enroll_takes=enroll_takes, seed=seed))
-    return sets
+    return sets_by_speaker(
+        root, utterances, parts, partial(make_models_and_trials, enroll_takes=enroll_takes, seed=seed)
+    )
 
 
 def split_in_folds(speakers: list[str], folds: int, fold: int) -> dict[str, list[str]]:
@@ -100,19 +94,10 @@ def _utterances(root: Path, jobs: int) -> pd.DataFrame:
     """The table of all utterances, checked: names, repeated takes, and what the headers say."""
     problems: list[Problem] = []
     excluded = _read_excluded(root / "EXCLUDE.tsv", problems)
-    utterances = pd.DataFrame([row for row in _rows(root, problems) if row["utt"] not in excluded])
-    if len(utterances):
-        paths = [Path(path) for path in utterances["path"]]
-        infos = probe_files(paths, jobs=jobs)
-        problems += _faults(infos, paths)
-        for group in (group for _, group in utterances.groupby("utt") if len(group) > 1):
-            problems.append(Problem(f"the same take as {group['path'].iloc[0]}", group["path"].iloc[1]))
-    elif not problems:
+    takes = pd.DataFrame([row for row in _rows(root, problems) if row["utt"] not in excluded], columns=COLUMNS)
+    if takes.empty and not problems:
         raise SvtokError(f"{root / 'dataset'}: no recordings are there")
-    raise_problems(problems)
-    utterances["num_samples"] = [info.num_samples for info in infos if isinstance(info, AudioInfo)]
-    utterances["sample_rate"] = [info.sample_rate for info in infos if isinstance(info, AudioInfo)]
-    return utterances.sort_values("utt", ignore_index=True)
+    return look_at_takes(takes, problems, jobs)
 
 
 def _rows(root: Path, problems: list[Problem]) -> Iterator[dict[str, str]]:
@@ -144,14 +129,6 @@ def _phrase(word: str) -> str:
 
 def _utt(word: str, name: re.Match[str]) -> str:
     return f"{name['spk']}-{_phrase(word)}-{name['take']}"
-
-
-def _faults(infos: list[AudioInfo | AudioError], paths: list[Path]) -> Iterator[Problem]:
-    for info, path in zip(infos, paths, strict=True):
-        if isinstance(info, AudioError):
-            yield Problem(info.what, path)
-        elif info.channels != 1:
-            yield Problem(f"has {info.channels} channels, not one", path)
 
 
 def _read_excluded(table: Path, problems: list[Problem]) -> set[str]:
