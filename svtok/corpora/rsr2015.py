@@ -19,7 +19,7 @@ from pandas.api.types import union_categoricals
 from svtok.audio.decode import AudioError, AudioInfo
 from svtok.corpora.rsr2015_keys import Key, find_key_files, read_key
 from svtok.corpora.rsr2015_layout import GENDERS, PARTS, SUBSETS, UtteranceName
-from svtok.corpora.synthetic.marker import read_marker
+from svtok.corpora.synthetic.marker import is_synthetic
 from svtok.corpora.synthetic.phrases import PHRASES
 from svtok.errors import Problem, ProblemsError, SvtokError, raise_problems
 from svtok.manifest.recordings import probe_files
@@ -45,7 +45,7 @@ def prepare(root: Path, *, part: int = 2, train_on: TrainOn = "bkg", jobs: int =
     listed = {subset: _listed(keys[subset]) for subset in SUBSETS}
     listed["train"] = _training(root, audio, listed, train_on)
     utterances = _utterances(sorted(set().union(*listed.values())), audio, jobs)
-    if read_marker(root):
+    if is_synthetic(root):
         utterances["text"] = utterances["phrase"].map(PHRASES)
     rows = {name: utterances[utterances["utt"].isin(utts)].reset_index(drop=True) for name, utts in listed.items()}
     sets = {"train": PreparedSet(rows["train"])}

@@ -47,11 +47,11 @@ def command(root: Path, part: str, out: Path | None, train_on: TrainOn, jobs: in
     """
     from svtok.cli.prepare.report import finish
     from svtok.corpora.rsr2015 import prepare
-    from svtok.corpora.synthetic.marker import read_marker
+    from svtok.corpora.synthetic.marker import is_synthetic
 
     sets = prepare(root, part=int(part), train_on=train_on, jobs=jobs)
     name = f"rsr2015-part{part}"
-    synthetic = read_marker(root) is not None
+    synthetic = is_synthetic(root)
     description = "home-control commands on mobile devices"
     if synthetic:
         description = "spoken by espeak-ng in the layout of RSR2015, of which it holds nothing"

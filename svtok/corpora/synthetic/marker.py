@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Any, TypeVar
 
 import yaml
 
@@ -12,6 +13,7 @@ from svtok.errors import SvtokError
 from svtok.files import write_text
 
 MARKER_FILE = "synthetic.yaml"
+T = TypeVar("T")
 REVISION = 1  # of the way the speech is made: counts up when the same settings would give other speech
 
 
@@ -40,13 +42,39 @@ class Settings:
             raise SvtokError(f"seed must be 0 or more, not {self.seed}")
 
 
-def write_marker(root: Path, settings: Settings) -> None:
-    """Mark the corpus as synthetic."""
+def is_synthetic(root: Path) -> bool:
+    """Whether a corpus carries the mark."""
+    return (root / MARKER_FILE).exists()
+
+
+def claim(root: Path, settings: Any, readme: str) -> None:
+    """Mark the folder as that of a synthetic corpus with these settings (a dataclass), and write its README.txt.
+
+    Raises SvtokError where the folder holds anything else, or a corpus that was made with other settings.
+    """
+    there = read_marker(root, type(settings))
+    if there is None and root.exists() and any(root.iterdir()):
+        raise SvtokError(f"{root}: holds other files, and no synthetic corpus; name a new or an empty folder")
+    if there is not None and there != settings:
+        what = f"holds a corpus made with other settings ({_differences(there, settings)})"
+        raise SvtokError(f"{root}: {what}; name another folder, or remove this one")
+    write_marker(root, settings)
+    write_text(root / "README.txt", readme)
+
+
+def options_of(settings: Any) -> str:
+    """The settings as options of `svtok synthesize`."""
+    given = asdict(settings).items()
+    return " ".join(f"--{name.replace('_', '-')} {value}" for name, value in given if name != "revision")
+
+
+def write_marker(root: Path, settings: Any) -> None:
+    """Mark the corpus as synthetic, made with these settings (a dataclass)."""
     write_text(root / MARKER_FILE, yaml.safe_dump(asdict(settings), sort_keys=False))
 
 
-def read_marker(root: Path) -> Settings | None:
-    """The settings that a synthetic corpus was made with; None for a corpus that has no mark, a real one that is.
+def read_marker(root: Path, kind: type[T]) -> T | None:
+    """The settings, a dataclass of this kind, that a synthetic corpus was made with; None for a corpus without a mark.
 
     Raises SvtokError if the mark cannot be read.
     """
@@ -57,7 +85,12 @@ def read_marker(root: Path) -> Settings | None:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise SvtokError(f"{path}: not a YAML file: {error}") from error
-    names = {field.name for field in fields(Settings)}
+    names = {field.name for field in fields(kind)}  # type: ignore[arg-type]
     if not isinstance(content, dict) or set(content) != names or not all(type(n) is int for n in content.values()):
         raise SvtokError(f"{path}: must hold whole numbers for {', '.join(sorted(names))}, and nothing else")
-    return Settings(**content)
+    return kind(**content)
+
+
+def _differences(there: Any, asked: Any) -> str:
+    pairs = zip(asdict(there).items(), asdict(asked).values(), strict=True)
+    return ", ".join(f"{name} {old} there, {new} now" for (name, old), new in pairs if old != new)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
@@ -12,13 +11,12 @@ import soundfile  # type: ignore[import-untyped]
 from svtok import __version__
 from svtok.corpora.rsr2015_layout import GENDERS, UtteranceName
 from svtok.corpora.synthetic.espeak import require_espeak
-from svtok.corpora.synthetic.marker import Settings, read_marker, write_marker
+from svtok.corpora.synthetic.marker import Settings, claim, options_of
 from svtok.corpora.synthetic.phrases import PHRASES
 from svtok.corpora.synthetic.rsr2015_lists import sentences_of, sessions_of, speakers_of, write_lists
 from svtok.corpora.synthetic.speakers import draw_session, draw_speaker
 from svtok.corpora.synthetic.utterances import SAMPLE_RATE, say
-from svtok.errors import SvtokError
-from svtok.files import write_text, writing_file
+from svtok.files import writing_file
 from svtok.parallel import map_in_processes
 from svtok.progress import progress
 
@@ -42,7 +40,7 @@ def synthesize(root: Path, settings: Settings, *, jobs: int) -> int:
     anything else than this corpus.
     """
     require_espeak()
-    _claim(root, settings)
+    claim(root, settings, _readme(settings))
     recordings = [
         [UtteranceName(spk, gender, session, sentence) for sentence in sentences_of(settings)]
         for subset in ("bkg", "dev", "eval")
@@ -56,29 +54,10 @@ def synthesize(root: Path, settings: Settings, *, jobs: int) -> int:
     return number
 
 
-def command_of(settings: Settings) -> str:
-    """The command that makes the corpus again."""
-    options = [f"--{name.replace('_', '-')} {value}" for name, value in asdict(settings).items() if name != "revision"]
-    return f"svtok synthesize rsr2015 --out DIR {' '.join(options)}"
-
-
-def _claim(root: Path, settings: Settings) -> None:
-    """Mark the folder as that of this corpus, unless it holds something else."""
-    there = read_marker(root)
-    if there is None and root.exists() and any(root.iterdir()):
-        raise SvtokError(f"{root}: holds other files, and no synthetic corpus; name a new or an empty folder")
-    if there is not None and there != settings:
-        what = f"holds a corpus made with other settings ({_differences(there, settings)})"
-        raise SvtokError(f"{root}: {what}; name another folder, or remove this one")
-    write_marker(root, settings)
-    count = settings.speakers + settings.dev_speakers + settings.eval_speakers
-    readme = README.format(speakers=count, version=__version__, command=command_of(settings))
-    write_text(root / "README.txt", readme)
-
-
-def _differences(there: Settings, asked: Settings) -> str:
-    pairs = zip(asdict(there).items(), asdict(asked).values(), strict=True)
-    return ", ".join(f"{name} {old} there, {new} now" for (name, old), new in pairs if old != new)
+def _readme(settings: Settings) -> str:
+    speakers = settings.speakers + settings.dev_speakers + settings.eval_speakers
+    command = f"svtok synthesize rsr2015 --out DIR {options_of(settings)}"
+    return README.format(speakers=speakers, version=__version__, command=command)
 
 
 def _speak_session(root: Path, seed: int, names: Sequence[UtteranceName]) -> int:

@@ -74,7 +74,7 @@ def test_the_corpus_says_that_it_is_synthetic_and_how_it_was_made(corpus: Path) 
     assert readme.startswith("SYNTHETIC SPEECH")
     command = "svtok synthesize rsr2015 --out DIR --speakers 2 --dev-speakers 4 --eval-speakers 4 --phrases 2"
     assert f"{command} --sessions 4 --seed 1\n" in readme
-    assert read_marker(corpus) == TINY
+    assert read_marker(corpus, Settings) == TINY
 
 
 def test_an_interrupted_run_gone_on_with_in_other_processes_gives_the_same_corpus(corpus: Path, tmp_path: Path) -> None:
@@ -133,7 +133,7 @@ def test_settings_that_make_no_corpus_are_refused(change: dict[str, int], messag
 def test_a_mark_that_cannot_be_read_is_told(tmp_path: Path, text: str) -> None:
     (tmp_path / "synthetic.yaml").write_text(text)
     with pytest.raises(SvtokError, match=r"synthetic\.yaml"):
-        read_marker(tmp_path)
+        read_marker(tmp_path, Settings)
 
 
 def test_speakers_are_numbered_through_the_subsets_and_sessions_keep_those_that_enroll() -> None:
