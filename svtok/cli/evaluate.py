@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from svtok.cli.options import FOLDER, only_prepared
+
+if TYPE_CHECKING:
+    from svtok.report.results import Arithmetic
 
 FILE = click.Path(path_type=Path, dir_okay=False)
 
@@ -20,6 +24,19 @@ FILE = click.Path(path_type=Path, dir_okay=False)
     help="Prepared set of the trials: tells types, genders and speakers.",
 )
 @click.option("--trials", type=FILE, help="Instead of --data: a list of trials with their types, and nothing else.")
+@click.option(
+    "--by",
+    multiple=True,
+    metavar="COLUMN",
+    show_default="gender, where models have it",
+    help="Rows for each value of this column of models.tsv or, if it is not there, of utterances.tsv (then the test "
+    "utterance's value): gender, lang, phrase, session, ... May be given again.",
+)
+@click.option(
+    "--official",
+    type=click.Choice(["sdsv"]),
+    help="EER and detection costs by the arithmetic of the SdSV challenges' script: tied scores one by one, as listed.",
+)
 @click.option("--json", "json_path", type=FILE, help="Write the numbers here as well.")
 @click.option("--det", "det_path", type=FILE, help="Draw the DET curves into this PNG.")
 @click.option(
@@ -34,21 +51,28 @@ def evaluate(
     scores: Path,
     data: Path | None,
     trials: Path | None,
+    by: tuple[str, ...],
+    official: Arithmetic | None,
     json_path: Path | None,
     det_path: Path | None,
     resamples: int,
     seed: int,
 ) -> None:
-    """Print error rates by trial type (which non-targets are counted) and by gender, with 95 % confidence intervals.
+    """Print error rates by trial type (which non-targets are counted) and by gender or other columns, with 95 %
+    confidence intervals.
 
-    Scores and trials must be of the very same trials, in any order.
+    Scores and trials must be of the very same trials, in any order. A trial has the value that its model has: a trial
+    of a woman's model is counted under female, whoever speaks in the test utterance.
 
     \b
     Example:
       svtok evaluate --scores exp/cls/scores.tsv --data data/my/eval --json exp/cls/eval.json --det exp/cls/det.png
+      svtok evaluate --scores exp/cls/scores.tsv --data data/my/eval --by gender --by phrase
     """
     if data and trials:
         raise click.UsageError("--data and --trials are two ways to tell the trials; give one of them")
+    if trials and by:
+        raise click.UsageError("--by needs the tables of the prepared set: give --data, not --trials")
 
     from svtok.manifest.corpus_info import read_corpus_info
     from svtok.manifest.sets import read_set
@@ -65,8 +89,9 @@ def evaluate(
     else:
         data = data or only_prepared("eval")
         corpus_folder = data.resolve().parent
-        labelled = label_with_set(scores, read_set(data))
-    conditions, curves = evaluate_scores(labelled, resamples=resamples, seed=seed)
+        labelled = label_with_set(scores, read_set(data), by=by or None)
+    arithmetic = official or "svtok"
+    conditions, curves = evaluate_scores(labelled, resamples=resamples, seed=seed, arithmetic=arithmetic)
     info = read_corpus_info(corpus_folder)
     evaluation = Evaluation(
         scores=str(scores),
@@ -75,6 +100,7 @@ def evaluate(
         resampled=labelled.resampled,
         resamples=resamples,
         seed=seed,
+        arithmetic=arithmetic,
         conditions=conditions,
     )
     click.echo(evaluation_table(evaluation))

@@ -59,10 +59,12 @@ def _caption(systems: Mapping[str, Evaluation]) -> str:
 
 def _notes(systems: Mapping[str, Evaluation]) -> list[str]:
     notes = []
+    official = {name: one.arithmetic for name, one in systems.items() if one.arithmetic != "svtok"}
     synthetic = [name for name, evaluation in systems.items() if evaluation.synthetic]
     if synthetic:
         which = "These numbers" if len(synthetic) == len(systems) else f"The numbers of {', '.join(synthetic)}"
         notes.append(f"{which} are from SYNTHETIC speech: they tell that the recipe runs, not how well it would do.")
+    notes += [f"The numbers of {name} are by the official arithmetic of {which}." for name, which in official.items()]
     notes.append(_trials(systems))
     notes += [f"[low, high]: 95 % confidence intervals by drawing the {what} again." for what in _resampled(systems)]
     return notes

@@ -1,19 +1,28 @@
-"""Error rates of labelled scores, by condition (which non-targets are counted) and by gender."""
+"""Error rates of labelled scores, by condition (which non-targets are counted) and by the values of columns."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from statistics import fmean
 
 import numpy as np
 from numpy.typing import NDArray
 
 from svtok.errors import SvtokError
-from svtok.metrics import DCF08, DCF10, Counts, Intervals, Roc, cllr, count_trials, min_cllr, roc, speaker_intervals
+from svtok.metrics import (
+    DCF08,
+    DCF10,
+    Roc,
+    cllr,
+    min_cllr,
+    roc,
+    sdsv_curve,
+    sdsv_eer,
+    speaker_intervals,
+)
 from svtok.report.labelled import LabelledScores
-from svtok.report.results import POOLED, Condition
+from svtok.report.results import POOLED, Arithmetic, Condition
+from svtok.report.strata import TARGET_TYPES, Strata, is_target, take_apart
 
-TARGET_TYPES = ("TC", "target")
 CONDITIONS = {
     "TC-vs-IC": ("IC",),
     "TC-vs-TW": ("TW",),
@@ -21,92 +30,95 @@ CONDITIONS = {
     POOLED: ("TW", "IC", "IW", "nontarget"),
 }
 """The conditions, and the types of trials that each counts as non-targets."""
+RATES = ("eer", "dcf08", "dcf10", "cllr", "min_cllr")
 
 
-@dataclass(frozen=True)
-class Strata:
-    """The trials taken apart by type and gender, so that a row of the table puts together those that it counts."""
+def evaluate(
+    labelled: LabelledScores, *, resamples: int, seed: int, arithmetic: Arithmetic = "svtok"
+) -> tuple[list[Condition], dict[str, Roc]]:
+    """Each condition whose trials are there: of all trials, then of those with each value of each column, and the mean
+    over the values.
 
-    types: list[str]
-    genders: list[str]
-    scores: list[NDArray[np.float64]]
-    """Of type t and gender g at place t * len(genders) + g."""
-    counts: Counts | None
-    """The same places as strata; None where no confidence intervals are wanted."""
-
-    def places(self, types: Sequence[str], gender: str | None) -> list[int]:
-        """The places where there are trials of these types, of one gender or of all."""
-        wanted = [
-            self.types.index(type_) * len(self.genders) + g
-            for type_ in types
-            if type_ in self.types
-            for g, known in enumerate(self.genders)
-            if gender in (None, known)
-        ]
-        return [place for place in wanted if len(self.scores[place])]
-
-    def scores_at(self, places: list[int]) -> NDArray[np.float64]:
-        return np.concatenate([self.scores[place] for place in places])
-
-    def types_at(self, places: list[int]) -> list[str]:
-        return list(dict.fromkeys(self.types[place // len(self.genders)] for place in places))
-
-
-def evaluate(labelled: LabelledScores, *, resamples: int, seed: int) -> tuple[list[Condition], dict[str, Roc]]:
-    """Each condition whose trials are there: over all genders and, where there are several, over each of them.
-
-    Confidence intervals come from `resamples` draws of the speakers; with 0 there are none. Returns the conditions,
-    and the ROC of each over all genders. Raises SvtokError where there are no target or no non-target trials.
+    Confidence intervals come from `resamples` draws of the speakers; with 0 there are none. With the arithmetic "sdsv",
+    EER and detection costs are those of that official script. Returns the conditions, and the ROC of each over all
+    trials. Raises SvtokError where there are no target or no non-target trials, or the official script tells nothing.
     """
-    strata = _strata(labelled, with_counts=resamples > 0)
+    _check_classes(labelled)
     conditions, curves = [], {}
-    for name, types in CONDITIONS.items():
-        for gender in [None, *strata.genders] if len(strata.genders) > 1 else [None]:
-            targets, nontargets = strata.places(TARGET_TYPES, gender), strata.places(types, gender)
-            if not (targets and nontargets):
-                continue
-            target_scores, nontarget_scores = strata.scores_at(targets), strata.scores_at(nontargets)
-            curve = roc(target_scores, nontarget_scores)
-            if gender is None:
-                curves[name] = curve
-            intervals = Intervals(None, None)
-            if strata.counts is not None:
-                counts = strata.counts.select([*targets, *nontargets])
-                intervals = speaker_intervals(counts, DCF08, resamples=resamples, seed=seed)
-            conditions.append(
-                Condition(
+    for column in (None, *labelled.columns):
+        strata = take_apart(labelled, column, with_counts=resamples > 0)
+        for name in CONDITIONS:
+            rows = []
+            for value in strata.values:
+                targets, nontargets = strata.places(TARGET_TYPES, value), strata.places(CONDITIONS[name], value)
+                if not (targets and nontargets):
+                    continue
+                rates, curve = _rates(labelled, strata.trials_at(targets), strata.trials_at(nontargets), arithmetic)
+                row = Condition(
                     name=name,
-                    gender=gender,
+                    by=column,
+                    value=value,
+                    gender=value if column == "gender" else None,
                     nontarget_types=strata.types_at(nontargets),
-                    targets=len(target_scores),
-                    nontargets=len(nontarget_scores),
-                    eer=curve.eer().item(),
-                    dcf08=curve.min_dcf(DCF08).item(),
-                    dcf10=curve.min_dcf(DCF10).item(),
-                    cllr=cllr(target_scores, nontarget_scores),
-                    min_cllr=min_cllr(curve),
-                    eer_ci=intervals.eer,
-                    dcf08_ci=intervals.min_dcf,
+                    **rates,
                 )
-            )
-    return conditions, curves
+                rows.append(_with_intervals(row, strata, [*targets, *nontargets], resamples, seed))
+                if column is None:
+                    curves[name] = curve
+            conditions += rows if len(rows) < 2 else [*rows, _macro_averaged(rows)]
+    order = list(CONDITIONS)
+    return sorted(conditions, key=lambda row: order.index(row.name)), curves
 
 
-def _strata(labelled: LabelledScores, *, with_counts: bool) -> Strata:
-    """The trials by type and gender. Raises SvtokError where there are no target or no non-target trials."""
-    types = list(labelled.type.categories)
-    place, genders = labelled.type.codes.astype(np.int16), [""]
-    if labelled.gender is not None:
-        genders = list(labelled.gender.categories)
-        place = place * len(genders) + labelled.gender.codes
-    is_target = np.isin(labelled.type.codes, [types.index(name) for name in TARGET_TYPES if name in types])
-    for what, there in (("target", is_target.any()), ("non-target", not is_target.all())):
+def _check_classes(labelled: LabelledScores) -> None:
+    chosen = is_target(labelled.type)
+    for what, there in (("target", chosen.any()), ("non-target", not chosen.all())):
         if not there:
             raise SvtokError(f"there are no {what} trials, so there are no error rates")
-    order = np.argsort(place, kind="stable")
-    ends = np.cumsum(np.bincount(place, minlength=len(types) * len(genders)))
-    counts = None
-    if with_counts:
-        speakers = labelled.model_speaker, labelled.test_speaker
-        counts = count_trials(labelled.score, is_target, place, *speakers)
-    return Strata(types, genders, np.split(labelled.score[order], ends[:-1]), counts)
+
+
+def _rates(
+    labelled: LabelledScores, targets: NDArray[np.int32], nontargets: NDArray[np.int32], arithmetic: Arithmetic
+) -> tuple[dict[str, float], Roc]:
+    """The counts and error rates of some target and non-target trials, told by their rows; and their ROC."""
+    target_scores, nontarget_scores = labelled.score[targets], labelled.score[nontargets]
+    curve = roc(target_scores, nontarget_scores)
+    eer, cost_curve = curve.eer().item(), curve
+    if arithmetic == "sdsv":
+        trials = np.sort(np.concatenate([targets, nontargets]))
+        cost_curve = sdsv_curve(labelled.score[trials], is_target(labelled.type[trials]))
+        try:
+            eer = sdsv_eer(cost_curve)
+        except ValueError as error:
+            raise SvtokError(f"{len(targets)} targets, {len(nontargets)} non-targets: {error}") from error
+    rates = {
+        "targets": len(targets),
+        "nontargets": len(nontargets),
+        "eer": eer,
+        "dcf08": cost_curve.min_dcf(DCF08).item(),
+        "dcf10": cost_curve.min_dcf(DCF10).item(),
+        "cllr": cllr(target_scores, nontarget_scores),
+        "min_cllr": min_cllr(curve),
+    }
+    return rates, curve
+
+
+def _with_intervals(row: Condition, strata: Strata, places: list[int], resamples: int, seed: int) -> Condition:
+    """The row with the confidence intervals of its trials, where these were counted."""
+    if strata.counts is None:
+        return row
+    intervals = speaker_intervals(strata.counts.select(places), DCF08, resamples=resamples, seed=seed)
+    return row.model_copy(update={"eer_ci": intervals.eer, "dcf08_ci": intervals.min_dcf})
+
+
+def _macro_averaged(rows: list[Condition]) -> Condition:
+    """The mean of the rates of several values of a column."""
+    return Condition(
+        name=rows[0].name,
+        by=rows[0].by,
+        macro_averaged=True,
+        nontarget_types=list(dict.fromkeys(name for row in rows for name in row.nontarget_types)),
+        targets=sum(row.targets for row in rows),
+        nontargets=sum(row.nontargets for row in rows),
+        **{rate: fmean(getattr(row, rate) for row in rows) for rate in RATES},
+    )

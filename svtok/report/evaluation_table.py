@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
-from svtok.report.results import POOLED, Condition, Evaluation
+from svtok.report.results import POOLED, Arithmetic, Condition, Evaluation
 from svtok.report.tables import number, percent, text_table
 
-HEADER = ("condition", "gender", "targets", "non-targets", "EER %", "DCF08", "DCF10", "Cllr", "min Cllr")
+HEADER = ("condition", "by", "value", "targets", "non-targets", "EER %", "DCF08", "DCF10", "Cllr", "min Cllr")
 TYPE_NAMES = {"TW": "target-wrong", "IC": "impostor-correct", "IW": "impostor-wrong", "nontarget": "all non-target"}
+ARITHMETIC: dict[Arithmetic, str] = {
+    "svtok": "EER: linear between the points of the ROC, tied scores together. DCF08, DCF10: least detection cost over "
+    "thresholds at\n  (C_miss 10, C_fa 1, P_target 0.01) and (1, 1, 0.001), over that of the better trivial system.",
+    "sdsv": "EER, DCF08 (C_miss 10, C_fa 1, P_target 0.01), DCF10 (1, 1, 0.001): official arithmetic of the SdSV "
+    "challenges; tied scores\n  one by one in the order of the trials, accept-all not counted. min Cllr and intervals: "
+    "svtok's own, tied scores together.",
+}
 
 
 def evaluation_table(evaluation: Evaluation) -> str:
-    """The evaluation as plain text: caption, a row a condition (and gender), notes."""
-    by_gender = any(condition.gender for condition in evaluation.conditions)
-    columns = [place for place, name in enumerate(HEADER) if name != "gender" or by_gender]
+    """The evaluation as plain text: caption, a row a condition (and value of a column), notes."""
+    taken_apart = any(condition.by for condition in evaluation.conditions)
+    columns = [place for place, name in enumerate(HEADER) if name not in ("by", "value") or taken_apart]
     rows = [[row[place] for place in columns] for row in map(_row, evaluation.conditions)]
     header = [HEADER[place] for place in columns]
-    table = text_table(header, rows, left=2 if by_gender else 1)
+    table = text_table(header, rows, left=3 if taken_apart else 1)
     return "\n".join([_caption(evaluation), "", table, "", *_notes(evaluation)])
 
 
 def _row(condition: Condition) -> list[str]:
     return [
         condition.name,
-        condition.gender or "all",
+        condition.by or "-",
+        condition.value or ("macro-averaged" if condition.macro_averaged else "pooled"),
         str(condition.targets),
         str(condition.nontargets),
         percent(condition.eer, condition.eer_ci),
@@ -39,12 +47,12 @@ def _caption(evaluation: Evaluation) -> str:
 
 def _notes(evaluation: Evaluation) -> list[str]:
     notes = [_counted(evaluation)]
-    if any(condition.gender for condition in evaluation.conditions):
-        notes.append("Gender: that of the model; tests of any gender are counted.")
-    notes.append(
-        "EER: linear between the points of the ROC, tied scores together. DCF08, DCF10: least detection cost over "
-        "thresholds at\n  (C_miss 10, C_fa 1, P_target 0.01) and (1, 1, 0.001), over that of the better trivial system."
-    )
+    if any(condition.by for condition in evaluation.conditions):
+        notes.append(
+            "By a column: its value for the trial's model or, where models lack the column, for its test utterance; "
+            "pooled: all\n  values, also those without a row; macro-averaged: the mean of the rows above."
+        )
+    notes.append(ARITHMETIC[evaluation.arithmetic])
     notes.append(
         "Cllr: bits, of the scores taken as log-likelihood ratios as they are, which cosines are not; min Cllr: after "
         "the best\n  monotone calibration."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from svtok.errors import SvtokError
 from svtok.manifest.sets import PreparedSet
 from svtok.manifest.trial_types import derive_types, rows_in
+from svtok.report.breakdown import by_default, columns_of_trials
 from svtok.scoring.scores import read_scores, scores_of_trials
 
 
@@ -20,23 +22,25 @@ from svtok.scoring.scores import read_scores, scores_of_trials
 class LabelledScores:
     """N trials with their scores; every array is (N,).
 
-    `type` holds trial types (TC TW IC IW) or target and nontarget. `gender` is that of the model, None where models
-    carry none. `model_speaker` and `test_speaker` number what is drawn again for confidence intervals: the speakers,
-    or, where `resampled` says "models", the enrollment models on both sides.
+    `type` holds trial types (TC TW IC IW) or target and nontarget. `columns` are those that the evaluation is broken
+    down by, with the value of each trial. `model_speaker` and `test_speaker` number what is drawn again for confidence
+    intervals: the speakers, or, where `resampled` says "models", the enrollment models on both sides.
     """
 
     score: NDArray[np.float64]
     type: pd.Categorical[str]
-    gender: pd.Categorical[str] | None
+    columns: dict[str, pd.Categorical[str]]
     model_speaker: NDArray[np.int32]
     test_speaker: NDArray[np.int32]
     resampled: Literal["speakers", "models"]
 
 
-def label_with_set(path: Path, prepared: PreparedSet) -> LabelledScores:
+def label_with_set(path: Path, prepared: PreparedSet, *, by: Sequence[str] | None = None) -> LabelledScores:
     """The scores in `path` of a prepared set's trials. Types are derived where the trials have none.
 
-    Raises SvtokError where the set has no models or trials, ProblemsError where the scores are not those of its trials.
+    `by` names columns of its models or utterances to break the evaluation down by; None: as `by_default` tells.
+    Raises SvtokError where the set has no models or trials, ProblemsError where the scores are not those of its trials
+    or a column is unknown.
     """
     models, utterances, trials = prepared.models, prepared.utterances, prepared.trials
     if models is None or trials is None:
@@ -48,15 +52,13 @@ def label_with_set(path: Path, prepared: PreparedSet) -> LabelledScores:
         raise SvtokError(f"trials of {prepared.folder} name unknown models or utterances: run `svtok validate`")
     speakers, _ = pd.factorize(pd.concat([models["spk"], utterances["spk"]]))
     of_models, of_tests = np.split(speakers.astype(np.int32), [len(models)])
-    gender = None
-    if "gender" in models:
-        of_model = pd.Categorical(models["gender"])
-        gender = pd.Categorical.from_codes(of_model.codes[model_rows], categories=of_model.categories)
-    return LabelledScores(score, types, gender, of_models[model_rows], of_tests[test_rows], "speakers")
+    names = by_default(models) if by is None else by
+    columns = columns_of_trials(names, models, utterances, model_rows, test_rows)
+    return LabelledScores(score, types, columns, of_models[model_rows], of_tests[test_rows], "speakers")
 
 
 def label_with_trials(path: Path, trials: pd.DataFrame, trials_path: Path) -> LabelledScores:
-    """The scores in `path` of a list of trials that carry their types; nothing is known of speakers and genders.
+    """The scores in `path` of a list of trials that carry their types; nothing is known of speakers, genders and so on.
 
     Raises SvtokError where the trials have no types, ProblemsError where the scores are not those of the trials.
     """
@@ -64,4 +66,4 @@ def label_with_trials(path: Path, trials: pd.DataFrame, trials_path: Path) -> La
         raise SvtokError(f"{trials_path} has no column 'type': give the whole prepared set with --data")
     score = scores_of_trials(read_scores(path), trials, path=path)
     models = trials["model"].cat.codes.to_numpy().astype(np.int32)
-    return LabelledScores(score, pd.Categorical(trials["type"]), None, models, models, "models")
+    return LabelledScores(score, pd.Categorical(trials["type"]), {}, models, models, "models")

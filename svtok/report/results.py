@@ -13,17 +13,25 @@ from svtok.errors import SvtokError
 from svtok.files import write_text
 
 POOLED = "pooled"
+Arithmetic = Literal["svtok", "sdsv"]
 
 
 class Condition(BaseModel):
-    """Error rates of one condition, over all its trials or over those of one gender. Fractions, not percent."""
+    """Error rates of one condition: over all its trials, over those with one value of a column, or the mean over the
+    values of a column. Fractions, not percent."""
 
     model_config = ConfigDict(extra="forbid")
 
     name: str
     """Such as TC-vs-IC, or pooled."""
+    by: str | None = None
+    """The column by which the trials are taken apart; None: all trials of the condition are pooled."""
+    value: str | None = None
+    """What the trials that are counted have in that column; None where they are pooled or macro-averaged."""
+    macro_averaged: bool = False
+    """Whether each rate is the mean of the rates of the column's values, and each count their sum."""
     gender: str | None = None
-    """Of the models whose trials are counted; None: of all models."""
+    """The value, where the trials are taken apart by gender."""
     nontarget_types: list[str]
     """The types of the trials that count as non-targets."""
     targets: int
@@ -55,11 +63,13 @@ class Evaluation(BaseModel):
     """What was drawn again for the confidence intervals."""
     resamples: int
     seed: int
+    arithmetic: Arithmetic = "svtok"
+    """How EER and detection costs are computed: svtok's own way, or that of an official script."""
     conditions: list[Condition]
 
     def condition(self, name: str) -> Condition | None:
-        """The condition of that name over all genders, if it was evaluated."""
-        return next((one for one in self.conditions if one.name == name and one.gender is None), None)
+        """The condition of that name over all its trials, if it was evaluated."""
+        return next((one for one in self.conditions if one.name == name and one.by is None), None)
 
 
 def write_evaluation(path: Path, evaluation: Evaluation) -> None:

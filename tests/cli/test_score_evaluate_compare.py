@@ -90,13 +90,47 @@ def test_scores_are_in_the_order_of_the_trials(scores: Path, work: Path) -> None
 
 def test_the_table_has_conditions_genders_and_counts(scores: Path) -> None:
     output = called("evaluate", "--scores", str(scores), "--resamples", "20")
-    rows = [line.split()[:4] for line in output.splitlines()[4:16]]
-    assert rows[0] == ["TC-vs-IC", "all", "24", "72"]
-    assert rows[1] == ["TC-vs-IC", "f", "12", "36"]
-    assert [row[:2] for row in rows] == [
-        [name, gender] for name in ("TC-vs-IC", "TC-vs-TW", "TC-vs-IW", "pooled") for gender in ("all", "f", "m")
+    rows = [line.split()[:5] for line in output.splitlines()[4:20]]
+    assert rows[0] == ["TC-vs-IC", "-", "pooled", "24", "72"]
+    assert rows[1] == ["TC-vs-IC", "gender", "f", "12", "36"]
+    assert [row[0:3] for row in rows] == [
+        [name, *which]
+        for name in ("TC-vs-IC", "TC-vs-TW", "TC-vs-IW", "pooled")
+        for which in (["-", "pooled"], ["gender", "f"], ["gender", "m"], ["gender", "macro-averaged"])
     ]
-    assert rows[9] == ["pooled", "all", "24", "264"]
+    assert rows[12] == ["pooled", "-", "pooled", "24", "264"]
+
+
+def test_a_breakdown_by_columns_is_in_the_table_and_in_the_file(scores: Path) -> None:
+    options = ["--by", "phrase", "--by", "gender", "--resamples", "0", "--json", "eval.json"]
+    output = called("evaluate", "--scores", str(scores), *options)
+    assert output.splitlines()[5].split()[:5] == ["TC-vs-IC", "phrase", "p0", "8", "24"]
+    conditions = [one for one in json.loads(Path("eval.json").read_text())["conditions"] if one["name"] == "TC-vs-IC"]
+    assert [(one["by"], one["value"], one["macro_averaged"]) for one in conditions] == [
+        (None, None, False),
+        *(("phrase", f"p{n}", False) for n in range(PHRASES)),
+        ("phrase", None, True),
+        ("gender", "f", False),
+        ("gender", "m", False),
+        ("gender", None, True),
+    ]
+    assert conditions[4]["eer"] == pytest.approx(np.mean([one["eer"] for one in conditions[1:4]]))
+
+
+def test_an_unknown_column_is_told_with_those_there_are(scores: Path) -> None:
+    done = shell("evaluate", "--scores", str(scores), "--by", "languge")
+    assert done.returncode == 1
+    assert "unknown column 'languge' (known: model, spk, phrase, utts, gender, utt, path)" in done.stderr
+    both = call("evaluate", "--scores", str(scores), "--trials", "typed.tsv", "--by", "gender")
+    assert both.exit_code == 2
+    assert "give --data" in both.output
+
+
+def test_the_official_arithmetic_is_told_in_the_table_the_file_and_the_comparison(scores: Path) -> None:
+    options = ["--official", "sdsv", "--resamples", "0", "--json", "eval.json"]
+    assert "official arithmetic of the SdSV challenges" in called("evaluate", "--scores", str(scores), *options)
+    assert json.loads(Path("eval.json").read_text())["arithmetic"] == "sdsv"
+    assert "The numbers of a are by the official arithmetic of sdsv." in called("compare", "a=eval.json")
 
 
 def test_the_same_seed_gives_the_same_file_and_the_order_of_the_scores_does_not_matter(scores: Path) -> None:

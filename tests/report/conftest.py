@@ -26,7 +26,7 @@ def labelled_scores(trials: list[tuple[str, str, int, int, float]] = TRIALS, *, 
     return LabelledScores(
         score=np.array(scores),
         type=pd.Categorical(types),
-        gender=pd.Categorical(gender) if genders else None,
+        columns={"gender": pd.Categorical(gender)} if genders else {},
         model_speaker=np.array(model_speaker, dtype=np.int32),
         test_speaker=np.array(test_speaker, dtype=np.int32),
         resampled="speakers",

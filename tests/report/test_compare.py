@@ -41,8 +41,10 @@ def test_a_condition_that_a_system_lacks_is_a_dash() -> None:
     assert [line.split() for line in text.splitlines()[4:6]] == [["a", "10.00", "-"], ["b", "-", "5.00"]]
 
 
-def test_rows_of_one_gender_are_not_taken_for_the_whole() -> None:
-    text = comparison_text({"a": evaluation(condition("pooled", 0.2, gender="f"), condition("pooled", 0.1))})
+def test_rows_of_one_value_are_not_taken_for_the_whole() -> None:
+    text = comparison_text(
+        {"a": evaluation(condition("pooled", 0.2, by="gender", value="f"), condition("pooled", 0.1))}
+    )
     assert text.splitlines()[4].split() == ["a", "10.00"]
 
 

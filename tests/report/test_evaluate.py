@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from numpy.typing import NDArray
 
 from svtok.errors import SvtokError
 from svtok.report.evaluate import evaluate
@@ -12,19 +14,24 @@ from svtok.report.labelled import LabelledScores
 from svtok.report.results import Condition
 
 
-def rows(labelled: LabelledScores, resamples: int = 0) -> dict[tuple[str, str | None], Condition]:
-    conditions, _ = evaluate(labelled, resamples=resamples, seed=0)
-    return {(one.name, one.gender): one for one in conditions}
+def rows(labelled: LabelledScores, resamples: int = 0, **options: Any) -> dict[tuple[str, str | None], Condition]:
+    """The conditions by name and value; the mean over the values is under "macro"."""
+    conditions, _ = evaluate(labelled, resamples=resamples, seed=0, **options)
+    return {(one.name, "macro" if one.macro_averaged else one.value): one for one in conditions}
+
+
+def some_of(labelled: LabelledScores, kept: NDArray[np.bool_]) -> LabelledScores:
+    names = ("score", "type", "model_speaker", "test_speaker")
+    columns = {name: values[kept] for name, values in labelled.columns.items()}
+    return replace(labelled, **{name: getattr(labelled, name)[kept] for name in names}, columns=columns)
 
 
 def without(labelled: LabelledScores, *types: str) -> LabelledScores:
-    kept = ~np.isin(np.asarray(labelled.type), types)
-    columns = {name: getattr(labelled, name)[kept] for name in ("score", "type", "model_speaker", "test_speaker")}
-    return replace(labelled, **columns, gender=None if labelled.gender is None else labelled.gender[kept])
+    return some_of(labelled, ~np.isin(np.asarray(labelled.type), types))
 
 
 def test_each_condition_counts_its_own_non_targets(labelled: LabelledScores) -> None:
-    found = rows(replace(labelled, gender=None))
+    found = rows(replace(labelled, columns={}))
     assert {name: (one.targets, one.nontargets, one.nontarget_types) for (name, _), one in found.items()} == {
         "TC-vs-IC": (4, 4, ["IC"]),
         "TC-vs-TW": (4, 2, ["TW"]),
@@ -47,28 +54,78 @@ def test_error_rates_by_hand(labelled: LabelledScores) -> None:
 
 def test_rows_are_ordered_by_condition_then_gender(labelled: LabelledScores) -> None:
     names = ["TC-vs-IC", "TC-vs-TW", "pooled"]
-    assert list(rows(labelled)) == [(name, gender) for name in names for gender in (None, "f", "m")]
+    assert list(rows(labelled)) == [(name, gender) for name in names for gender in (None, "f", "m", "macro")]
 
 
 def test_a_gender_without_trials_of_a_condition_has_no_row_there(labelled: LabelledScores) -> None:
-    assert labelled.gender is not None
-    kept = (labelled.type != "TW") | (labelled.gender == "m")
-    some = LabelledScores(
-        *(getattr(labelled, name)[kept] for name in ("score", "type", "gender", "model_speaker", "test_speaker")),
-        "speakers",
-    )
+    some = some_of(labelled, np.asarray((labelled.type != "TW") | (labelled.columns["gender"] == "m")))
     assert ("TC-vs-TW", "m") in rows(some)
     assert ("TC-vs-TW", "f") not in rows(some)
 
 
-def test_one_gender_alone_has_no_rows_of_its_own(labelled: LabelledScores) -> None:
-    one = replace(labelled, gender=pd.Categorical(["f"] * len(labelled.score)))
-    assert {gender for _, gender in rows(one)} == {None}
+def test_one_value_alone_has_no_mean(labelled: LabelledScores) -> None:
+    one = replace(labelled, columns={"lang": pd.Categorical(["en"] * len(labelled.score))})
+    assert {value for _, value in rows(one)} == {None, "en"}
+
+
+def test_the_mean_over_the_values_counts_each_value_alike(labelled: LabelledScores) -> None:
+    found = rows(without(labelled, "TW"), resamples=20)
+    women, men, mean = (found["TC-vs-IC", value] for value in ("f", "m", "macro"))
+    assert (women.eer, men.eer, mean.eer) == (0.5, 0, 0.25)
+    assert mean.min_cllr == (women.min_cllr + men.min_cllr) / 2
+    assert (mean.by, mean.value, mean.gender, mean.eer_ci) == ("gender", None, None, None)
+    assert (mean.targets, mean.nontargets, mean.nontarget_types) == (4, 4, ["IC"])
+
+
+def test_several_columns_each_have_their_rows(labelled: LabelledScores) -> None:
+    session = pd.Categorical(["1", "2"] * 5)
+    conditions, _ = evaluate(replace(labelled, columns={**labelled.columns, "session": session}), resamples=0, seed=0)
+    assert [(one.by, one.value) for one in conditions if one.name == "TC-vs-IC"] == [
+        (None, None),
+        ("gender", "f"),
+        ("gender", "m"),
+        ("gender", None),
+        ("session", "1"),
+        ("session", "2"),
+        ("session", None),
+    ]
+    by_session = {one.value: one for one in conditions if (one.name, one.by) == ("TC-vs-IC", "session")}
+    assert by_session["1"].eer == 0  # .9 .8 against .5 .2
+    assert by_session["1"].gender is None
+
+
+def test_many_values_are_taken_apart_in_order(labelled: LabelledScores) -> None:
+    many = 500
+    values = np.repeat([f"v{n:03}" for n in range(many)], 2)
+    scores = np.tile([1.0, 0.0], many)
+    speakers = np.zeros(2 * many, dtype=np.int32)
+    types = pd.Categorical(["TC", "IC"] * many)
+    huge = LabelledScores(scores, types, {"phrase": pd.Categorical(values)}, speakers, speakers, "speakers")
+    found = rows(huge)
+    assert [value for name, value in found if name == "pooled"] == [None, *dict.fromkeys(values.tolist()), "macro"]
+    assert found["pooled", "v128"].targets == 1
+
+
+def test_the_official_arithmetic_counts_ties_in_the_order_of_the_trials(labelled: LabelledScores) -> None:
+    # a target and a non-target tie at 1, between a non-target at 0 and a target at 2
+    for types, official in [(("IC", "IC", "TC", "TC"), 0.0), (("IC", "TC", "IC", "TC"), 0.5)]:
+        tied = replace(some_of(labelled, np.arange(len(labelled.score)) < 4), columns={})
+        tied = replace(tied, score=np.array([0.0, 1, 1, 2]), type=pd.Categorical(types))
+        assert rows(tied)["TC-vs-IC", None].eer == 0.25
+        found = rows(tied, arithmetic="sdsv")["TC-vs-IC", None]
+        assert found.eer == official
+        # at 10 0.01 a miss and 0.99 a false alarm: half of the targets missed, or nothing
+        assert found.dcf08 == official
+
+
+def test_what_the_official_script_cannot_tell_is_refused(labelled: LabelledScores) -> None:
+    with pytest.raises(SvtokError, match="2 targets, 1 non-targets: the official arithmetic gives no EER"):
+        evaluate(without(labelled, "IC"), resamples=0, seed=0, arithmetic="sdsv")
 
 
 def test_untyped_trials_make_one_pooled_condition(labelled: LabelledScores) -> None:
     untyped = labelled.type.rename_categories({"TC": "target", "IC": "nontarget"})
-    found = rows(without(replace(labelled, type=untyped, gender=None), "TW"))
+    found = rows(without(replace(labelled, type=untyped, columns={}), "TW"))
     assert list(found) == [("pooled", None)]
     assert found["pooled", None].nontarget_types == ["nontarget"]
     assert found["pooled", None].eer == 0.25
@@ -86,7 +143,7 @@ def test_intervals_come_with_resamples_and_only_then(labelled: LabelledScores) -
 def test_the_curve_of_each_condition_comes_with_it(labelled: LabelledScores) -> None:
     conditions, curves = evaluate(labelled, resamples=0, seed=0)
     assert {name: curve.eer().item() for name, curve in curves.items()} == {
-        one.name: one.eer for one in conditions if one.gender is None
+        one.name: one.eer for one in conditions if one.by is None
     }
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -42,8 +43,8 @@ def scores(tmp_path: Path) -> Path:
 def test_types_genders_and_speakers_come_from_the_set(scores: Path, prepared: PreparedSet) -> None:
     labelled = label_with_set(scores, prepared)
     assert list(labelled.type) == ["TC", "TW", "IC", "IW", "IW", "IC", "TW", "TC"]
-    assert labelled.gender is not None
-    assert list(labelled.gender) == ["f"] * 4 + ["m"] * 4
+    assert list(labelled.columns) == ["gender"]
+    assert list(labelled.columns["gender"]) == ["f"] * 4 + ["m"] * 4
     assert labelled.model_speaker.tolist() == [0] * 4 + [1] * 4
     assert labelled.test_speaker.tolist() == [0, 0, 1, 1] * 2
     assert labelled.score.tolist() == [0.4, 0.5, 0.6, 0.7, 0, 0.1, 0.2, 0.3]  # the file has the models the other way
@@ -57,6 +58,30 @@ def test_types_that_the_trials_carry_are_kept(scores: Path, prepared: PreparedSe
     assert list(labelled.type) == ["target"] + ["nontarget"] * 7
 
 
+def test_the_column_of_the_model_wins_over_that_of_the_test_utterance(scores: Path, prepared: PreparedSet) -> None:
+    utterances = prepared.utterances.assign(gender=["x"] * 4, session=["2", "10", "2", "10"], start=[10.0, 9, 0, 0])
+    labelled = label_with_set(scores, replace(prepared, utterances=utterances), by=["gender", "session", "start"])
+    assert list(labelled.columns["gender"]) == ["f"] * 4 + ["m"] * 4
+    assert list(labelled.columns["session"]) == ["2", "10", "2", "10"] * 2
+    assert list(labelled.columns["session"].categories) == ["10", "2"]
+    assert list(labelled.columns["start"].categories) == ["0.0", "9.0", "10.0"]
+
+
+def test_unknown_columns_are_told_with_those_there_are(scores: Path, prepared: PreparedSet) -> None:
+    with pytest.raises(ProblemsError, match="2 problems") as caught:
+        label_with_set(scores, prepared, by=["gendre", "phrase", "lang"])
+    text = str(caught.value)
+    assert "unknown column 'gendre' (known: model, spk, phrase, utts, gender, utt); did you mean 'gender'?" in text
+    assert "unknown column 'lang'" in text
+
+
+def test_one_gender_alone_is_no_default(scores: Path, prepared: PreparedSet) -> None:
+    assert prepared.models is not None
+    one = replace(prepared, models=prepared.models.assign(gender="f"))
+    assert label_with_set(scores, one).columns == {}
+    assert list(label_with_set(scores, one, by=["gender"]).columns) == ["gender"]
+
+
 def test_without_speakers_the_models_are_what_is_drawn(scores: Path, prepared: PreparedSet) -> None:
     assert prepared.trials is not None
     with pytest.raises(SvtokError, match="has no column 'type': give the whole prepared set with --data"):
@@ -64,7 +89,7 @@ def test_without_speakers_the_models_are_what_is_drawn(scores: Path, prepared: P
     typed = prepared.trials.assign(type=pd.Categorical(["TC"] + ["IC"] * 7))
     labelled = label_with_trials(scores, typed, Path("trials.tsv"))
     assert labelled.model_speaker.tolist() == labelled.test_speaker.tolist() == [0] * 4 + [1] * 4
-    assert labelled.gender is None
+    assert labelled.columns == {}
     assert labelled.resampled == "models"
 
 

@@ -58,16 +58,39 @@ def test_the_table_tells_what_was_counted_and_how(evaluation: Evaluation) -> Non
     text = evaluation_table(evaluation)
     lines = text.splitlines()
     assert lines[0] == "s.tsv on mine (SYNTHETIC speech)"
-    assert lines[2].split()[:4] == ["condition", "gender", "targets", "non-targets"]
-    assert lines[4].split()[:5] == ["TC-vs-IC", "all", "4", "4", "25.00"]
+    assert lines[2].split()[:4] == ["condition", "by", "value", "targets"]
+    assert [line.split()[1:3] for line in lines[5:8]] == [
+        ["gender", "f"],
+        ["gender", "m"],
+        ["gender", "macro-averaged"],
+    ]
+    assert lines[4].split()[:6] == ["TC-vs-IC", "-", "pooled", "4", "4", "25.00"]
     assert "pooled: target-wrong + impostor-correct." in text
     assert "drawing the speakers again, 20 times (seed 0)" in text
 
 
-def test_without_genders_there_is_no_column_for_them(evaluation: Evaluation) -> None:
-    evaluation.conditions = [one for one in evaluation.conditions if one.gender is None]
+def test_with_nothing_taken_apart_there_is_no_column_for_it(evaluation: Evaluation) -> None:
+    evaluation.conditions = [one for one in evaluation.conditions if one.by is None]
     text = evaluation_table(evaluation)
-    assert "gender" not in text.lower()
+    assert "gender" not in text
+    assert text.splitlines()[2].split()[:2] == ["condition", "targets"]
+
+
+def test_the_arithmetic_is_told(evaluation: Evaluation) -> None:
+    assert "tied scores together. DCF08" in evaluation_table(evaluation)
+    evaluation.arithmetic = "sdsv"
+    assert "official arithmetic of the SdSV challenges" in evaluation_table(evaluation)
+
+
+def test_a_file_without_what_came_later_is_read(tmp_path: Path, evaluation: Evaluation) -> None:
+    content = evaluation.model_dump()
+    del content["arithmetic"]
+    content["conditions"] = [one for one in content["conditions"] if not one["by"]]
+    for condition in content["conditions"]:
+        del condition["by"], condition["value"], condition["macro_averaged"]
+    (tmp_path / "e.json").write_text(json.dumps(content))
+    found = read_evaluation(tmp_path / "e.json")
+    assert found.condition("pooled") == evaluation.condition("pooled")
 
 
 def test_what_was_not_resampled_is_said(evaluation: Evaluation) -> None:
