@@ -6,10 +6,10 @@ The fields may stand between commas or blanks; files may be named with or withou
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from itertools import product
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -118,27 +118,18 @@ def _read_ndx(
     ]
     problems += place.problems_of_values(model_codes, model_faults)
     problems += place.problems_of_values(file_codes, [_file_fault(file, part, audio) for file in files])
-
-    flags = np.stack([(lines[flag] == "Y").to_numpy() for flag in FLAGS])  # (flags, lines)
-    flags_are_good = (flags.sum(axis=0) == 1) & _all_y_or_n(lines)
-    flags_of = lines[list(FLAGS)]
-    problems += place.problems(
-        np.flatnonzero(~flags_are_good), lambda row: f"flags {','.join(flags_of.iloc[row])} are not one Y and three N"
+    same_speaker = _same(
+        [model.partition("_")[0] for model in models], [name and name.spk for name in names], model_codes, file_codes
     )
-    speakers = [model.partition("_")[0] for model in models]
-    sentences = [model.partition("_")[2] for model in models]
-    impostor = ~_same(speakers, [name and name.spk for name in names], model_codes, file_codes)
-    wrong = ~_same(sentences, [name and name.sentence for name in names], model_codes, file_codes)
-    types = (impostor * 2 + wrong).astype(np.int8)  # rows of FLAGS: TC, TW, IC, IW
-    flagged = flags.argmax(axis=0)
+    same_sentence = _same(
+        [model.partition("_")[2] for model in models],
+        [name and name.sentence for name in names],
+        model_codes,
+        file_codes,
+    )
+    types = (~same_speaker * 2 + ~same_sentence).astype(np.int8)  # which of FLAGS
     named = np.array([name is not None for name in names])[file_codes]
-    problems += place.problems(
-        np.flatnonzero(flags_are_good & named & (flagged != types)),
-        lambda row: (
-            f"the flags say {FLAGS[flagged[row]]}, but by their names the model and the file are a trial of "
-            f"type {FLAGS[types[row]]}"
-        ),
-    )
+    problems += _flag_problems(place, lines, types, named)
     utt_of_file, utts = pd.factorize(np.array([_stem(file) for file in files], dtype=object))
     return pd.DataFrame(
         {
@@ -146,6 +137,21 @@ def _read_ndx(
             "utt": pd.Categorical.from_codes(utt_of_file[file_codes], categories=pd.Index(utts)),
             "type": pd.Categorical.from_codes(types, categories=pd.Index(FLAGS)),
         }
+    )
+
+
+def _flag_problems(place: Place, lines: pd.DataFrame, types: npt.NDArray[np.int8], named: Truths) -> Iterator[Problem]:
+    """Lines whose flags are not one Y and three N, or (where the file is `named` well) not Y for the type."""
+    flags = np.stack([(lines[flag] == "Y").to_numpy() for flag in FLAGS])  # (flags, lines)
+    good = (flags.sum(axis=0) == 1) & _all_y_or_n(lines)
+    cells = lines[list(FLAGS)]
+    yield from place.problems(
+        np.flatnonzero(~good), lambda row: f"flags {','.join(cells.iloc[row])} are not one Y and three N"
+    )
+    flagged = flags.argmax(axis=0)
+    yield from place.problems(
+        np.flatnonzero(good & named & (flagged != types)),
+        lambda row: f"the flags say {FLAGS[flagged[row]]}, but model and file make it {FLAGS[types[row]]}",
     )
 
 
@@ -167,14 +173,15 @@ def _same(of_models: list[str], of_files: list[str | None], model_codes: Codes, 
 def _with_commas(path: Path) -> Lines:
     """The lines of a key file with one comma between fields, whether there were commas, blanks or both."""
     lines = Lines.open(path)
-    if not re.search(rb"[ \t]", lines.content):
+    if b" " not in lines.content and b"\t" not in lines.content:
         return lines
     trimmed = re.sub(rb"^[ \t]+|[ \t]+(?=\r?$)", b"", lines.content, flags=re.MULTILINE)
     return replace(lines, content=re.sub(rb"[ \t]*,[ \t]*|[ \t]+", b",", trimmed))
 
 
 def _stem(file: str) -> str:
-    return PurePosixPath(file).stem
+    """The name of a file without folder and ending."""
+    return file.rpartition("/")[2].rpartition(".")[0]
 
 
 def _utterance(file: str) -> UtteranceName | None:

@@ -104,9 +104,12 @@ class Place:
 
     def problems_of_values(self, codes: npt.NDArray[np.int64], faults: Sequence[str | None]) -> Iterator[Problem]:
         """For each value of a column (`codes`: which one each row holds) that is at fault, the first row with it."""
-        _, first_rows = np.unique(codes, return_index=True)
-        rows = np.array([row for row in np.sort(first_rows) if faults[codes[row]] is not None], np.int64)
-        yield from self.problems(rows, lambda row: str(faults[codes[row]]))
+        at_fault = np.array([fault is not None for fault in faults], bool)
+        if not at_fault.any():
+            return
+        rows = np.flatnonzero(at_fault[codes])
+        _, first = np.unique(codes[rows], return_index=True)
+        yield from self.problems(rows[np.sort(first)], lambda row: str(faults[codes[row]]))
 
 
 def check_columns(names: list[str], schema: Schema) -> Iterator[str]:

@@ -201,8 +201,8 @@ def test_all_problems_of_all_lists_are_told_at_once_with_file_and_line(root: Pat
         f"{NDX}:4: model 'm099_032' is not in the enrollment list",
         f"{NDX}:1: 'm004/m004_02_031.sph': there is no such recording",
         f"{NDX}:2: flags Y,Y,N,N are not one Y and three N",
-        f"{NDX}:3: the flags say IW, but by their names the model and the file are a trial of type IC",
-        f"{NDX}:4: the flags say TW, but by their names the model and the file are a trial of type IW",
+        f"{NDX}:3: the flags say IW, but model and file make it IC",
+        f"{NDX}:4: the flags say TW, but model and file make it IW",
     ]
 
 
