@@ -70,6 +70,6 @@ def _counted(evaluation: Evaluation) -> str:
 def _intervals(evaluation: Evaluation) -> str:
     if evaluation.resamples == 0:
         return "No confidence intervals (--resamples 0)."
-    what = "speakers" if evaluation.resampled == "speakers" else "models (speakers are not known without --data)"
+    what = "speakers" if evaluation.resampled == "speakers" else "models (the speakers are not known)"
     text = f"[low, high]: 95 % confidence interval, by drawing the {what} again, {evaluation.resamples} times"
     return f"{text} (seed {evaluation.seed})."

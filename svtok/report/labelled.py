@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from svtok.errors import SvtokError
+from svtok.manifest.schema import UNKNOWN
 from svtok.manifest.sets import PreparedSet
 from svtok.manifest.trial_types import derive_types, rows_in
 from svtok.report.breakdown import by_default, columns_of_trials
@@ -50,10 +51,12 @@ def label_with_set(path: Path, prepared: PreparedSet, *, by: Sequence[str] | Non
     model_rows, test_rows = rows_in(trials["model"], models["model"]), rows_in(trials["utt"], utterances["utt"])
     if (model_rows < 0).any() or (test_rows < 0).any():
         raise SvtokError(f"trials of {prepared.folder} name unknown models or utterances: run `svtok validate`")
-    speakers, _ = pd.factorize(pd.concat([models["spk"], utterances["spk"]]))
-    of_models, of_tests = np.split(speakers.astype(np.int32), [len(models)])
     names = by_default(models) if by is None else by
     columns = columns_of_trials(names, models, utterances, model_rows, test_rows)
+    if (pd.concat([models["spk"], utterances["spk"]]) == UNKNOWN).any():
+        return LabelledScores(score, types, columns, *_models_as_speakers(trials), "models")
+    speakers, _ = pd.factorize(pd.concat([models["spk"], utterances["spk"]]))
+    of_models, of_tests = np.split(speakers.astype(np.int32), [len(models)])
     return LabelledScores(score, types, columns, of_models[model_rows], of_tests[test_rows], "speakers")
 
 
@@ -65,5 +68,10 @@ def label_with_trials(path: Path, trials: pd.DataFrame, trials_path: Path) -> La
     if "type" not in trials:
         raise SvtokError(f"{trials_path} has no column 'type': give the whole prepared set with --data")
     score = scores_of_trials(read_scores(path), trials, path=path)
+    return LabelledScores(score, pd.Categorical(trials["type"]), {}, *_models_as_speakers(trials), "models")
+
+
+def _models_as_speakers(trials: pd.DataFrame) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """What is drawn again on both sides of a trial where the speakers are not known."""
     models = trials["model"].cat.codes.to_numpy().astype(np.int32)
-    return LabelledScores(score, pd.Categorical(trials["type"]), {}, models, models, "models")
+    return models, models

@@ -160,7 +160,7 @@ def test_a_list_of_typed_trials_is_enough_and_its_models_are_drawn(scores: Path,
     trials.to_csv("typed.tsv", sep="\t", index=False)
     output = called("evaluate", "--scores", str(scores), "--trials", "typed.tsv", "--resamples", "10")
     assert output.splitlines()[4].split()[:3] == ["pooled", "72", "216"]
-    assert "drawing the models (speakers are not known without --data)" in output
+    assert "drawing the models (the speakers are not known)" in output
 
 
 def test_data_and_trials_together_or_neither_are_usage_errors(scores: Path, tmp_path: Path) -> None:

@@ -93,6 +93,19 @@ def test_without_speakers_the_models_are_what_is_drawn(scores: Path, prepared: P
     assert labelled.resampled == "models"
 
 
+def test_where_a_speaker_is_unknown_the_models_are_drawn(scores: Path, prepared: PreparedSet) -> None:
+    assert prepared.models is not None
+    assert prepared.trials is not None
+    unknown = replace(
+        prepared,
+        models=prepared.models.assign(spk=["?", "?"]),
+        trials=prepared.trials.assign(type=pd.Categorical(["TC"] + ["IC"] * 7)),
+    )
+    labelled = label_with_set(scores, unknown)
+    assert labelled.resampled == "models"
+    assert labelled.model_speaker.tolist() == labelled.test_speaker.tolist() == [0] * 4 + [1] * 4
+
+
 def test_scores_of_other_trials_are_refused(scores: Path, prepared: PreparedSet) -> None:
     assert prepared.trials is not None
     fewer = PreparedSet(prepared.utterances, prepared.models, prepared.trials.iloc[:7])

@@ -95,6 +95,6 @@ def test_a_file_without_what_came_later_is_read(tmp_path: Path, evaluation: Eval
 
 def test_what_was_not_resampled_is_said(evaluation: Evaluation) -> None:
     evaluation.resampled = "models"
-    assert "drawing the models (speakers are not known without --data) again" in evaluation_table(evaluation)
+    assert "drawing the models (the speakers are not known) again" in evaluation_table(evaluation)
     evaluation.resamples = 0
     assert "No confidence intervals" in evaluation_table(evaluation)
