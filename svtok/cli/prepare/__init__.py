@@ -9,6 +9,12 @@ CORPORA = {
         "svtok.cli.prepare.arabic_commands", "command", "Arabic Speech Commands: 30 speakers, 40 words, real speech."
     ),
     "rsr2015": LazyCommand("svtok.cli.prepare.rsr2015", "command", "RSR2015, or a synthetic corpus in its layout."),
+    "audio-mnist": LazyCommand("svtok.cli.prepare.audio_mnist", "command", "AudioMNIST: 60 speakers, ten digits."),
+    "hi-mia": LazyCommand("svtok.cli.prepare.hi_mia", "command", "HI-MIA: 340 speakers, one wake word, near and far."),
+    "reddots": LazyCommand("svtok.cli.prepare.reddots", "command", "RedDots: pass-phrases over many sessions."),
+    "speech-commands": LazyCommand(
+        "svtok.cli.prepare.speech_commands", "command", "Google Speech Commands v2: 2,618 speakers, 35 words."
+    ),
     "table": LazyCommand("svtok.cli.prepare.table", "command", "Your own recordings: one CSV that lists them."),
     "kaldi": LazyCommand("svtok.cli.prepare.kaldi", "command", "Kaldi data directories train, dev and eval."),
 }

@@ -1,0 +1,120 @@
+"""AudioMNIST: 60 speakers say the ten English digits 50 times each, at 48 kHz. Real speech, in quiet rooms.
+
+Source: S. Becker, J. Vielhaben, M. Ackermann, K.-R. Mueller, S. Lapuschkin, W. Samek, "AudioMNIST: Exploring
+Explainable Artificial Intelligence for Audio Analysis on a Simple Benchmark", Journal of the Franklin Institute 361,
+2024; the public repository soerenab/AudioMNIST (MIT). The tree is `data/<speaker>/<digit>_<speaker>_<take>.wav`, with
+speakers 01 to 60 and takes 0 to 49, and `data/audioMNIST_meta.txt`, JSON: of each speaker the gender, accent and more.
+Some speakers' folders also hold a `notes.txt`; that of speaker 36 says that 3_36_20 and 3_36_29 are copies of 3_36_19
+and 3_36_28, recorded once.
+
+The folds are the authors' ("digit" in their `audiomnist/train/splits.py`): five groups of 12 speakers, of which one is
+eval, the one before it dev. The repository has no trials; those made here are ours.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import pandas as pd
+
+from svtok.corpora.completeness import Published, check_counts
+from svtok.corpora.takes import look_at_takes, sets_by_speaker
+from svtok.errors import Problem, SvtokError, raise_problems
+from svtok.manifest.protocol import make_models_and_trials
+from svtok.manifest.sets import PreparedSet
+
+PUBLISHED = Published(
+    {"speakers": 60, "digits": 10, "recordings": 30_000}, "the README of soerenab/AudioMNIST, and the article"
+)
+GROUPS = (
+    (26, 52, 60, 18, 32, 42, 5, 13, 22, 33, 45, 51),
+    (28, 56, 7, 19, 35, 1, 6, 16, 23, 34, 46, 53),
+    (36, 57, 9, 24, 37, 2, 8, 17, 29, 39, 48, 54),
+    (43, 58, 14, 25, 38, 3, 10, 20, 30, 40, 49, 55),
+    (12, 47, 59, 15, 27, 41, 4, 11, 21, 31, 44, 50),
+)
+DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+GENDERS = {"male": "m", "female": "f"}
+META = "audioMNIST_meta.txt"
+FILE_NAME = re.compile(r"(?P<digit>[0-9])_(?P<spk>[0-9]{2})_(?P<take>[0-9]+)\.wav")
+COLUMNS = ["utt", "path", "spk", "phrase", "text", "lang", "gender"]
+
+
+def prepare(
+    root: Path,
+    *,
+    fold: int = 1,
+    enroll_takes: int = 3,
+    seed: int = 0,
+    allow_missing: bool = False,
+    jobs: int = 1,
+) -> dict[str, PreparedSet]:
+    """The sets train, dev and eval of one of the authors' five folds, with models and trials for dev and eval.
+
+    The first `enroll_takes` of each speaker's digit enroll it, the others are tests; half of the IW trials are drawn
+    by `seed`. Phrases are the digits in letters.
+
+    Raises SvtokError where `root` is not the corpus, or (without `allow_missing`) not all of it, ProblemsError with
+    every file that cannot be used and every speaker of whom the meta file does not tell the gender.
+    """
+    parts = split(fold)
+    problems: list[Problem] = []
+    takes = pd.DataFrame(list(_rows(root / "data", problems)), columns=COLUMNS[:-1])
+    if takes.empty and not problems:
+        raise SvtokError(f"{root / 'data'}: no recordings are there, such as 01/0_01_0.wav")
+    takes["gender"] = takes["spk"].map(_read_genders(root / "data" / META, sorted(takes["spk"].unique()), problems))
+    raise_problems(problems)
+    found = {"speakers": takes["spk"].nunique(), "digits": takes["phrase"].nunique(), "recordings": len(takes)}
+    check_counts(root, found, PUBLISHED, allow_missing=allow_missing)
+    utterances = look_at_takes(takes, problems, jobs)
+    protocol = partial(make_models_and_trials, enroll_takes=enroll_takes, seed=seed)
+    return sets_by_speaker(root, utterances, parts, protocol)
+
+
+def split(fold: int) -> dict[str, list[str]]:
+    """The speakers of each set in a fold, 1 to 5. Raises SvtokError for another one."""
+    if not 1 <= fold <= len(GROUPS):
+        raise SvtokError(f"fold {fold} does not exist: folds are numbered 1 to {len(GROUPS)}")
+    groups = [sorted(f"{number:02d}" for number in group) for group in GROUPS]
+    evaluation, before = groups[fold - 1], groups[fold - 2]
+    others = [speaker for group in groups for speaker in group if group not in (evaluation, before)]
+    return {"train": sorted(others), "dev": before, "eval": evaluation}
+
+
+def _rows(data: Path, problems: list[Problem]) -> Iterator[tuple[str, ...]]:
+    """The COLUMNS of each recording but its gender; what has another name than it should goes to `problems`."""
+    if not data.is_dir():
+        raise SvtokError(
+            f"{data}: there is no such folder; --root must name a copy of the public repository soerenab/AudioMNIST"
+        )
+    for folder in sorted(data.resolve().iterdir()):
+        if not folder.is_dir() or folder.name.startswith("."):
+            continue
+        for path in sorted(folder.iterdir()):
+            match = FILE_NAME.fullmatch(path.name)
+            if match and match["spk"] == folder.name:
+                word = DIGITS[int(match["digit"])]
+                yield f"{folder.name}-{word}-{match['take']}", str(path), folder.name, word, word, "en"
+            elif not path.name.startswith(".") and path.name != "notes.txt":
+                problems.append(Problem("not named as a take of its folder: '<digit>_<speaker>_<take>.wav'", path))
+
+
+def _read_genders(path: Path, speakers: list[str], problems: list[Problem]) -> dict[str, str]:
+    """The gender, m or f, of each of the speakers; what cannot be told goes to `problems`."""
+    if not path.is_file():
+        problems.append(Problem("there is no such file; it comes with the repository", path))
+        return {}
+    try:
+        meta = json.loads(path.read_text(encoding="utf-8"))
+        told = {spk: about["gender"] for spk, about in meta.items() if "gender" in about}
+    except (ValueError, AttributeError, TypeError) as error:
+        problems.append(Problem(f"not JSON with an object for each speaker ({error})", path))
+        return {}
+    for spk in speakers:
+        if told.get(spk) not in GENDERS:
+            problems.append(Problem(f"speaker {spk} has no gender (known: {', '.join(GENDERS)})", path))
+    return {spk: GENDERS[told[spk]] for spk in speakers if told.get(spk) in GENDERS}
