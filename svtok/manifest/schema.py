@@ -1,8 +1,8 @@
 """The columns of the three tables, and the rules that a table must obey by itself.
 
-Every cell is filled: where a value is not known for all rows, the whole column is left out. A speaker or a phrase that
-is not known, as in a challenge whose keys are secret, is UNKNOWN. Ids hold no blanks and no control characters; paths
-and texts may hold blanks inside, but no tabs and no line ends.
+Every cell is filled: where a value is not known for all rows, the whole column is left out, or the ids that are not
+known, as those of speakers where a challenge keeps its keys secret, are UNKNOWN. Ids hold no blanks and no control
+characters; paths and texts may hold blanks inside, but no tabs and no line ends.
 """
 
 from __future__ import annotations

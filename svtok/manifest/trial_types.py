@@ -12,7 +12,7 @@ import pandas as pd
 from svtok.errors import Problem, SvtokError, raise_problems
 from svtok.manifest.schema import TRIAL_TYPES, UNKNOWN, codes_of
 
-__all__ = ["TRIAL_TYPES", "UnknownTypesError", "derive_types", "is_unknown", "rows_in", "types_of"]
+__all__ = ["TRIAL_TYPES", "UnknownTypesError", "agree", "derive_types", "is_unknown", "rows_in", "types_of"]
 
 
 class UnknownTypesError(SvtokError):
@@ -46,8 +46,8 @@ def derive_types(trials: pd.DataFrame, models: pd.DataFrame, utterances: pd.Data
             f"the types of {unknown} of {len(trials)} trials are not known: speaker or phrase is '{UNKNOWN}', and the "
             "trials have no column 'type'; prepare the corpus with its keys"
         )
-    impostor = ~_same("spk", models, model, utterances, utt)
-    wrong = ~_same("phrase", models, model, utterances, utt)
+    impostor = ~agree("spk", models, model, utterances, utt)
+    wrong = ~agree("phrase", models, model, utterances, utt)
     codes = impostor.astype(np.int8) * 2 + wrong
     return pd.Categorical.from_codes(codes, categories=pd.Index(TRIAL_TYPES))
 
@@ -65,7 +65,7 @@ def rows_in(names: pd.Series, table: pd.Series) -> npt.NDArray[np.int64]:
     return np.append(first, -1)[places][codes]
 
 
-def _same(
+def agree(
     column: str,
     models: pd.DataFrame,
     model: npt.NDArray[np.int64],

@@ -9,6 +9,10 @@ CORPORA = {
         "svtok.cli.prepare.arabic_commands", "command", "Arabic Speech Commands: 30 speakers, 40 words, real speech."
     ),
     "rsr2015": LazyCommand("svtok.cli.prepare.rsr2015", "command", "RSR2015, or a synthetic corpus in its layout."),
+    "deepmine": LazyCommand(
+        "svtok.cli.prepare.deepmine", "command", "DeepMine of the SdSV challenges 2020 and 2021, Task 1, or synthetic."
+    ),
+    "tdsv2024": LazyCommand("svtok.cli.prepare.tdsv2024", "command", "DeepMine of the TdSV Challenge 2024."),
     "audio-mnist": LazyCommand("svtok.cli.prepare.audio_mnist", "command", "AudioMNIST: 60 speakers, ten digits."),
     "hi-mia": LazyCommand("svtok.cli.prepare.hi_mia", "command", "HI-MIA: 340 speakers, one wake word, near and far."),
     "reddots": LazyCommand("svtok.cli.prepare.reddots", "command", "RedDots: pass-phrases over many sessions."),
