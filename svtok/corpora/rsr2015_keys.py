@@ -16,6 +16,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from svtok.corpora.rsr2015_layout import ENROLL_SESSIONS, FLAGS, GENDERS, PARTS, SUBSETS, UtteranceName
+from svtok.corpora.trial_flags import read_flags
 from svtok.errors import Problem, raise_problems
 from svtok.manifest.rows import Lines, read_rows
 from svtok.manifest.schema import Place, codes_of
@@ -142,26 +143,12 @@ def _read_ndx(
 
 def _flag_problems(place: Place, lines: pd.DataFrame, types: npt.NDArray[np.int8], named: Truths) -> Iterator[Problem]:
     """Lines whose flags are not one Y and three N, or (where the file is `named` well) not Y for the type."""
-    flags = np.stack([(lines[flag] == "Y").to_numpy() for flag in FLAGS])  # (flags, lines)
-    good = (flags.sum(axis=0) == 1) & _all_y_or_n(lines)
-    cells = lines[list(FLAGS)]
+    flagged, problems = read_flags(lines, place)
+    yield from problems
     yield from place.problems(
-        np.flatnonzero(~good), lambda row: f"flags {','.join(cells.iloc[row])} are not one Y and three N"
-    )
-    flagged = flags.argmax(axis=0)
-    yield from place.problems(
-        np.flatnonzero(good & named & (flagged != types)),
+        np.flatnonzero((flagged >= 0) & named & (flagged != types)),
         lambda row: f"the flags say {FLAGS[flagged[row]]}, but model and file make it {FLAGS[types[row]]}",
     )
-
-
-def _all_y_or_n(lines: pd.DataFrame) -> Truths:
-    """Whether all flags of a line (lines,) are Y or N."""
-    good = np.ones(len(lines), bool)
-    for flag in FLAGS:
-        codes, values = codes_of(lines[flag])
-        good &= np.array([value in ("Y", "N") for value in values])[codes]
-    return good
 
 
 def _same(of_models: list[str], of_files: list[str | None], model_codes: Codes, file_codes: Codes) -> Truths:

@@ -10,19 +10,23 @@ from svtok.errors import Problem
 from svtok.manifest.schema import TRIAL_TYPES, Place, codes_of
 
 
-def read_flags(lines: pd.DataFrame, place: Place) -> tuple[npt.NDArray[np.int64], list[Problem]]:
+def read_flags(lines: pd.DataFrame, place: Place) -> tuple[npt.NDArray[np.int8], list[Problem]]:
     """For each line (its columns TC, TW, IC and IW) which flag is Y, as a number into TRIAL_TYPES; and the lines
     whose flags are not one Y and three N, which have the number -1."""
-    yes, no = (
-        np.stack([_is(lines[name], value) for name in TRIAL_TYPES])
-        for value in "YN"  # (flags, lines)
-    )
-    good = (yes.sum(axis=0) == 1) & (no.sum(axis=0) == len(TRIAL_TYPES) - 1)
+    flagged = np.full(len(lines), -1, np.int8)
+    yes, no = np.zeros(len(lines), np.int8), np.zeros(len(lines), np.int8)
+    for number, name in enumerate(TRIAL_TYPES):
+        is_yes = _is(lines[name], "Y")
+        flagged[is_yes] = number
+        yes += is_yes
+        no += _is(lines[name], "N")
+    bad = (yes != 1) | (no != len(TRIAL_TYPES) - 1)
+    flagged[bad] = -1
     flags = lines[list(TRIAL_TYPES)]
     problems = place.problems(
-        np.flatnonzero(~good), lambda row: f"flags {','.join(flags.iloc[row])} are not one Y and three N"
+        np.flatnonzero(bad), lambda row: f"flags {','.join(flags.iloc[row])} are not one Y and three N"
     )
-    return np.where(good, yes.argmax(axis=0), -1), list(problems)
+    return flagged, list(problems)
 
 
 def _is(column: pd.Series, value: str) -> npt.NDArray[np.bool_]:
