@@ -207,6 +207,63 @@ def test_a_set_without_the_embeddings_of_its_utterances_is_not_scored(work: Path
     assert not (work / "scores.tsv").exists()
 
 
+@pytest.fixture
+def cohort(work: Path) -> list[str]:
+    """Options that name a cohort of 5 speakers that say each phrase twice, and its prepared set."""
+    rows = [(f"c{s}-p{p}-{t}", f"c{s}", f"p{p}") for s in range(5) for p in range(PHRASES) for t in range(2)]
+    utterances = pd.DataFrame(rows, columns=["utt", "spk", "phrase"]).assign(path="x.wav")
+    write_set(PreparedSet(utterances), work / "data/mine/train")
+    vectors = np.random.default_rng(1).normal(size=(len(rows), 16)).astype(np.float32)
+    write_embeddings(work / "cohort", utterances["utt"].tolist(), vectors, "hash")
+    return ["--cohort", "cohort", "--cohort-data", "data/mine/train"]
+
+
+def test_scores_are_normalised_by_a_cohort(scores: Path, cohort: list[str]) -> None:
+    raw = pd.read_csv(scores, sep="\t")
+    for options, told in [
+        (["--norm", "s-norm"], "s-norm by 30 utterances"),
+        (["--norm", "as-norm", "--top", "8"], "as-norm by 30 utterances, top 8"),
+        (
+            ["--norm", "as-norm", "--top", "5", "--cohort-of", "classes", "--cohort-by", "phrase"],
+            "by 15 classes, top 5",
+        ),
+        (["--norm", "s-norm", "--cohort-of", "speakers"], "s-norm by 5 speakers"),
+    ]:
+        assert told in called(
+            "score", "--embeddings", "emb", "--data", "data/mine/eval", "--out", "n.tsv", *cohort, *options
+        )
+        normalised = pd.read_csv("n.tsv", sep="\t")
+        pd.testing.assert_frame_equal(normalised[["model", "utt"]], raw[["model", "utt"]])
+        assert normalised["score"].abs().max() > 1
+        assert np.corrcoef(normalised["score"], raw["score"])[0, 1] > 0.5
+
+
+def test_a_cohort_smaller_than_the_top_is_told_with_both_numbers(work: Path, cohort: list[str]) -> None:
+    options = ["--data", "data/mine/eval", "--out", "n.tsv", "--norm", "as-norm"]
+    done = shell("score", "--embeddings", "emb", *options, *cohort)
+    assert done.returncode == 1
+    assert "the 300 highest scores cannot be taken of a cohort of 30: name from 2 to 30" in done.stderr
+    assert not (work / "n.tsv").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--norm", "as-norm"], "--norm as-norm needs a cohort"),
+        (["--cohort", "cohort"], "choose one with --norm"),
+        (["--top", "5"], "choose one with --norm"),
+        (["--norm", "s-norm", "--cohort", "cohort", "--top", "5"], "s-norm takes all scores"),
+        (["--norm", "s-norm", "--cohort", "cohort", "--cohort-by", "phrase"], "name it with --cohort-data"),
+    ],
+)
+def test_options_that_lack_another_or_do_nothing_are_usage_errors(
+    work: Path, cohort: list[str], options: list[str], message: str
+) -> None:
+    result = call("score", "--embeddings", "emb", "--data", "data/mine/eval", "--out", "n.tsv", *options)
+    assert result.exit_code == 2
+    assert message in result.output
+
+
 def test_compare_refuses_what_is_not_name_and_file(work: Path) -> None:
     for arguments, message in [
         (["eval.json"], "'eval.json' is not NAME=FILE"),
