@@ -114,8 +114,8 @@ step() {
 
 # All that the result of a step depends on: svtok's version, the command, and the contents of ${inputs[@]}.
 inputs_of_step() {
-  echo "$svtok_version" "$@"
-  local input
+  local command="$*" input
+  echo "$svtok_version ${command/ --jobs $jobs/}"
   for input in "${inputs[@]+"${inputs[@]}"}"; do
     if [[ -d "$input" ]]; then ls -lnR "$input"; else cat "$input"; fi
   done
@@ -224,11 +224,10 @@ run_stage() {
 }
 
 finish() {
-  local status=$?
-  if [[ "$status" -ne 0 ]]; then
-    log "stopped with exit status $status after $SECONDS s; the same command goes on where it stopped"
-  else
+  if $finished; then
     log "ended well after $SECONDS s"
+  else
+    log "stopped after $SECONDS s, before the end; the same command goes on from there"
   fi
 }
 
@@ -236,6 +235,7 @@ run_recipe() {
   [[ "$stage$stop_stage" =~ ^[0-9]+$ ]] || fail "--stage and --stop-stage are numbers from 0 to 7"
   work=$(absolute "$work") root=$(absolute "$root") config=$(absolute "$config") features_config=$(absolute "$features_config")
   svtok_version=$(svtok --version)
+  finished=false # an exit status would not tell: it is 0 in the trap of a killed shell
   trap finish EXIT
   mkdir -p "$work"
   cd "$work"
@@ -247,6 +247,7 @@ run_recipe() {
   run_stage 5 "extract-embeddings" extract_embeddings
   run_stage 6 "score" score
   run_stage 7 "report" report
+  finished=true
 }
 
 invocation="bash ${here#"$top"/}/run.sh$(printf ' %q' "$@")"

@@ -17,6 +17,7 @@ if [[ "$1" == --version ]]; then echo "svtok, version ${FAKE_VERSION:-1}"; exit;
 echo "$*" >>"$CALLS"
 if [[ "$*" == *"${FAIL_AT:-nothing}"* ]]; then
   mkdir -p exp/avg && touch exp/avg/half
+  if [[ -n "${FAIL_BY:-}" ]]; then kill "-$FAIL_BY" "$PPID"; sleep 0.2; fi
   echo "error: wrong" >&2
   exit 1
 fi
@@ -93,7 +94,7 @@ def test_all_stages_run_in_order_and_hand_their_results_on(recipe: Recipe, tmp_p
 
 def test_a_second_run_only_prints_the_table_again(recipe: Recipe) -> None:
     recipe()
-    result, calls = recipe()
+    result, calls = recipe("--jobs", "3")
     assert (result.returncode, names(calls)) == (0, ["compare"])
 
 
@@ -129,8 +130,18 @@ def test_a_failed_command_stops_the_recipe_with_its_message(recipe: Recipe) -> N
     result, calls = recipe(FAIL_AT="train --data")
     assert result.returncode == 1
     assert "error: wrong" in result.stderr
-    assert "stopped with exit status 1" in result.stderr
+    assert "stopped after" in result.stderr
     assert names(calls)[-1] == "train exp/avg"
+
+
+@pytest.mark.parametrize("signal", ["TERM", "INT"])
+def test_a_killed_recipe_does_not_say_that_it_ended_well(recipe: Recipe, signal: str) -> None:
+    result, _ = recipe(FAIL_AT="train --data", FAIL_BY=signal)
+    assert result.returncode != 0
+    assert "stopped after" in result.stderr
+    assert "ended well" not in result.stderr
+    _, calls = recipe("--stop-stage", "3")
+    assert names(calls)[0] == "train exp/avg"
 
 
 def test_half_done_work_is_gone_on_with_only_if_its_inputs_are_the_same(recipe: Recipe, tmp_path: Path) -> None:
