@@ -1,7 +1,11 @@
-"""Reading audio files, by libsndfile. Whatever is wrong with a file is an AudioError that tells what to do."""
+"""Reading audio files, by libsndfile. Whatever is wrong with a file is an AudioError that tells what to do.
+
+Compressed NIST SPHERE, which libsndfile does not read, is unpacked before (`svtok.audio.sphere`).
+"""
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,21 +14,12 @@ from typing import NamedTuple
 import numpy as np
 import soundfile  # type: ignore[import-untyped]
 
+from svtok.audio.errors import AudioError
 from svtok.audio.headers import is_compressed, promised_size, sphere_header
+from svtok.audio.sphere import check_compressed, unpacked
 from svtok.audio.torchaudio_guard import import_torchaudio
-from svtok.errors import SvtokError
 
-
-class AudioError(SvtokError):
-    """An audio file that cannot be used. The message has the path, what is wrong, and what to do."""
-
-    def __init__(self, path: Path, what: str) -> None:
-        super().__init__(f"{path}: {what}")
-        self.path = path
-        self.what = what
-
-    def __reduce__(self) -> tuple[type[AudioError], tuple[Path, str]]:
-        return AudioError, (self.path, self.what)
+__all__ = ["AudioError", "AudioInfo", "probe", "read_audio"]
 
 
 class AudioInfo(NamedTuple):
@@ -39,9 +34,14 @@ def probe(path: Path) -> AudioInfo:
     """Length, rate and channels from the header alone.
 
     Raises AudioError for a file that is missing, empty, truncated or not audio. Stereo is told by `channels`. Damage
-    that shows only in decoding (in a FLAC file, say) is found by `read_audio`.
+    that shows only in decoding (in a FLAC file, say) is found by `read_audio`. Raises SvtokError for compressed NIST
+    SPHERE where nothing is installed that unpacks it.
     """
-    with _opened(Path(path)) as stream:
+    path = Path(path)
+    header = _header_of_whole(path)
+    if is_compressed(header):
+        return AudioInfo(*check_compressed(path, header))
+    with _opened(path, header) as stream:
         return AudioInfo(stream.frames, stream.samplerate, stream.channels)
 
 
@@ -57,10 +57,11 @@ def read_audio(
 
     `start` and `end` (seconds, default the whole file) cut out a part. With `sample_rate`, audio of another rate is
     an error, or with `resample` is converted to it. Raises AudioError for a file that is missing, empty, truncated,
-    not audio, not mono, of another rate, holds NaN or infinite samples, or that ends before the part asked for.
+    not audio, not mono, of another rate, holds NaN or infinite samples, or that ends before the part asked for, and
+    SvtokError for compressed NIST SPHERE where nothing is installed that unpacks it.
     """
     path = Path(path)
-    with _opened(path) as stream:
+    with _opened(path, _header_of_whole(path)) as stream:
         if stream.channels != 1:
             raise AudioError(
                 path, f"has {stream.channels} channels, not one; take one of them, e.g. 'sox IN OUT remix 1'"
@@ -79,9 +80,8 @@ def read_audio(
     return _resampled(wave, rate, sample_rate), sample_rate
 
 
-@contextmanager
-def _opened(path: Path) -> Iterator[soundfile.SoundFile]:
-    """The open file, once it is known to exist, to be whole and to hold samples."""
+def _header_of_whole(path: Path) -> dict[str, str]:
+    """The SPHERE header, if it has one, of a file that is there and has the size that it promises."""
     try:
         size = path.stat().st_size if path.is_file() else None
         if size is None:
@@ -89,19 +89,20 @@ def _opened(path: Path) -> Iterator[soundfile.SoundFile]:
         if size == 0:
             raise AudioError(path, "is empty (0 bytes); make or fetch it again")
         header = sphere_header(path)
-        if is_compressed(header):
-            raise AudioError(
-                path,
-                f"is compressed NIST SPHERE ({header['sample_coding']}), which svtok does not decode; "
-                "decompress it with 'sph2pipe -p' or 'w_decode -o pcm'",
-            )
-        promised = promised_size(path)
+        promised = promised_size(path, header)
     except OSError as error:
         raise AudioError(path, f"cannot be read: {error.strerror}") from None
     if promised is not None and promised > size:
         raise AudioError(path, f"is truncated: its header speaks of {promised} bytes, it has {size}; fetch it again")
+    return header
+
+
+@contextmanager
+def _opened(path: Path, header: dict[str, str]) -> Iterator[soundfile.SoundFile]:
+    """The open file, once it is known to hold samples."""
+    source = io.BytesIO(unpacked(path, header)) if is_compressed(header) else path
     try:
-        stream = soundfile.SoundFile(path)
+        stream = soundfile.SoundFile(source)
     except (soundfile.LibsndfileError, TypeError) as error:  # TypeError: the name ends in .raw
         raise AudioError(path, f"is not audio that can be decoded, or is damaged ({_reason(error)})") from None
     with stream:

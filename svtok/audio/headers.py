@@ -12,8 +12,9 @@ UNKNOWN_SIZE = 0x7FFF0000
 SPHERE_MAGIC = b"NIST_1A\n"
 
 
-def promised_size(path: Path) -> int | None:
-    """Bytes that the file must at least have to hold all the audio that its header speaks of.
+def promised_size(path: Path, sphere: dict[str, str]) -> int | None:
+    """Bytes that the file must at least have to hold all the audio that its header (`sphere`: that of SPHERE, where it
+    has one) speaks of.
 
     None where that is not known: other formats than WAV, AIFF and uncompressed NIST SPHERE, streamed files, a header
     that makes no sense (decoding will tell).
@@ -24,8 +25,7 @@ def promised_size(path: Path) -> int | None:
             return _end_of_chunk(stream, b"data", "<I")
         if magic[:4] == b"FORM" and magic[8:] in (b"AIFF", b"AIFC"):
             return _end_of_chunk(stream, b"SSND", ">I")
-    header = sphere_header(path)
-    return None if not header or is_compressed(header) else _sphere_size(header)
+    return None if not sphere or is_compressed(sphere) else _sphere_size(sphere)
 
 
 def _end_of_chunk(stream: BinaryIO, wanted: bytes, size_format: str) -> int | None:

@@ -128,19 +128,6 @@ def test_samples_that_are_not_numbers_are_refused(tmp_path: Path, bad: float) ->
     assert refusal(tmp_path / "a.wav").startswith("holds samples that are not numbers")
 
 
-def test_compressed_sphere_is_refused_with_the_tools_that_decompress_it(tmp_path: Path) -> None:
-    header = (
-        "NIST_1A\n   1024\nsample_count -i 16000\nsample_n_bytes -i 2\nchannel_count -i 1\nsample_rate -i 16000\n"
-        "sample_coding -s26 pcm,embedded-shorten-v2.00\nend_head\n"
-    )
-    path = tmp_path / "m001.wav"
-    path.write_bytes(header.encode().ljust(1024) + b"ajkg" + bytes(5000))
-    text = refusal(path)
-    assert "pcm,embedded-shorten-v2.00" in text
-    assert "sph2pipe" in text
-    assert "w_decode" in text
-
-
 def test_the_error_travels_between_processes() -> None:
     error = pickle.loads(pickle.dumps(AudioError(Path("a.wav"), "is empty")))
     assert (str(error), error.path, error.what) == ("a.wav: is empty", Path("a.wav"), "is empty")

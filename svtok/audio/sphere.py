@@ -1,0 +1,80 @@
+"""Compressed NIST SPHERE: samples packed by shorten inside a SPHERE file, as the LDC and others gave speech out.
+
+It is unpacked by ffmpeg's libraries, which PyPI's `av` (extra `sphere`) ships, or by the program sph2pipe.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import io
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import soundfile  # type: ignore[import-untyped]
+
+from svtok.audio.errors import AudioError
+from svtok.errors import SvtokError
+
+SHORTEN = "pcm,embedded-shorten"  # how the sample_coding begins that both decoders know
+SPH2PIPE = "sph2pipe"
+
+
+def check_compressed(path: Path, header: dict[str, str]) -> tuple[int, int, int]:
+    """Samples, rate (Hz) and channels as the header of a compressed file tells them; nothing is decoded.
+
+    Raises AudioError for another compression than shorten, or a header that lacks these, and SvtokError where nothing
+    is installed that unpacks the file.
+    """
+    coding = header["sample_coding"]
+    if not coding.startswith(SHORTEN):
+        raise AudioError(
+            path, f"is NIST SPHERE packed as {coding}, which svtok does not unpack; convert it with 'w_decode -o pcm'"
+        )
+    if not _has_av() and not shutil.which(SPH2PIPE):
+        raise SvtokError(
+            f"{path}: is compressed NIST SPHERE ({coding}); to unpack it, run pip install 'svtok[sphere]' or put "
+            f"sph2pipe on the PATH (or convert all files with 'sph2pipe -p', and name their folder)"
+        )
+    try:
+        return int(header["sample_count"]), int(header["sample_rate"]), int(header.get("channel_count", "1"))
+    except (KeyError, ValueError):
+        raise AudioError(path, "has a SPHERE header without a sample_count or a sample_rate; fetch it again") from None
+
+
+def unpacked(path: Path, header: dict[str, str]) -> bytes:
+    """A compressed file as WAV. Raises as `check_compressed` does, and AudioError for one that is damaged."""
+    promised, _, _ = check_compressed(path, header)
+    wav = _by_av(path) if _has_av() else _by_sph2pipe(path)
+    found = soundfile.info(io.BytesIO(wav)).frames
+    if found != promised:
+        raise AudioError(path, f"is truncated or damaged: its header speaks of {promised} samples, it holds {found}")
+    return wav
+
+
+def _has_av() -> bool:
+    return importlib.util.find_spec("av") is not None
+
+
+def _by_av(path: Path) -> bytes:
+    import av
+
+    try:
+        with av.open(str(path), format="nistsphere") as container:
+            rate = container.streams.audio[0].rate
+            frames = [frame.to_ndarray() for frame in container.decode(audio=0)]  # each (channels, samples) int16
+    except av.error.FFmpegError as error:
+        raise AudioError(path, f"is truncated or damaged, or not audio ({error.strerror}); fetch it again") from None
+    samples = np.concatenate(frames, axis=1) if frames else np.zeros((1, 0), np.int16)
+    wav = io.BytesIO()
+    soundfile.write(wav, samples.T, rate, format="WAV", subtype="PCM_16")
+    return wav.getvalue()
+
+
+def _by_sph2pipe(path: Path) -> bytes:
+    run = subprocess.run([SPH2PIPE, "-p", "-f", "wav", str(path.resolve())], capture_output=True, check=False)
+    if run.returncode or not run.stdout:
+        told = run.stderr.decode(errors="replace").strip() or f"exit status {run.returncode}"
+        raise AudioError(path, f"is truncated or damaged, or not audio (sph2pipe: {told}); fetch it again")
+    return run.stdout
