@@ -91,8 +91,8 @@ def train_student(teacher: Path, **options: Any) -> None:
 
 def _train(options: dict[str, Any], teacher: Path | None, default_head: str | None) -> None:
     from svtok.training.config import read_config
-    from svtok.training.inputs import open_dev, open_source, pick_device
-    from svtok.training.run import Run, train_network
+    from svtok.training.inputs import Run, open_dev, open_source, pick_device
+    from svtok.training.run import train_network
 
     settings = list(options["settings"])
     if options["classes"]:

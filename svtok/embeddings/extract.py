@@ -68,9 +68,16 @@ def embed_all(
     """Embeddings (N, D) of utterances, in their order, computed in fp32.
 
     The network, which must be on `device`, is read in evaluation mode and left in the mode it was in. `what` names the
-    work in a progress display. Raises SvtokError for an utterance without features.
+    work in a progress display. Raises SvtokError for an utterance without features,
+    or one longer than the network can read.
     """
     lengths = np.array([store.frames(utt) for utt in utts])
+    longest = network.config.longest_utterance
+    if longest is not None and lengths.max() > longest:
+        raise SvtokError(
+            f"utterance '{utts[int(lengths.argmax())]}' has {lengths.max()} frames; the network's learned positions "
+            f"(network.max_frames) end after {longest}"
+        )
     batches = list(_batches(lengths, PADDED_FRAMES[device.type]))
     was_training = network.training
     network.eval()

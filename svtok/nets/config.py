@@ -84,6 +84,11 @@ class NetworkConfig(BaseModel):
         """Dimension D of frames, tokens and each state."""
         return self.front_end.blocks[-1]
 
+    @property
+    def longest_utterance(self) -> int | None:
+        """Most frames T that can be read, before subsampling; None where there is no limit."""
+        return self.max_frames * self.front_end.subsample if self.positions == "learned" else None
+
     @model_validator(mode="after")
     def _check(self) -> NetworkConfig:
         if self.dim % self.attention_heads:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,10 @@ CHECKPOINT = "checkpoint.pt"
 def save_checkpoint(folder: Path, state: dict[str, Any]) -> None:
     """Write the state (tensors, numbers, lists, dictionaries) with the state of torch's random generators."""
     cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
+    whole = io.BytesIO()  # torch's own writing to a full disk fails without telling why
+    torch.save({**state, "random": torch.get_rng_state(), "random_cuda": cuda}, whole)
     with writing_file(folder / CHECKPOINT) as temporary:
-        torch.save({**state, "random": torch.get_rng_state(), "random_cuda": cuda}, temporary)
+        temporary.write_bytes(whole.getbuffer())
 
 
 def load_checkpoint(folder: Path) -> dict[str, Any] | None:

@@ -1,4 +1,4 @@
-"""Finding what a training run reads: prepared sets, their features, the device."""
+"""What a training run is asked for and reads: prepared sets, their features, the device."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import torch
 from svtok.errors import SvtokError
 from svtok.features.store import FeatureStore, default_features_folder
 from svtok.manifest.sets import PreparedSet, is_set, read_set
+from svtok.training.config import Config
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,20 @@ class Source:
 
     prepared: PreparedSet
     store: FeatureStore
+
+
+@dataclass(frozen=True)
+class Run:
+    """What is asked for. `teacher` is the folder of a student's teacher."""
+
+    out: Path
+    config: Config
+    train: Source
+    dev: Source | None
+    teacher: Path | None
+    seed: int
+    device: torch.device
+    resume: bool
 
 
 def open_source(data: Path, features: Path | None) -> Source:

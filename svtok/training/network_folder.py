@@ -12,7 +12,7 @@ from typing import Any
 import torch
 import yaml
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 
 import svtok
 from svtok.config_errors import load_yaml, validated
@@ -56,8 +56,9 @@ def read_settings(folder: Path) -> tuple[Config, dict[str, Any]]:
 
 def write_weights(folder: Path, weights: dict[str, torch.Tensor]) -> None:
     """Write network.safetensors, which marks the training as ended."""
+    whole = save({name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()})
     with writing_file(folder / WEIGHTS) as temporary:
-        save_file({name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}, temporary)
+        temporary.write_bytes(whole)
 
 
 def load_network(folder: Path) -> TrainedNetwork:

@@ -15,8 +15,7 @@ from svtok.features.store import write_features
 from svtok.manifest.protocol import make_models_and_trials
 from svtok.manifest.sets import PreparedSet, write_set
 from svtok.training.config import Config
-from svtok.training.inputs import open_source
-from svtok.training.run import Run
+from svtok.training.inputs import Run, open_source
 
 BANDS = 5
 TINY: dict[str, Any] = {

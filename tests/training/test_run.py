@@ -140,6 +140,7 @@ def test_a_teacher_of_other_classes_is_refused_with_both_numbers(make_run):
     [
         ({"head": "cls-dist"}, "head 'cls-dist' learns from a teacher: use svtok train-student"),
         ({"dev": False, "training": {"keep": "best"}}, "needs a dev set"),
+        ({"network": {"positions": "learned", "max_frames": 12}}, "has 13 frames .* learned positions end after 12"),
     ],
 )
 def test_parts_that_do_not_fit_are_refused_and_nothing_is_written(make_run, fields, message):
