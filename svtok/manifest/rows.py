@@ -16,6 +16,8 @@ import pyarrow.csv as pa_csv  # type: ignore[import-untyped]
 from svtok.errors import Problem, ProblemsError, raise_problems
 
 ROWS_A_BLOCK = 1_000_000
+BYTES_A_BLOCK = 1 << 24
+"""Each block has a dictionary of its own; few of them are soon made one."""
 
 
 @dataclass(frozen=True)
@@ -32,21 +34,23 @@ class Lines:
         content = path.read_bytes().removeprefix(b"\xef\xbb\xbf")
         if not content:
             raise ProblemsError([Problem("the file is empty", path)])
-        try:
-            content.decode()
-        except UnicodeDecodeError:
+        if not content.isascii():  # which is quickly told
             raise_problems([Problem("not UTF-8", path, line) for line in _undecodable(content)])
         return cls(path, content.partition(b"\n")[0].decode().removesuffix("\r"), content)
 
     def empty_lines(self) -> list[int]:
         """The numbers of the lines that hold nothing."""
-        if not any(pattern in self.content for pattern in (b"\n\n", b"\n\r\n")):
-            return []
         lines = self.content.removesuffix(b"\n").split(b"\n")
         return [number for number, line in enumerate(lines, start=1) if line in (b"", b"\r")]
 
 
 def _undecodable(content: bytes) -> list[int]:
+    """The numbers of the lines that are not UTF-8."""
+    try:
+        content.decode()
+        return []
+    except UnicodeDecodeError:
+        pass
     numbers = []
     for number, line in enumerate(content.split(b"\n"), start=1):
         try:
@@ -65,7 +69,7 @@ def read_rows(
     """
     texts = pa.dictionary(pa.int32(), pa.string())
     schema = pa.schema([(name, texts if name in dictionaries else pa.string()) for name in names])
-    problems = [Problem("the line is empty", lines.path, line) for line in lines.empty_lines()]
+    problems: list[Problem] = []
 
     def tell(row: pa_csv.InvalidRow) -> str:
         fields = "1 field" if row.actual_columns == 1 else f"{row.actual_columns} fields"
@@ -78,7 +82,9 @@ def read_rows(
     table = pa_csv.read_csv(
         io.BytesIO(lines.content),
         # one thread: with more, a bad row does not know its line
-        pa_csv.ReadOptions(use_threads=False, column_names=names, skip_rows=1 if header else 0),
+        pa_csv.ReadOptions(
+            use_threads=False, block_size=BYTES_A_BLOCK, column_names=names, skip_rows=1 if header else 0
+        ),
         pa_csv.ParseOptions(
             delimiter=delimiter,
             quote_char=False,
@@ -89,8 +95,15 @@ def read_rows(
         ),
         pa_csv.ConvertOptions(column_types=schema, strings_can_be_null=False),
     )
-    raise_problems(problems)
+    if any(_has_empty(column) for column in table[names[0]].chunks):  # as an empty line has in each column
+        problems += [Problem("the line is empty", lines.path, line) for line in lines.empty_lines()]
+    raise_problems(sorted(problems, key=lambda problem: problem.line or 0))
     return table
+
+
+def _has_empty(cells: pa.Array) -> bool:
+    values = cells.dictionary if pa.types.is_dictionary(cells.type) else cells
+    return bool(pc.index(values, "").as_py() >= 0)
 
 
 def write_rows(frame: pd.DataFrame, path: Path, *, delimiter: str, header: bool) -> None:

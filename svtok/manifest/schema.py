@@ -167,9 +167,12 @@ def sort_keys(frame: pd.DataFrame, schema: Schema) -> npt.NDArray[np.int64]:
     for name in schema.key:
         codes, values = codes_of(frame[name])
         order = np.argsort(np.asarray(values, dtype=object), kind="stable")  # code points: the order of UTF-8 bytes
-        rank = np.empty(len(order), np.int64)
-        rank[order] = np.arange(len(order))
-        combined = combined * len(values) + rank[codes]
+        if (np.diff(order) < 0).any():
+            rank = np.empty(len(order), np.int64)
+            rank[order] = np.arange(len(order))
+            codes = rank[codes]
+        combined *= len(values)
+        combined += codes
     return combined
 
 
@@ -199,6 +202,8 @@ def _check_column(cells: pd.Series, column: Column, place: Place) -> Iterator[Pr
     codes, values = codes_of(cells)
     faults = [_fault(value, column) for value in values] + [_empty(column)]  # the last for code -1
     bad = np.array([fault is not None for fault in faults])
+    if not bad[:-1].any() and codes.min(initial=0) >= 0:
+        return  # nothing to look for, among maybe millions of rows
     yield from place.problems(np.flatnonzero(bad[codes]), lambda row: f"{column.name} {faults[codes[row]]}")
 
 

@@ -153,14 +153,15 @@ def _with_numbers(frame: pd.DataFrame, schema: Schema) -> pd.DataFrame:
 
 def _trials_as_categories(trials: pd.DataFrame) -> pd.DataFrame:
     """Trials as categories: models and utterances in bytewise order, types in the order TC TW IC IW."""
-    columns = {name: _as_category(trials[name], None) for name in ("model", "utt")}
+    columns = {name: _as_category(trials[name]) for name in ("model", "utt")}
     if "type" in trials:
-        found = set(trials["type"].unique())
-        order = next((known for known in (TRIAL_TYPES, TRIAL_LABELS) if found <= set(known)), None)
-        columns["type"] = _as_category(trials["type"], order)
+        columns["type"] = _as_category(trials["type"], TRIAL_TYPES, TRIAL_LABELS)
     return pd.DataFrame(columns)
 
 
-def _as_category(column: pd.Series, order: tuple[str, ...] | None) -> pd.Series:
+def _as_category(column: pd.Series, *orders: tuple[str, ...]) -> pd.Series:
+    """The column as Categorical: its values in the first order that has them all, or else in bytewise order."""
     category = column.astype("category")
-    return category.cat.set_categories(list(order or sorted(category.cat.categories)))
+    found = list(category.cat.categories)
+    wanted = next((list(order) for order in orders if set(found) <= set(order)), sorted(found))
+    return category if found == wanted else category.cat.set_categories(wanted)
