@@ -6,6 +6,12 @@ from svtok.cli.lazy import LazyCommand, LazyGroup
 
 CORPORA = {
     "rsr2015": LazyCommand("svtok.cli.synthesize.rsr2015", "command", "Part II of RSR2015: home-control commands."),
+    "deepmine": LazyCommand(
+        "svtok.cli.synthesize.deepmine", "command", "DeepMine of the SdSV and TdSV challenges: ten phrases."
+    ),
+    "embeddings": LazyCommand(
+        "svtok.cli.synthesize.embeddings", "command", "Random embeddings for a prepared set, to try out scoring."
+    ),
 }
 
 
