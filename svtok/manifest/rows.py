@@ -36,7 +36,8 @@ class Lines:
             raise ProblemsError([Problem("the file is empty", path)])
         if not content.isascii():  # which is quickly told
             raise_problems([Problem("not UTF-8", path, line) for line in _undecodable(content)])
-        return cls(path, content.partition(b"\n")[0].decode().removesuffix("\r"), content)
+        end = content.find(b"\n")
+        return cls(path, content[: None if end < 0 else end].decode().removesuffix("\r"), content)
 
     def empty_lines(self) -> list[int]:
         """The numbers of the lines that hold nothing."""
@@ -93,7 +94,7 @@ def read_rows(
             ignore_empty_lines=False,
             invalid_row_handler=tell,
         ),
-        pa_csv.ConvertOptions(column_types=schema, strings_can_be_null=False),
+        pa_csv.ConvertOptions(column_types=schema, strings_can_be_null=False, check_utf8=False),
     )
     if any(_has_empty(column) for column in table[names[0]].chunks):  # as an empty line has in each column
         problems += [Problem("the line is empty", lines.path, line) for line in lines.empty_lines()]
