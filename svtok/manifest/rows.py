@@ -15,7 +15,7 @@ import pyarrow.csv as pa_csv  # type: ignore[import-untyped]
 
 from svtok.errors import Problem, ProblemsError, raise_problems
 
-ROWS_A_BLOCK = 1_000_000
+ROWS_A_BLOCK = 1 << 18
 BYTES_A_BLOCK = 1 << 24
 """Each block has a dictionary of its own; few of them are soon made one."""
 
