@@ -5,6 +5,7 @@
 #   recipe_options     the names of its own options (variables with their defaults), recipe_help what they mean
 #   get_corpus         stage 0
 #   prepare_corpus     stage 1; writes data/$corpus with svtok prepare and $prepare_options
+#   test_set           the default of --test-set, where it is not eval
 # Everything is written under $work, by default the folder of run.sh: data/, feats/ and exp/.
 set -euo pipefail
 
@@ -20,11 +21,12 @@ systems="avg cls cls-sampled cls-sampled-dist"
 teacher=cls-sampled
 set=
 prepare_options=
+test_set=${test_set-eval}
 seed=0
 jobs=
 device=
 option_names="$recipe_options root stage stop_stage work features_config config systems teacher set"
-option_names="$option_names prepare_options seed jobs device"
+option_names="$option_names prepare_options test_set seed jobs device"
 help_message="usage: bash $0 [options]
 
 $recipe_help
@@ -44,6 +46,7 @@ Options of every recipe:
   --features-config FILE       configuration of features (conf/features.yaml)
   --set \"KEY=VALUE ...\"        changes of the training configuration, such as training.epochs=5
   --prepare-options \"...\"      more options of svtok prepare, see its --help
+  --test-set dev|eval          the set whose trials are scored and evaluated ($test_set)
   --seed N                     seed of all that is random ($seed)
   --jobs N                     processes (as many as processors)
   --device NAME                cpu or cuda (cuda where there is one)
@@ -184,34 +187,36 @@ trained() {
 extract_embeddings() {
   local system
   for system in $systems; do
-    step "embeddings-$system" "exp/$system/embeddings/eval" "$(trained "$system")" "$(stamp features-eval)" -- \
-      svtok extract-embeddings --network "exp/$system" --data "data/$corpus/eval" \
-      --out "exp/$system/embeddings/eval" ${device:+--device "$device"}
+    step "embeddings-$system$on_set" "exp/$system/embeddings/$test_set" "$(trained "$system")" \
+      "$(stamp "features-$test_set")" -- \
+      svtok extract-embeddings --network "exp/$system" --data "data/$corpus/$test_set" \
+      --out "exp/$system/embeddings/$test_set" ${device:+--device "$device"}
   done
 }
 
 score() {
   local system
   for system in $systems; do
-    step "score-$system" "exp/$system/scores.tsv" "$(stamp "embeddings-$system")" -- \
-      svtok score --embeddings "exp/$system/embeddings/eval" --data "data/$corpus/eval" --out "exp/$system/scores.tsv"
+    step "score-$system$on_set" "exp/$system/scores$on_set.tsv" "$(stamp "embeddings-$system$on_set")" -- \
+      svtok score --embeddings "exp/$system/embeddings/$test_set" --data "data/$corpus/$test_set" \
+      --out "exp/$system/scores$on_set.tsv"
   done
 }
 
 report() {
   local system evaluations=()
   for system in $systems; do
-    step "evaluate-$system" "exp/$system/evaluation.json" "$(stamp "score-$system")" -- \
-      svtok evaluate --scores "exp/$system/scores.tsv" --data "data/$corpus/eval" \
-      --json "exp/$system/evaluation.json" --det "exp/$system/det.png"
-    evaluations+=("$system=exp/$system/evaluation.json")
+    step "evaluate-$system$on_set" "exp/$system/evaluation$on_set.json" "$(stamp "score-$system$on_set")" -- \
+      svtok evaluate --scores "exp/$system/scores$on_set.tsv" --data "data/$corpus/$test_set" \
+      --json "exp/$system/evaluation$on_set.json" --det "exp/$system/det$on_set.png"
+    evaluations+=("$system=exp/$system/evaluation$on_set.json")
   done
-  svtok compare "${evaluations[@]}" --markdown exp/results.md
+  svtok compare "${evaluations[@]}" --markdown "exp/results$on_set.md"
   {
     echo
     echo "Made by \`$invocation\` with seed $seed, $svtok_version,"
     echo "commit $(git -C "$top" describe --always --dirty --abbrev=10 2>/dev/null || echo unknown)."
-  } >>exp/results.md
+  } >>"exp/results$on_set.md"
 }
 
 run_stage() {
@@ -234,6 +239,11 @@ finish() {
 run_recipe() {
   [[ "$stage$stop_stage" =~ ^[0-9]+$ ]] || fail "--stage and --stop-stage are numbers from 0 to 7"
   work=$(absolute "$work") root=$(absolute "$root") config=$(absolute "$config") features_config=$(absolute "$features_config")
+  case "$test_set" in
+    eval) on_set= ;; # what the names of results end with
+    dev) on_set=-dev ;;
+    *) fail "--test-set is dev or eval, not '$test_set'" ;;
+  esac
   svtok_version=$(svtok --version)
   finished=false # an exit status would not tell: it is 0 in the trap of a killed shell
   trap finish EXIT

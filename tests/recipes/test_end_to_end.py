@@ -44,6 +44,7 @@ class Recipe:
     options: tuple[str, ...]
     systems: tuple[str, ...]
     table_says: str
+    wrong_types: tuple[str, ...] = ("IC", "TW", "IW")
 
 
 RECIPES = (
@@ -66,6 +67,30 @@ RECIPES = (
         ),
         ("cls-sampled", "cls-sampled-dist"),
         "SYNTHETIC speech",
+    ),
+    Recipe(
+        "deepmine",
+        "deepmine",
+        nothing,
+        (
+            *("--synthetic", "--hold-out", "4", "--test-set", "eval"),
+            *("--synthesize-options", "--speakers 8 --eval-speakers 4 --phrases 4 --sessions 4"),
+        ),
+        ("avg",),
+        "SYNTHETIC speech",
+        ("IC", "TW"),
+    ),
+    Recipe(
+        "tdsv2024",
+        "tdsv2024",
+        nothing,
+        (
+            *("--synthetic", "--test-set", "eval"),
+            *("--synthesize-options", "--speakers 4 --dev-speakers 4 --eval-speakers 4 --phrases 2 --sessions 4"),
+        ),
+        ("avg",),
+        "SYNTHETIC speech",
+        ("IC", "TW"),
     ),
 )
 
@@ -103,7 +128,7 @@ def test_a_recipe_runs_skips_what_is_done_and_redoes_what_changed(recipe: Recipe
         }
         assert len((work / "exp" / system / "scores.tsv").read_text().splitlines()) == len(trials)
         conditions = json.loads((work / "exp" / system / "evaluation.json").read_text())["conditions"]
-        assert {"TC-vs-IC", "TC-vs-TW", "TC-vs-IW"} <= {condition["name"] for condition in conditions}
+        assert {f"TC-vs-{name}" for name in recipe.wrong_types} <= {condition["name"] for condition in conditions}
     table = (work / "exp" / "results.md").read_text()
     assert all(f"| {system} " in table for system in recipe.systems)
     assert recipe.table_says in table
