@@ -1,108 +1,125 @@
-"""RSR2015: 300 speakers, fixed phrases on mobile devices; Part II, short home-control commands.
+"""RSR2015: 300 speakers on mobile devices. Part I: sentences, Part II: home-control commands, Part III: digit strings.
 
 Source: A. Larcher, K. A. Lee, B. Ma, H. Li, "Text-dependent speaker verification: Classifiers, databases and RSR2015",
 Speech Communication 60, 2014. The corpus is licensed by its owners; `svtok synthesize rsr2015` makes a synthetic one
-in the same layout, which is told in `svtok.corpora.rsr2015_layout`.
+in the same layout, which is told in `svtok.corpora.rsr2015_layout`. The published counts are in
+`svtok.corpora.rsr2015_published`.
 
 The background speakers are those who have recordings and are in no list of dev or eval.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Literal
 
 import pandas as pd
 from pandas.api.types import union_categoricals
 
-from svtok.audio.decode import AudioError, AudioInfo
-from svtok.corpora.rsr2015_keys import Key, find_key_files, read_key
-from svtok.corpora.rsr2015_layout import GENDERS, PARTS, SUBSETS, UtteranceName
+from svtok.corpora.completeness import check_counts, tell
+from svtok.corpora.rsr2015_audio import (
+    absent_recordings,
+    audio_folder,
+    find_audio,
+    taken_to_be_there,
+    unnamed_recordings,
+)
+from svtok.corpora.rsr2015_keys import Absent, Key, find_key_files, read_key
+from svtok.corpora.rsr2015_layout import DIGITS_PART, FLAGS, GENDERS, PARTS, SUBSETS, UtteranceName
+from svtok.corpora.rsr2015_published import published, speakers_name, trials_name
 from svtok.corpora.synthetic.marker import is_synthetic
 from svtok.corpora.synthetic.phrases import PHRASES
+from svtok.corpora.takes import look_at_takes
 from svtok.errors import Problem, ProblemsError, SvtokError, raise_problems
-from svtok.manifest.recordings import probe_files
+from svtok.manifest.schema import UNKNOWN
 from svtok.manifest.sets import PreparedSet
+from svtok.manifest.subset import without_utterances
 from svtok.manifest.tables import enrollments
 
 TrainOn = Literal["bkg", "bkg+dev"]
+Keys = Mapping[str, Mapping[str, Key]]  # by subset and gender
 
 
-def prepare(root: Path, *, part: int = 2, train_on: TrainOn = "bkg", jobs: int = 1) -> dict[str, PreparedSet]:
+def prepare(
+    root: Path,
+    *,
+    part: int = 2,
+    train_on: TrainOn = "bkg",
+    audio_root: Path | None = None,
+    audio: bool = True,
+    allow_missing: bool = False,
+    jobs: int = 1,
+) -> dict[str, PreparedSet]:
     """The sets train (all recordings of the speakers who train), dev and eval (what their lists name, both genders).
 
     `train_on` tells whose recordings train: the background speakers', or the dev speakers' too. Trial types come from
-    the flags of the lists and are checked against the ids. `part` is 2. The phrases of a synthetic corpus have a text.
+    the flags of the lists and are checked against the ids. Recordings are in `root`, or in `audio_root`; without
+    `audio` nobody looks for them, and the background speakers are those numbered before the listed ones. The counts
+    are compared with the published ones, but for a synthetic corpus. With `allow_missing`, other counts and recordings
+    that are not there are told on stderr, and what needs these is left out.
 
-    Raises SvtokError where `root` is not the corpus, ProblemsError with everything that is wrong with its lists, or
-    with its recordings.
+    Raises SvtokError where `root` is not the corpus, or not all of it, ProblemsError with everything that is wrong with
+    its lists, or with its recordings.
     """
     if part not in PARTS:
         raise SvtokError(f"part {part} of RSR2015 is not supported (known: {', '.join(map(str, PARTS))})")
-    audio = find_audio(root, part)
-    keys = _read_keys(root / "key" / f"part{part}", part, audio)
-    listed = {subset: _listed(keys[subset]) for subset in SUBSETS}
-    listed["train"] = _training(root, audio, listed, train_on)
-    utterances = _utterances(sorted(set().union(*listed.values())), audio, jobs)
-    if is_synthetic(root):
+    found = find_audio(audio_folder(root, audio_root), part) if audio else None
+    absent: Absent = {}
+    keys, problems = _read_keys(root / "key" / f"part{part}", part, found, absent)
+    listed = {subset: _listed(keys[subset].values()) for subset in SUBSETS}
+    both = set().union(*listed.values())
+    recordings = taken_to_be_there(audio_root or root, both) if found is None else found
+    missing = absent_recordings(root, absent, allow_missing=allow_missing)
+    if missing and not problems:  # else it is not known what the lists name
+        missing += unnamed_recordings(root, recordings, both)
+    raise_problems([*problems, *missing])
+    of_all = [key for genders in keys.values() for key in genders.values()]
+    train = _training(root, recordings, listed, train_on)
+    if part == DIGITS_PART:
+        _tell_of_digits(root, of_all, both)
+    if not is_synthetic(root):
+        _check_counts(root, part, keys, {UtteranceName.parse(utt).spk for utt in recordings}, allow_missing)
+    by_sentence = all(key.by_sentence for key in of_all)
+    utterances = _utterances(sorted((both | train).difference(absent)), recordings, by_sentence)
+    if by_sentence and is_synthetic(root):
         utterances["text"] = utterances["phrase"].map(PHRASES)
-    rows = {name: utterances[utterances["utt"].isin(utts)].reset_index(drop=True) for name, utts in listed.items()}
-    sets = {"train": PreparedSet(rows["train"])}
-    for subset in SUBSETS:
-        models = pd.concat([key.models for key in keys[subset]], ignore_index=True)
-        sets[subset] = PreparedSet(rows[subset], models, _joined([key.trials for key in keys[subset]]))
+    if audio:
+        utterances = look_at_takes(utterances, [], jobs)
+    sets = {"train": PreparedSet(_rows(utterances, train))}
+    for subset, genders in keys.items():
+        models = pd.concat([key.models for key in genders.values()], ignore_index=True)
+        models = models if by_sentence else models.assign(phrase=UNKNOWN)
+        trials = _joined([key.trials for key in genders.values()])
+        whole = PreparedSet(_rows(utterances, listed[subset]), models, trials)
+        sets[subset] = without_utterances(whole, absent)
+        left = sets[subset].trials
+        if left is None or left.empty:
+            raise SvtokError(f"{root}: no trial of {subset} of which the recordings are there")
     return sets
 
 
-def find_audio(root: Path, part: int) -> dict[str, Path]:
-    """The recording of each utterance of a part: below `wav/` where that is there, else below `sph/`.
-
-    Raises SvtokError where neither is, or nothing is in it.
-    """
-    folder = next((root / name for name in ("wav", "sph") if (root / name).is_dir()), None)
-    if folder is None:
-        raise SvtokError(f"{root}: not RSR2015: neither a folder 'sph' nor a folder 'wav' is there")
-    audio = {}
-    for gender in GENDERS.values():
-        for path in folder.glob(f"{gender}/*/*"):
-            if path.suffix.lower() in (".sph", ".wav") and _sentence(path) in PARTS[part]:
-                audio[path.stem] = path.resolve()
-    if not audio:
-        example = f"male/m001/m001_01_{PARTS[part][0]}.sph"
-        raise SvtokError(f"{folder}: no recordings of part {part} are there, such as {example}")
-    return audio
-
-
-def _sentence(path: Path) -> str | None:
-    """The sentence of a recording; None for a file that is none."""
-    try:
-        return UtteranceName.parse(path.stem).sentence
-    except ValueError:
-        return None
-
-
-def _read_keys(folder: Path, part: int, audio: Mapping[str, Path]) -> dict[str, list[Key]]:
-    """The lists of each subset, male and female; the problems of all of them are told at once."""
-    keys: dict[str, list[Key]] = {subset: [] for subset in SUBSETS}
+def _read_keys(folder: Path, part: int, audio: Collection[str] | None, absent: Absent) -> tuple[Keys, list[Problem]]:
+    """The lists of each subset, male and female, that can be read, and what is wrong with the others. Utterances
+    without a recording go to `absent`."""
+    keys: dict[str, dict[str, Key]] = {subset: {} for subset in SUBSETS}
     problems: list[Problem] = []
-    for (subset, _), (trn, ndx) in find_key_files(folder).items():
+    for (subset, gender), (trn, ndx) in find_key_files(folder).items():
         try:
-            keys[subset].append(read_key(trn, ndx, part, audio))
+            keys[subset][gender] = read_key(trn, ndx, part, audio, absent)
         except ProblemsError as error:
             problems += error.problems
-    raise_problems(problems)
-    return keys
+    return keys, problems
 
 
-def _listed(keys: list[Key]) -> set[str]:
+def _listed(keys: Collection[Key]) -> set[str]:
     """The utterances that the lists name, for enrollment or as tests."""
     enrolled = (utt for key in keys for utt in enrollments(key.models)["utt"])
     tests = (utt for key in keys for utt in key.trials["utt"].cat.categories)
     return {*enrolled, *tests}
 
 
-def _training(root: Path, audio: Mapping[str, Path], listed: Mapping[str, set[str]], train_on: TrainOn) -> set[str]:
+def _training(root: Path, audio: Collection[str], listed: Mapping[str, set[str]], train_on: TrainOn) -> set[str]:
     """The utterances to train on. Raises where a speaker is in both dev and eval, or nobody is left."""
     dev, eval_ = ({UtteranceName.parse(utt).spk for utt in listed[subset]} for subset in SUBSETS)
     raise_problems(
@@ -115,22 +132,46 @@ def _training(root: Path, audio: Mapping[str, Path], listed: Mapping[str, set[st
     return train
 
 
-def _utterances(utts: list[str], audio: Mapping[str, Path], jobs: int) -> pd.DataFrame:
-    """The table of these utterances. Raises ProblemsError with every recording that cannot be used."""
-    paths = [audio[utt] for utt in utts]
-    infos = probe_files(paths, jobs=jobs)
-    raise_problems([Problem(info.what, info.path) for info in infos if isinstance(info, AudioError)])
+def _check_counts(root: Path, part: int, keys: Keys, speakers: set[str], allow_missing: bool) -> None:
+    """Compare the speakers and the trials of each type with the published numbers."""
+    found: dict[str, int] = {}
+    for subset, genders in keys.items():
+        for gender, key in genders.items():
+            of_list = set(key.models["spk"])
+            speakers = speakers - of_list
+            found[speakers_name(subset, gender)] = len(of_list)
+            counts = key.trials["type"].value_counts()
+            found.update({trials_name(subset, gender, flag): int(counts[flag]) for flag in FLAGS})
+    found.update({speakers_name("bkg", gender): sum(spk[0] == gender for spk in speakers) for gender in GENDERS})
+    check_counts(root, found, published(part), allow_missing=allow_missing)
+
+
+def _tell_of_digits(root: Path, keys: Collection[Key], listed: set[str]) -> None:
+    """Say what was found of a part of which little is known."""
+    sentences = sorted({UtteranceName.parse(utt).sentence for utt in listed})
+    files = sorted({len(utts.split()) for key in keys for utts in key.models["utts"]})
+    phrases = "sentences are phrases" if all(key.by_sentence for key in keys) else "the flags alone tell phrases"
+    tell(
+        f"{root}: part {DIGITS_PART}, of which no counts are published: sentences {', '.join(sentences)}; "
+        f"{sum(len(key.models) for key in keys)} models, each of {' or '.join(map(str, files))} files; {phrases}"
+    )
+
+
+def _rows(utterances: pd.DataFrame, utts: set[str]) -> pd.DataFrame:
+    return utterances[utterances["utt"].isin(utts)].reset_index(drop=True)
+
+
+def _utterances(utts: list[str], recordings: Mapping[str, Path], by_sentence: bool) -> pd.DataFrame:
+    """The table of these utterances, as their names tell."""
     names = [UtteranceName.parse(utt) for utt in utts]
     return pd.DataFrame(
         {
             "utt": utts,
-            "path": [str(path) for path in paths],
+            "path": [str(recordings[utt]) for utt in utts],
             "spk": [name.spk for name in names],
-            "phrase": [name.sentence for name in names],
+            "phrase": [name.sentence if by_sentence else UNKNOWN for name in names],
             "gender": [name.gender for name in names],
             "session": [name.session for name in names],
-            "num_samples": [info.num_samples for info in infos if isinstance(info, AudioInfo)],
-            "sample_rate": [info.sample_rate for info in infos if isinstance(info, AudioInfo)],
         }
     )
 

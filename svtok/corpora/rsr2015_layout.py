@@ -8,6 +8,8 @@ Communication 60, 2014. The tree, as public code that reads it (SIDEKIT's tutori
     key/part2/ndx/3sess-pwd_eval_m.ndx        m101_031,m101/m101_02_031.sph,Y,N,N,N
 
 The four flags of a trial are the columns of FLAGS; the first and the third are documented, the other two follow.
+Sentences 001 to 030 are Part I (certain); 031 to 060 Part II and 061 to 073 Part III, digit strings (likely). Nothing
+else is known of Part III: whatever is no sentence of the other parts is taken for one of its own.
 """
 
 from __future__ import annotations
@@ -15,14 +17,25 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-PARTS = {2: tuple(f"{number:03d}" for number in range(31, 61))}  # the sentences of each part
+
+def _sentences(first: int, last: int) -> tuple[str, ...]:
+    return tuple(f"{number:03d}" for number in range(first, last + 1))
+
+
+PARTS = {1: _sentences(1, 30), 2: _sentences(31, 60), 3: _sentences(61, 73)}  # the sentences of each part
+DIGITS_PART = 3
 GENDERS = {"m": "male", "f": "female"}
 SUBSETS = ("dev", "eval")
 FLAGS = ("TC", "TW", "IC", "IW")
 ENROLL_SESSIONS = ("01", "04", "07")
 SESSIONS = tuple(f"{number:02d}" for number in range(1, 10))
 
-_UTTERANCE = re.compile(r"(?P<spk>(?P<gender>[mf])[0-9]{3})_(?P<session>[0-9]{2})_(?P<sentence>[0-9]{3})")
+_UTTERANCE = re.compile(r"(?P<spk>(?P<gender>[mf])[0-9]{3})_(?P<session>[0-9]{2})_(?P<sentence>[0-9A-Za-z]+)")
+
+
+def part_of(sentence: str) -> int:
+    """The part that a sentence belongs to."""
+    return next((part for part in (1, 2) if sentence in PARTS[part]), DIGITS_PART)
 
 
 class UtteranceName(NamedTuple):

@@ -95,7 +95,7 @@ def test_without_a_decoder_the_first_file_tells_what_to_install(path: Path, read
 @pytest.mark.parametrize("read", [probe, read_audio])
 def test_another_compression_is_told(path: Path, compressed_sphere: Compressed, read: Callable[[Path], object]) -> None:
     path.write_bytes(compressed_sphere(SAMPLES, coding="pcm,embedded-wavpack-v1.0"))
-    with pytest.raises(AudioError, match="packed as pcm,embedded-wavpack.*w_decode"):
+    with pytest.raises(AudioError, match=r"packed as pcm,embedded-wavpack.*w_decode"):
         read(path)
 
 

@@ -1,8 +1,10 @@
-"""Preparing RSR2015 Part II, on a tiny tree of clicks in its layout: 2 background, 4 dev and 4 eval speakers."""
+"""Preparing RSR2015 Part II, on a tiny synthetic tree of clicks: 2 background, 4 dev and 4 eval speakers."""
 
 import re
 import shutil
+from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
@@ -12,12 +14,15 @@ import soundfile
 from click.testing import CliRunner
 
 from svtok.cli.main import svtok
-from svtok.corpora.rsr2015 import find_audio, prepare
+from svtok.corpora.rsr2015 import prepare
+from svtok.corpora.rsr2015_audio import find_audio
 from svtok.corpora.rsr2015_layout import UtteranceName
-from svtok.corpora.synthetic.marker import Settings, write_marker
+from svtok.corpora.synthetic.marker import write_marker
 from svtok.corpora.synthetic.rsr2015_lists import write_lists
+from svtok.corpora.synthetic.rsr2015_settings import Settings
 from svtok.errors import ProblemsError, SvtokError
 from svtok.manifest.corpus_info import CorpusInfo, read_corpus_info
+from svtok.manifest.crosscheck import check_set
 from svtok.manifest.sets import read_set
 
 SETTINGS = Settings(speakers=2, dev_speakers=4, eval_speakers=4, phrases=2, sessions=4)
@@ -45,6 +50,7 @@ def root(tmp_path: Path, recordings: Path) -> Path:
     root = tmp_path / "RSR2015"
     root.mkdir()
     (root / "sph").symlink_to(recordings)
+    write_marker(root, SETTINGS)
     write_lists(root, SETTINGS)
     return root
 
@@ -84,7 +90,6 @@ def test_the_sets_are_the_speakers_in_no_list_and_those_of_the_lists(root: Path)
     assert [len(prepared.utterances) for prepared in sets.values()] == [16, 32, 32]
     assert sets["train"].models is None
     assert sets["train"].trials is None
-    assert "text" not in sets["eval"].utterances
 
 
 def test_an_utterance_has_all_that_its_name_and_its_header_tell(root: Path) -> None:
@@ -98,6 +103,7 @@ def test_an_utterance_has_all_that_its_name_and_its_header_tell(root: Path) -> N
         "phrase": "032",
         "gender": "f",
         "session": "02",
+        "text": "open the front door",
         "num_samples": 400,
         "sample_rate": 16000,
     }
@@ -115,14 +121,7 @@ def test_models_and_trials_are_those_of_the_lists_of_both_genders(root: Path) ->
     assert trials["m004_031", "m004_02_031"] == "TC"
     assert trials["m004_031", "m004_02_032"] == "TW"
     assert trials["m004_031", "m005_02_031"] == "IC"
-    assert len(trials) == 2 * 12
-
-
-def test_impostor_wrong_trials_are_read(root: Path) -> None:
-    edit(root / NDX, lambda text: text + "m004_031,m005/m005_02_032.sph,N,N,N,Y\n")
-    trials = prepare(root)["eval"].trials
-    assert trials is not None
-    assert list(trials[trials["type"] == "IW"]["utt"]) == ["m005_02_032"]
+    assert Counter(trials.values()) == {"TC": 8, "TW": 8, "IC": 8, "IW": 4}
 
 
 def test_training_may_be_on_the_dev_speakers_too(root: Path) -> None:
@@ -183,10 +182,10 @@ def test_a_copy_in_wav_takes_the_place_of_sph(root: Path) -> None:
 
 @pytest.mark.usefixtures("own_recordings")
 def test_recordings_of_other_parts_and_other_files_are_left_out(root: Path) -> None:
-    expected = find_audio(root, 2)
+    expected = find_audio(root / "sph", 2)
     write_click(root / "sph/male/m001/m001_01_001.sph")
     (root / "sph/male/m001/notes.txt").write_text("")
-    assert find_audio(root, 2) == expected
+    assert find_audio(root / "sph", 2) == expected
 
 
 @pytest.mark.usefixtures("own_recordings")
@@ -195,14 +194,17 @@ def test_all_problems_of_all_lists_are_told_at_once_with_file_and_line(root: Pat
     (root / "sph/female/f002/f002_01_031.sph").unlink()
     edit_line(root / NDX, 2, lambda line: line.replace("N,Y,N,N", "Y,Y,N,N"))
     edit_line(root / NDX, 3, lambda line: line.replace("N,N,Y,N", "N,N,N,Y"))
-    edit_line(root / NDX, 4, lambda line: line.replace("m004_032", "m099_032"))
-    assert problems_of(root) == [
-        "key/part2/trn/3sesspwd_dev_f.trn:1: 'female/f002/f002_01_031.sph': there is no such recording",
-        f"{NDX}:4: model 'm099_032' is not in the enrollment list",
-        f"{NDX}:1: 'm004/m004_02_031.sph': there is no such recording",
+    edit_line(root / NDX, 5, lambda line: line.replace("m004_032", "m099_032"))
+    problems = [problem.replace(str(root), "root") for problem in problems_of(root)]
+    missing = problems.pop(4)
+    assert missing.startswith("root: 2 recordings that the lists name are not there: f002_01_031, m004_02_031")
+    assert problems == [
+        f"{NDX}:5: model 'm099_032' is not in the enrollment list",
         f"{NDX}:2: flags Y,Y,N,N are not one Y and three N",
         f"{NDX}:3: the flags say IW, but model and file make it IC",
-        f"{NDX}:4: the flags say TW, but model and file make it IW",
+        f"{NDX}:5: the flags say TW, but model and file make it IW",
+        "key/part2/trn/3sesspwd_dev_f.trn:1: 'female/f002/f002_01_031.sph': there is no such recording",
+        f"{NDX}:1: 'm004/m004_02_031.sph': there is no such recording",
     ]
 
 
@@ -297,9 +299,11 @@ def test_a_corpus_without_background_speakers_is_refused(root: Path) -> None:
         prepare(root)
 
 
-def test_a_part_that_is_not_supported_is_refused(root: Path) -> None:
-    with pytest.raises(SvtokError, match="part 3 of RSR2015 is not supported"):
-        prepare(root, part=3)
+def test_a_part_that_is_not_there_is_refused(root: Path) -> None:
+    with pytest.raises(SvtokError, match="part 4 of RSR2015 is not supported"):
+        prepare(root, part=4)
+    with pytest.raises(SvtokError, match="no recordings of part 1 are there, such as male/m001/m001_01_001"):
+        prepare(root, part=1)
 
 
 def test_the_command_line_writes_the_sets_and_takes_the_root_from_the_environment(root: Path, tmp_path: Path) -> None:
@@ -311,11 +315,10 @@ def test_the_command_line_writes_the_sets_and_takes_the_root_from_the_environmen
     assert len(read_set(out / "eval").utterances) == 32
     info = read_corpus_info(out)
     assert isinstance(info, CorpusInfo)
-    assert (info.name, info.synthetic) == ("rsr2015-part2", False)
+    assert (info.name, info.synthetic) == ("rsr2015-part2", True)
 
 
 def test_a_prepared_synthetic_corpus_says_so_and_has_the_text_of_its_phrases(root: Path, tmp_path: Path) -> None:
-    write_marker(root, SETTINGS)
     out = tmp_path / "data"
     run = CliRunner().invoke(svtok, ["prepare", "rsr2015", "--root", str(root), "--out", str(out), "--jobs", "1"])
     assert run.exit_code == 0, run.output
@@ -331,3 +334,114 @@ def test_a_corpus_with_problems_writes_nothing(root: Path, tmp_path: Path) -> No
     run = CliRunner().invoke(svtok, ["prepare", "rsr2015", "--root", str(root), "--out", str(out), "--jobs", "1"])
     assert run.exit_code != 0
     assert not out.exists()
+
+
+@pytest.mark.usefixtures("own_recordings")
+def test_missing_recordings_are_left_out_and_told_with_allow_missing(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for session in ("01", "04", "07"):
+        (root / f"sph/male/m004/m004_{session}_031.sph").unlink()
+    (root / "sph/female/f005/f005_02_032.sph").unlink()
+    eval_ = prepare(root, allow_missing=True)["eval"]
+    assert eval_.models is not None
+    assert eval_.trials is not None
+    assert (len(eval_.utterances), len(eval_.models)) == (28, 7)
+    assert not {"m004_031"} & set(eval_.trials["model"])
+    assert not {"f005_02_032"} & set(eval_.trials["utt"])
+    told = capsys.readouterr().err
+    names = "f005_02_032, m004_01_031, m004_04_031, m004_07_031"
+    assert f"4 recordings that the lists name are not there: {names}; what needs them is left out" in told
+
+
+@pytest.mark.usefixtures("own_recordings")
+def test_lists_of_one_release_with_audio_of_another_are_told(root: Path) -> None:
+    folder = root / "sph/male/m004"
+    (folder / "m004_02_031.sph").rename(folder / "m004_03_031.sph")
+    hint = "1 recordings of speakers of the lists are there that no list names, such as m004_03_031: are the lists and"
+    assert any(hint in problem for problem in problems_of(root))
+
+
+def test_the_counts_of_a_corpus_that_is_not_synthetic_are_the_published_ones(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (root / "synthetic.yaml").unlink()
+    with pytest.raises(SvtokError, match=r"2 of 57 speakers of eval m .55 missing.; .*4 of 10248 TC trials of eval m"):
+        prepare(root)
+    sets = prepare(root, allow_missing=True)
+    assert "1 of 50 speakers of bkg m (49 missing)" in capsys.readouterr().err
+    assert "text" not in sets["eval"].utterances
+
+
+def test_without_audio_the_lists_alone_are_prepared(root: Path) -> None:
+    with_audio = prepare(root)
+    (root / "sph").unlink()
+    with pytest.raises(SvtokError, match="--no-audio prepares the lists alone"):
+        prepare(root)
+    for name, prepared in prepare(root, audio=False).items():
+        expected = with_audio[name].utterances.drop(columns=["num_samples", "sample_rate", "path"])
+        assert prepared.utterances.drop(columns="path").equals(expected)
+        assert set(prepared.utterances["path"]) == {
+            f"{root}/sph/{UtteranceName.parse(utt).file_with_gender}" for utt in prepared.utterances["utt"]
+        }
+
+
+@pytest.mark.parametrize("below", ["", "wav"])
+@pytest.mark.usefixtures("own_recordings")
+def test_recordings_may_be_elsewhere(root: Path, tmp_path: Path, below: str) -> None:
+    for path in (root / "sph").glob("*/*/*.sph"):
+        write_click((tmp_path / "copy" / below / path.relative_to(root / "sph")).with_suffix(".wav"), "WAV")
+    shutil.rmtree(root / "sph")
+    paths = prepare(root, audio_root=tmp_path / "copy")["eval"].utterances["path"]
+    assert all(path.startswith(str(tmp_path / "copy")) for path in paths)
+    with pytest.raises(SvtokError, match="there is no such folder"):
+        prepare(root, audio_root=tmp_path / "other")
+
+
+@pytest.fixture
+def digits(tmp_path: Path) -> Path:
+    """The lists of a synthetic Part III, in which speakers are enrolled with other strings than the tests."""
+    root = tmp_path / "digits"
+    write_marker(root, replace(SETTINGS, part=3))
+    write_lists(root, replace(SETTINGS, part=3))
+    return root
+
+
+def test_part_3_has_models_of_speakers_and_phrases_that_the_flags_alone_tell(
+    digits: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    edit_line(digits / NDX.replace("part2", "part3"), 1, lambda line: line.replace("Y,N,N,N", "N,Y,N,N"))
+    eval_ = prepare(digits, part=3, audio=False)["eval"]
+    assert eval_.models is not None
+    assert eval_.trials is not None
+    assert eval_.models["model"].tolist() == ["m004", "m005", "f004", "f005"]
+    assert set(eval_.models["phrase"]) == set(eval_.utterances["phrase"]) == {"?"}
+    assert eval_.trials["type"].tolist()[:4] == ["TW", "TC", "IC", "IC"]
+    assert not list(check_set(eval_))
+    told = capsys.readouterr().err
+    assert "sentences 061, 062, 063, 064, 065; 8 models, each of 9 files; the flags alone tell phrases" in told
+
+
+def test_the_speakers_of_part_3_are_checked_against_the_flags(digits: Path) -> None:
+    edit_line(digits / NDX.replace("part2", "part3"), 1, lambda line: line.replace("Y,N,N,N", "N,N,Y,N"))
+    trn = digits / TRN.replace("part2", "part3")
+    edit_line(trn, 2, lambda line: line.replace("m005/m005_01_061", "m004/m004_01_061"))
+    with pytest.raises(ProblemsError) as caught:
+        prepare(digits, part=3, audio=False)
+    assert [str(problem).replace(f"{digits}/key/part3/", "") for problem in caught.value.problems] == [
+        "trn/3sesspwd_eval_m.trn:2: model 'm005' cannot be enrolled with 'male/m004/m004_01_061.sph', which is of m004",
+        "ndx/3sess-pwd_eval_m.ndx:1: the flags say IC, but model and file make it TW",
+    ]
+
+
+def test_part_3_by_sentence_is_read_as_the_other_parts(root: Path) -> None:
+    for path in [path for path in (root / "key").rglob("*") if path.is_file()]:
+        part_3 = root / "key/part3" / path.relative_to(root / "key/part2")
+        part_3.parent.mkdir(parents=True, exist_ok=True)
+        part_3.write_text(path.read_text().replace("_031", "_061").replace("_032", "_062"))
+    prepared = prepare(root, part=3, audio=False)["eval"]
+    assert set(prepared.utterances["phrase"]) == {"061", "062"}
+    assert not list(check_set(prepared))
+    edit_line(root / NDX.replace("part2", "part3"), 2, lambda line: line.replace("N,Y,N,N", "Y,N,N,N"))
+    with pytest.raises(ProblemsError, match="the flags say TC, but model and file make it TW"):
+        prepare(root, part=3, audio=False)

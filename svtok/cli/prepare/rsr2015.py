@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from svtok.cli.options import FOLDER
-from svtok.parallel import default_jobs
+from svtok.cli.prepare.options import allow_missing_option, jobs_option
 
 if TYPE_CHECKING:
     from svtok.corpora.rsr2015 import TrainOn
@@ -23,7 +23,13 @@ if TYPE_CHECKING:
     required=True,
     help="Folder of the corpus, which holds sph/ (or wav/, a converted copy) and key/.",
 )
-@click.option("--part", type=click.Choice(["2"]), default="2", show_default=True, help="2: home-control commands.")
+@click.option(
+    "--part",
+    type=click.Choice(["1", "2", "3"]),
+    default="2",
+    show_default=True,
+    help="1: sentences, 2: home-control commands, 3: strings of digits (of whose lists little is published).",
+)
 @click.option("--out", type=FOLDER, show_default="data/rsr2015-partN", help="Folder of the prepared corpus.")
 @click.option(
     "--train-on",
@@ -33,13 +39,31 @@ if TYPE_CHECKING:
     help="Train on the background speakers, or also on the dev speakers (then dev is no unseen set any more).",
 )
 @click.option(
-    "--jobs", type=click.IntRange(min=1), default=default_jobs, show_default="all processors", help="Processes to use."
+    "--audio-root",
+    type=FOLDER,
+    show_default="wav/ or sph/ in the root",
+    help="Folder of the recordings where they are elsewhere, such as a decompressed copy.",
 )
-def command(root: Path, part: str, out: Path | None, train_on: TrainOn, jobs: int) -> None:
+@click.option(
+    "--audio/--no-audio", default=True, show_default=True, help="Look at the recordings, or only at the lists."
+)
+@allow_missing_option
+@jobs_option
+def command(
+    root: Path,
+    part: str,
+    out: Path | None,
+    train_on: TrainOn,
+    audio_root: Path | None,
+    audio: bool,
+    allow_missing: bool,
+    jobs: int,
+) -> None:
     """RSR2015 (licensed by its owners), or a synthetic corpus in its layout: see `svtok synthesize rsr2015`.
 
     Models and trials of dev and eval are those of the lists key/partN/trn and key/partN/ndx, male and female together.
-    Background speakers are those who are in no list.
+    Background speakers are those who are in no list. The counts are compared with the published ones. Recordings are
+    NIST SPHERE (compressed: pip install 'svtok[sphere]', or sph2pipe on the PATH), WAV or FLAC.
 
     \b
     Example:
@@ -49,10 +73,19 @@ def command(root: Path, part: str, out: Path | None, train_on: TrainOn, jobs: in
     from svtok.corpora.rsr2015 import prepare
     from svtok.corpora.synthetic.marker import is_synthetic
 
-    sets = prepare(root, part=int(part), train_on=train_on, jobs=jobs)
+    sets = prepare(
+        root,
+        part=int(part),
+        train_on=train_on,
+        audio_root=audio_root,
+        audio=audio,
+        allow_missing=allow_missing,
+        jobs=jobs,
+    )
     name = f"rsr2015-part{part}"
     synthetic = is_synthetic(root)
-    description = "home-control commands on mobile devices"
+    what = {"1": "sentences", "2": "home-control commands", "3": "strings of digits"}[part]
+    description = f"{what} on mobile devices"
     if synthetic:
         description = "spoken by espeak-ng in the layout of RSR2015, of which it holds nothing"
     finish(name, sets, out or Path("data") / name, synthetic=synthetic, description=description)

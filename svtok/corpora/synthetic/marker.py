@@ -2,44 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
 
-from svtok.corpora.synthetic.phrases import PHRASES
 from svtok.errors import SvtokError
 from svtok.files import write_text
 
 MARKER_FILE = "synthetic.yaml"
 T = TypeVar("T")
-REVISION = 1  # of the way the speech is made: counts up when the same settings would give other speech
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What a synthetic corpus is made of. Speakers are half male, half female."""
-
-    speakers: int = 60  # in the background set, which trains networks
-    dev_speakers: int = 10
-    eval_speakers: int = 24
-    phrases: int = 5
-    sessions: int = 9
-    seed: int = 1
-    revision: int = REVISION
-
-    def __post_init__(self) -> None:
-        for name, least in (("speakers", 2), ("dev_speakers", 4), ("eval_speakers", 4)):
-            number = getattr(self, name)
-            if number < least or number % 2:
-                raise SvtokError(f"{name} must be {least} or more and even (half male, half female), not {number}")
-        if not 1 <= self.phrases <= len(PHRASES):
-            raise SvtokError(f"phrases must be 1 to {len(PHRASES)}, not {self.phrases}")
-        if not 4 <= self.sessions <= 9:
-            raise SvtokError(f"sessions must be 4 to 9 (three enroll, the others are tests), not {self.sessions}")
-        if self.seed < 0:
-            raise SvtokError(f"seed must be 0 or more, not {self.seed}")
 
 
 def is_synthetic(root: Path) -> bool:

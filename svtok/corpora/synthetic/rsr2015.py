@@ -1,4 +1,4 @@
-"""A synthetic corpus in the layout of RSR2015 Part II, for those who have not the real one and for tests."""
+"""A synthetic corpus in the layout of RSR2015, for those who have not the real one and for tests."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ import soundfile  # type: ignore[import-untyped]
 from svtok import __version__
 from svtok.corpora.rsr2015_layout import GENDERS, UtteranceName
 from svtok.corpora.synthetic.espeak import require_espeak
-from svtok.corpora.synthetic.marker import Settings, claim, options_of
-from svtok.corpora.synthetic.phrases import PHRASES
-from svtok.corpora.synthetic.rsr2015_lists import sentences_of, sessions_of, speakers_of, write_lists
+from svtok.corpora.synthetic.marker import claim, options_of
+from svtok.corpora.synthetic.phrases import text_of
+from svtok.corpora.synthetic.rsr2015_lists import write_lists
+from svtok.corpora.synthetic.rsr2015_settings import FullScale, Settings
 from svtok.corpora.synthetic.speakers import draw_session, draw_speaker
 from svtok.corpora.synthetic.utterances import SAMPLE_RATE, say
 from svtok.files import writing_file
@@ -21,47 +22,57 @@ from svtok.parallel import map_in_processes
 from svtok.progress import progress
 
 README = """\
-SYNTHETIC SPEECH
+SYNTHETIC {what}
 
-Nobody's voice is in this corpus. It has the layout of RSR2015 Part II, but its home-control commands are spoken by
-espeak-ng, altered into {speakers} speakers, their sessions, rooms and telephones. Error rates on it tell whether
+Nobody's voice is in this corpus. It has the layout of RSR2015 Part {part}, but all phrases are of our own wording,
+spoken by espeak-ng, altered into speakers, their sessions, rooms and telephones. Error rates on it tell whether
 software works; they tell nothing about people, and must not stand beside results on RSR2015 without saying so.
 
 It was made by svtok {version} with
-  {command}
+  svtok synthesize rsr2015 --out DIR {options}
 """
 
 
-def synthesize(root: Path, settings: Settings, *, jobs: int) -> int:
-    """Speak the corpus into the folder `root`; the number of its recordings.
+def synthesize(root: Path, settings: Settings, *, audio: bool, jobs: int) -> int:
+    """Write the corpus into the folder `root`; the number of its recordings, which `audio` tells to speak.
 
     An utterance depends on the settings and its own name only, so that a corpus may be made by any number of processes,
     and one that was interrupted is gone on with. Raises SvtokError if espeak-ng is not installed, or if `root` holds
     anything else than this corpus.
     """
-    require_espeak()
-    claim(root, settings, _readme(settings))
-    recordings = [
-        [UtteranceName(spk, gender, session, sentence) for sentence in sentences_of(settings)]
+    if audio:
+        require_espeak()
+    claim(root, settings, _readme("SPEECH", settings, options_of(settings)))
+    sessions = [
+        [UtteranceName(spk, gender, session, sentence) for sentence in settings.sentences]
         for subset in ("bkg", "dev", "eval")
         for gender in GENDERS
-        for spk in speakers_of(settings, subset, gender)
-        for session in sessions_of(settings)
+        for spk in settings.speakers_of(subset, gender)
+        for session in settings.session_names
     ]
-    spoken = map_in_processes(partial(_speak_session, root, settings.seed), recordings, jobs=jobs)
-    number = sum(progress(spoken, total=len(recordings), what="speaking sessions"))
+    if audio:
+        spoken = map_in_processes(partial(_speak_session, root, settings.seed), sessions, jobs=jobs)
+        for _ in progress(spoken, total=len(sessions), what="speaking sessions"):
+            pass
     write_lists(root, settings)  # last: a corpus that is not whole has no lists
-    return number
+    return sum(map(len, sessions))
 
 
-def _readme(settings: Settings) -> str:
-    speakers = settings.speakers + settings.dev_speakers + settings.eval_speakers
-    command = f"svtok synthesize rsr2015 --out DIR {options_of(settings)}"
-    return README.format(speakers=speakers, version=__version__, command=command)
+def write_full_lists(root: Path, scale: FullScale) -> None:
+    """Write the lists of a part in their published size into the folder `root`, without recordings.
+
+    Raises SvtokError if `root` holds anything else than these lists.
+    """
+    claim(root, scale, _readme("LISTS", scale, f"--lists-only --scale full --part {scale.part}"))
+    write_lists(root, scale)
 
 
-def _speak_session(root: Path, seed: int, names: Sequence[UtteranceName]) -> int:
-    """Speak those recordings of one session of one speaker that are not there yet; the number of all of them."""
+def _readme(what: str, settings: Settings | FullScale, options: str) -> str:
+    return README.format(what=what, part="I" * settings.part, version=__version__, options=options)
+
+
+def _speak_session(root: Path, seed: int, names: Sequence[UtteranceName]) -> None:
+    """Speak those recordings of one session of one speaker that are not there yet."""
     number = int(names[0].session)
     speaker = draw_speaker(seed, names[0].spk)
     session = draw_session(seed, speaker, number)
@@ -69,7 +80,6 @@ def _speak_session(root: Path, seed: int, names: Sequence[UtteranceName]) -> int
         path = root / "sph" / name.file_with_gender
         if path.exists():
             continue
-        samples = say(seed, speaker, session, number, name.sentence, PHRASES[name.sentence])
+        samples = say(seed, speaker, session, number, name.sentence, text_of(seed, name))
         with writing_file(path) as temporary:
             soundfile.write(temporary, samples, SAMPLE_RATE, format="NIST", subtype="PCM_16")
-    return len(names)

@@ -12,9 +12,15 @@ import soundfile
 from click.testing import CliRunner
 
 from svtok.cli.main import svtok
-from svtok.corpora.synthetic.marker import Settings, read_marker
+from svtok.corpora.rsr2015_layout import PARTS, UtteranceName
+from svtok.corpora.rsr2015_published import SPEAKERS, TRIALS
+from svtok.corpora.synthetic import rsr2015_lists as lists
+from svtok.corpora.synthetic import rsr2015_settings as settings_module
+from svtok.corpora.synthetic.marker import read_marker
+from svtok.corpora.synthetic.phrases import text_of
 from svtok.corpora.synthetic.rsr2015 import synthesize
-from svtok.corpora.synthetic.rsr2015_lists import sessions_of, speakers_of, write_lists
+from svtok.corpora.synthetic.rsr2015_lists import write_lists
+from svtok.corpora.synthetic.rsr2015_settings import FullScale, Settings
 from svtok.errors import SvtokError
 
 TINY = Settings(speakers=2, dev_speakers=4, eval_speakers=4, phrases=2, sessions=4)
@@ -30,7 +36,7 @@ def contents(root: Path) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("synthetic") / "corpus"
-    assert synthesize(root, TINY, jobs=1) == 10 * 2 * 4
+    assert synthesize(root, TINY, audio=True, jobs=1) == 10 * 2 * 4
     return root
 
 
@@ -65,15 +71,15 @@ def test_each_trial_has_the_flag_that_its_names_make(corpus: Path) -> None:
         assert session == "02"
         assert flags == ["Y" if (model_spk == spk, model_phrase == phrase) == kind else "N" for kind in FLAGGED]
         counts["".join(flags)] += 1
-    # 4 models; of 2 speakers x 2 phrases one test each: 1 TC, 1 TW, 1 IC a model; of 1 IW, half is rounded to none
-    assert counts == {"YNNN": 4, "NYNN": 4, "NNYN": 4}
+    # 4 models; of 2 speakers x 2 phrases one test each: 1 TC, 1 TW, 1 IC a model, and half of 4 IW
+    assert counts == {"YNNN": 4, "NYNN": 4, "NNYN": 4, "NNNY": 2}
 
 
 def test_the_corpus_says_that_it_is_synthetic_and_how_it_was_made(corpus: Path) -> None:
     readme = (corpus / "README.txt").read_text()
     assert readme.startswith("SYNTHETIC SPEECH")
     command = "svtok synthesize rsr2015 --out DIR --speakers 2 --dev-speakers 4 --eval-speakers 4 --phrases 2"
-    assert f"{command} --sessions 4 --seed 1\n" in readme
+    assert f"{command} --sessions 4 --seed 1 --part 2\n" in readme
     assert read_marker(corpus, Settings) == TINY
 
 
@@ -82,7 +88,7 @@ def test_an_interrupted_run_gone_on_with_in_other_processes_gives_the_same_corpu
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_bytes((corpus / path).read_bytes())
     kept = (tmp_path / "sph/female/f001/f001_01_031.sph").stat().st_mtime_ns
-    synthesize(tmp_path, TINY, jobs=2)
+    synthesize(tmp_path, TINY, audio=True, jobs=2)
     assert contents(tmp_path) == contents(corpus)
     assert (tmp_path / "sph/female/f001/f001_01_031.sph").stat().st_mtime_ns == kept
 
@@ -95,21 +101,21 @@ def test_no_two_recordings_are_equal(corpus: Path) -> None:
 def test_a_corpus_of_other_settings_is_not_mixed_with_this_one(corpus: Path) -> None:
     before = contents(corpus)
     with pytest.raises(SvtokError, match=r"made with other settings \(speakers 2 there, 4 now, seed 1 there, 2 now\)"):
-        synthesize(corpus, replace(TINY, speakers=4, seed=2), jobs=1)
+        synthesize(corpus, replace(TINY, speakers=4, seed=2), audio=True, jobs=1)
     assert contents(corpus) == before
 
 
 def test_a_folder_with_other_files_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").write_text("mine")
     with pytest.raises(SvtokError, match="holds other files"):
-        synthesize(tmp_path, TINY, jobs=1)
+        synthesize(tmp_path, TINY, audio=True, jobs=1)
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
 
 
 def test_without_espeak_nothing_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "espeakng_loader", None)
     with pytest.raises(SvtokError, match="pip install"):
-        synthesize(tmp_path / "corpus", TINY, jobs=1)
+        synthesize(tmp_path / "corpus", TINY, audio=True, jobs=1)
     assert not (tmp_path / "corpus").exists()
 
 
@@ -122,6 +128,8 @@ def test_without_espeak_nothing_is_written(tmp_path: Path, monkeypatch: pytest.M
         ({"phrases": 31}, "phrases must be 1 to 30, not 31"),
         ({"sessions": 3}, "sessions must be 4 to 9 .* not 3"),
         ({"seed": -1}, "seed must be 0 or more"),
+        ({"part": 4}, "part must be one of 1, 2, 3, not 4"),
+        ({"part": 3, "phrases": 11}, "phrases must be 1 to 10, not 11"),
     ],
 )
 def test_settings_that_make_no_corpus_are_refused(change: dict[str, int], message: str) -> None:
@@ -138,10 +146,12 @@ def test_a_mark_that_cannot_be_read_is_told(tmp_path: Path, text: str) -> None:
 
 def test_speakers_are_numbered_through_the_subsets_and_sessions_keep_those_that_enroll() -> None:
     settings = Settings(speakers=4, dev_speakers=4, eval_speakers=6, sessions=5)
-    assert speakers_of(settings, "bkg", "m") == ["m001", "m002"]
-    assert speakers_of(settings, "dev", "f") == ["f003", "f004"]
-    assert speakers_of(settings, "eval", "m") == ["m005", "m006", "m007"]
-    assert sessions_of(settings) == ("01", "02", "03", "04", "07")
+    assert settings.speakers_of("bkg", "m") == ["m001", "m002"]
+    assert settings.speakers_of("dev", "f") == ["f003", "f004"]
+    assert settings.speakers_of("eval", "m") == ["m005", "m006", "m007"]
+    assert settings.session_names == ("01", "02", "03", "04", "07")
+    full = FullScale()
+    assert (full.speakers_of("dev", "m")[0], full.speakers_of("eval", "f")[-1]) == ("m051", "f143")
 
 
 def test_the_lists_of_a_larger_corpus_have_half_of_the_iw_trials(tmp_path: Path) -> None:
@@ -161,3 +171,87 @@ def test_the_command_line_synthesizes_and_tells_what_is_wrong(tmp_path: Path) ->
     run = CliRunner().invoke(svtok, ["synthesize", "rsr2015", "--out", str(tmp_path / "d"), "--speakers", "5"])
     assert isinstance(run.exception, SvtokError)
     assert not (tmp_path / "d").exists()
+
+
+@pytest.mark.parametrize(("part", "text"), [(1, "the old bridge was closed"), (2, "turn on the kitchen light")])
+def test_the_phrases_of_parts_1_and_2_are_fixed(part: int, text: str) -> None:
+    assert text_of(1, UtteranceName("m001", "m", "01", PARTS[part][0])).startswith(text)
+    assert len({text_of(1, UtteranceName("m001", "m", "01", sentence)) for sentence in PARTS[part]}) == 30
+
+
+def test_the_digits_of_part_3_are_others_in_each_session() -> None:
+    said = [text_of(1, UtteranceName("m001", "m", session, s)) for session in ("01", "02") for s in ("061", "064")]
+    assert [len(text.split()) for text in said] == [10, 5, 10, 5]
+    assert len(set(said)) == 4
+    assert (
+        said[0]
+        == text_of(1, UtteranceName("m001", "m", "01", "061"))
+        != text_of(2, UtteranceName("m001", "m", "01", "061"))
+    )
+
+
+def test_in_part_3_long_strings_enroll_a_speaker_and_short_ones_are_tests(tmp_path: Path) -> None:
+    write_lists(tmp_path, replace(TINY, part=3))
+    models = (tmp_path / "key/part3/trn/3sesspwd_eval_m.trn").read_text().splitlines()
+    files = [f"male/m004/m004_{session}_{s}.sph" for s in ("061", "062", "063") for session in ("01", "04", "07")]
+    assert models[0] == ",".join(["m004", *files])
+    assert len(models) == 2
+    assert (tmp_path / "key/part3/ndx/3sess-pwd_eval_m.ndx").read_text().splitlines() == [
+        f"{model},{spk}/{spk}_02_{sentence}.sph,{'Y,N,N,N' if model == spk else 'N,N,Y,N'}"
+        for model in EVAL_M
+        for spk in EVAL_M
+        for sentence in ("064", "065")
+    ]
+
+
+def test_lists_of_full_scale_have_the_published_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The published numbers of one list, at a size that is quick: three speakers, whose lists lack some trials."""
+    wanted = {("dev", "m"): (500, 15_001, 1_002, 12_345), ("dev", "f"): (540, 15_660, 1_080, 15_660)}
+    monkeypatch.setattr(lists, "SUBSETS", ("dev",))
+    monkeypatch.setattr(lists, "TRIALS", {(1, *name): counts for name, counts in wanted.items()})
+    monkeypatch.setattr(settings_module, "SPEAKERS", {"bkg": {"m": 1, "f": 1}, "dev": {"m": 3, "f": 3}})
+    write_lists(tmp_path, FullScale(part=1))
+    for (subset, gender), counts in wanted.items():
+        lines = (tmp_path / f"key/part1/ndx/3sess-pwd_{subset}_{gender}.ndx").read_text().splitlines()
+        found = Counter(line.split(",", 2)[2] for line in lines)
+        assert found == dict(zip(("Y,N,N,N", "N,Y,N,N", "N,N,Y,N", "N,N,N,Y"), counts, strict=True))
+        assert len(set(lines)) == len(lines)
+
+
+@pytest.mark.parametrize("part", [1, 2])
+def test_the_published_counts_are_those_of_the_structure(part: int) -> None:
+    for (of_part, subset, gender), counts in TRIALS.items():
+        speakers = SPEAKERS[subset][gender]
+        most = speakers * 30 * 6  # tests of a list without any gap
+        assert of_part != part or all(
+            0.98 * each * most < count <= each * most
+            for count, each in zip(counts, (1, 29, speakers - 1, 14.5 * (speakers - 1)), strict=True)
+        )
+    assert {sum(TRIALS[2, "eval", gender]) for gender in "mf"} == {9_202_704, 6_822_036}
+    assert {sum(TRIALS[1, "eval", gender]) for gender in "mf"} == {9_199_116, 6_818_940}
+    assert {sum(TRIALS[2, "dev", gender]) for gender in "mf"} == {7_081_815, 6_281_322}
+    assert {sum(TRIALS[1, "dev", gender]) for gender in "mf"} == {7_047_582, 6_251_948}
+
+
+def test_lists_alone_need_no_espeak(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "espeakng_loader", None)
+    sizes = ["--speakers", "2", "--dev-speakers", "4", "--eval-speakers", "4", "--phrases", "2", "--part", "1"]
+    options = ["synthesize", "rsr2015", "--out", str(tmp_path / "c"), *sizes, "--lists-only"]
+    run = CliRunner().invoke(svtok, options)
+    assert run.exit_code == 0, run.output
+    assert sorted(path.name for path in (tmp_path / "c").iterdir()) == ["README.txt", "key", "synthetic.yaml"]
+    assert "Part I," in (tmp_path / "c/README.txt").read_text()
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--scale", "full"], "--scale full is for --lists-only"),
+        (["--scale", "full", "--lists-only", "--part", "3"], "size of the lists of part 3 is not published"),
+    ],
+)
+def test_a_full_scale_that_cannot_be_made_is_refused(tmp_path: Path, options: list[str], told: str) -> None:
+    run = CliRunner().invoke(svtok, ["synthesize", "rsr2015", "--out", str(tmp_path / "c"), *options])
+    assert run.exit_code != 0
+    assert told in run.output + str(run.exception)
+    assert not (tmp_path / "c").exists()
