@@ -3,6 +3,7 @@
 #   corpus             the name of the prepared corpus: data/$corpus/{train,dev,eval}
 #   root               the default of --root, the folder of the original corpus
 #   recipe_options     the names of its own options (variables with their defaults), recipe_help what they mean
+#   after_options      where it is there, what follows from the options, such as $corpus
 #   get_corpus         stage 0
 #   prepare_corpus     stage 1; writes data/$corpus with svtok prepare and $prepare_options
 #   test_set           the default of --test-set, where it is not eval
@@ -265,4 +266,5 @@ invocation="bash ${here#"$top"/}/run.sh$(printf ' %q' "$@")"
 . "$top/bin/parse_options.sh" "$@"
 [[ ${#arguments[@]} -eq 0 ]] || fail "unexpected argument '${arguments[0]}' (--help tells the options)"
 log "$invocation"
+if declare -F after_options >/dev/null; then after_options; fi
 run_recipe
