@@ -4,7 +4,6 @@ import re
 import shutil
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
@@ -22,7 +21,6 @@ from svtok.corpora.synthetic.rsr2015_lists import write_lists
 from svtok.corpora.synthetic.rsr2015_settings import Settings
 from svtok.errors import ProblemsError, SvtokError
 from svtok.manifest.corpus_info import CorpusInfo, read_corpus_info
-from svtok.manifest.crosscheck import check_set
 from svtok.manifest.sets import read_set
 
 SETTINGS = Settings(speakers=2, dev_speakers=4, eval_speakers=4, phrases=2, sessions=4)
@@ -396,52 +394,3 @@ def test_recordings_may_be_elsewhere(root: Path, tmp_path: Path, below: str) -> 
     assert all(path.startswith(str(tmp_path / "copy")) for path in paths)
     with pytest.raises(SvtokError, match="there is no such folder"):
         prepare(root, audio_root=tmp_path / "other")
-
-
-@pytest.fixture
-def digits(tmp_path: Path) -> Path:
-    """The lists of a synthetic Part III, in which speakers are enrolled with other strings than the tests."""
-    root = tmp_path / "digits"
-    write_marker(root, replace(SETTINGS, part=3))
-    write_lists(root, replace(SETTINGS, part=3))
-    return root
-
-
-def test_part_3_has_models_of_speakers_and_phrases_that_the_flags_alone_tell(
-    digits: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    edit_line(digits / NDX.replace("part2", "part3"), 1, lambda line: line.replace("Y,N,N,N", "N,Y,N,N"))
-    eval_ = prepare(digits, part=3, audio=False)["eval"]
-    assert eval_.models is not None
-    assert eval_.trials is not None
-    assert eval_.models["model"].tolist() == ["m004", "m005", "f004", "f005"]
-    assert set(eval_.models["phrase"]) == set(eval_.utterances["phrase"]) == {"?"}
-    assert eval_.trials["type"].tolist()[:4] == ["TW", "TC", "IC", "IC"]
-    assert not list(check_set(eval_))
-    told = capsys.readouterr().err
-    assert "sentences 061, 062, 063, 064, 065; 8 models, each of 9 files; the flags alone tell phrases" in told
-
-
-def test_the_speakers_of_part_3_are_checked_against_the_flags(digits: Path) -> None:
-    edit_line(digits / NDX.replace("part2", "part3"), 1, lambda line: line.replace("Y,N,N,N", "N,N,Y,N"))
-    trn = digits / TRN.replace("part2", "part3")
-    edit_line(trn, 2, lambda line: line.replace("m005/m005_01_061", "m004/m004_01_061"))
-    with pytest.raises(ProblemsError) as caught:
-        prepare(digits, part=3, audio=False)
-    assert [str(problem).replace(f"{digits}/key/part3/", "") for problem in caught.value.problems] == [
-        "trn/3sesspwd_eval_m.trn:2: model 'm005' cannot be enrolled with 'male/m004/m004_01_061.sph', which is of m004",
-        "ndx/3sess-pwd_eval_m.ndx:1: the flags say IC, but model and file make it TW",
-    ]
-
-
-def test_part_3_by_sentence_is_read_as_the_other_parts(root: Path) -> None:
-    for path in [path for path in (root / "key").rglob("*") if path.is_file()]:
-        part_3 = root / "key/part3" / path.relative_to(root / "key/part2")
-        part_3.parent.mkdir(parents=True, exist_ok=True)
-        part_3.write_text(path.read_text().replace("_031", "_061").replace("_032", "_062"))
-    prepared = prepare(root, part=3, audio=False)["eval"]
-    assert set(prepared.utterances["phrase"]) == {"061", "062"}
-    assert not list(check_set(prepared))
-    edit_line(root / NDX.replace("part2", "part3"), 2, lambda line: line.replace("N,Y,N,N", "Y,N,N,N"))
-    with pytest.raises(ProblemsError, match="the flags say TC, but model and file make it TW"):
-        prepare(root, part=3, audio=False)
