@@ -161,7 +161,7 @@ def _cells(table: pd.DataFrame) -> dict[tuple[str, str], np.ndarray]:
     """The rows of each language and gender."""
     groups = pd.DataFrame({"lang": table["phrase"].map(LANGUAGES), "gender": table["gender"]})
     cells = groups.drop_duplicates().itertuples(index=False, name=None)
-    return {(lang, gender): np.flatnonzero((groups == (lang, gender)).all(axis=1)) for lang, gender in cells}
+    return {(lang, gender): np.flatnonzero((groups == [lang, gender]).all(axis=1)) for lang, gender in cells}
 
 
 def _trials(
