@@ -115,10 +115,9 @@ def write_rows(frame: pd.DataFrame, path: Path, *, delimiter: str, header: bool)
         for start in range(0, len(frame), ROWS_A_BLOCK):
             block = frame.iloc[start : start + ROWS_A_BLOCK]
             cells = [pa.array(block[name]).cast(pa.large_string()) for name in block]  # floats: the shortest text
-            rows = pc.binary_join_element_wise(*cells, pa.scalar(delimiter, pa.large_string()))
-            joined = pc.binary_join_element_wise(
-                rows, pa.scalar("", pa.large_string()), pa.scalar("\n", pa.large_string())
-            )
+            between, end, nothing = (pa.scalar(text, pa.large_string()) for text in (delimiter, "\n", ""))
+            pieces = [piece for cell in cells for piece in (cell, between)]
+            joined = pc.binary_join_element_wise(*pieces[:-1], end, nothing)
             for chunk in joined.chunks if isinstance(joined, pa.ChunkedArray) else [joined]:
                 stream.write(_bytes(chunk))
 
