@@ -6,6 +6,9 @@ BENCHMARKS = {
     "features": LazyCommand(
         "benchmarks.features", "features", "Filter banks and MFCC against torchaudio's Kaldi ones."
     ),
+    "scoring": LazyCommand(
+        "benchmarks.scoring", "scoring", "Trials, cosines, scores, error rates and AS-norm, against what is usual."
+    ),
 }
 
 if __name__ == "__main__":

@@ -14,30 +14,37 @@ import click
 
 
 class Comparison(NamedTuple):
-    """Median times of the same work, in seconds, and how many times faster ours is: the ratio of the medians."""
+    """Median times of the same work, in seconds, and how many times faster ours is: the median over the rounds."""
 
     what: str
     peer: str
     peer_seconds: float
     our_seconds: float
-
-    @property
-    def ratio(self) -> float:
-        return self.peer_seconds / self.our_seconds
+    ratio: float
 
 
 def compare(
-    what: str, peer: str, *, theirs: Callable[[], object], ours: Callable[[], object], rounds: int
+    what: str,
+    peer: str,
+    *,
+    theirs: Callable[[], object],
+    ours: Callable[[], object],
+    rounds: int,
+    items: tuple[int, int] = (1, 1),
 ) -> Comparison:
-    """Time both, one after the other, in each of `rounds` rounds, after a round that does not count."""
+    """Time both, one after the other, in each of `rounds` rounds, after a round that does not count.
+
+    Times are divided by `items`: how many items theirs and ours work on in one call, where these differ.
+    """
     times: tuple[list[float], list[float]] = ([], [])
     for _ in range(rounds + 1):
-        for function, seconds in zip((theirs, ours), times, strict=True):
+        for function, count, seconds in zip((theirs, ours), items, times, strict=True):
             started = time.perf_counter()
             function()
-            seconds.append(time.perf_counter() - started)
-    medians = [statistics.median(seconds[1:]) for seconds in times]
-    return Comparison(what, peer, *medians)
+            seconds.append((time.perf_counter() - started) / count)
+    their_times, our_times = times[0][1:], times[1][1:]
+    ratios = [slow / fast for slow, fast in zip(their_times, our_times, strict=True)]
+    return Comparison(what, peer, *map(statistics.median, (their_times, our_times, ratios)))
 
 
 def show(comparisons: list[Comparison], *, unit: str, per: float, json_file: Path | None) -> None:
@@ -49,6 +56,6 @@ def show(comparisons: list[Comparison], *, unit: str, per: float, json_file: Pat
     if json_file:
         from svtok.files import write_text
 
-        rows = [{**row._asdict(), "ratio": row.ratio} for row in comparisons]
+        rows = [row._asdict() for row in comparisons]
         content = {"machine": platform.processor() or platform.machine(), "comparisons": rows}
         write_text(json_file, json.dumps(content, indent=1) + "\n")

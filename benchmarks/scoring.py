@@ -1,0 +1,73 @@
+"""Scoring on one thread: reading trials, cosines, writing scores, error rates, AS-norm; and all of it at full size."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from benchmarks.scoring_parts import Row
+
+MOST_GB = 2.0
+"""What the full-size run may take at most: what it is compared to."""
+
+
+@click.command("scoring")
+@click.option("--full/--quick", default=True, show_default=True, help="quick: a hundredth of the sizes, to try it out.")
+@click.option("--rounds", default=5, show_default=True, help="Rounds; the medians over them are told.")
+@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the numbers to this file too.")
+def scoring(full: bool, rounds: int, json_file: Path | None) -> None:
+    """Trials, cosines, scores, error rates and AS-norm against what is usual, on one thread; and RSR2015 at full size.
+
+    \b
+    Example:
+      python -m benchmarks scoring --json scoring.json
+    """
+    for library in ("OMP", "OPENBLAS", "MKL"):
+        os.environ[f"{library}_NUM_THREADS"] = "1"  # before numpy is imported
+    try:
+        import sklearn  # type: ignore[import-untyped] # noqa: F401
+    except ImportError:
+        raise click.UsageError(
+            "scikit-learn is what is compared to: pip install -c constraints.txt -e '.[bench]'"
+        ) from None
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        for row in _rows(Path(folder), 1 if full else 100, rounds):
+            click.echo(
+                f"{row.name}: {row.ours:.3g} {row.unit}, {row.against} {row.peer:.3g}: {row.ratio:.3g} times", err=True
+            )
+            rows.append(row)
+    click.echo("| name | peer | unit | peer | svtok | times |\n|---|---|---|---|---|---|")
+    for row in rows:
+        click.echo(f"| {row.name} | {row.against} | {row.unit} | {row.peer:.3g} | {row.ours:.3g} | {row.ratio:.3g} |")
+    if json_file:
+        from svtok.files import write_text
+
+        told = [{name: value for name, value in row._asdict().items() if name != "against"} for row in rows]
+        write_text(json_file, json.dumps(told, indent=1) + "\n")
+
+
+def _rows(folder: Path, less: int, rounds: int) -> Iterator[Row]:
+    from benchmarks import scoring_parts as parts
+    from benchmarks.full_size import SPEAKERS, run_full_size
+
+    # first of all: a process begins with the peak of the one that starts it
+    steps = run_full_size(folder, SPEAKERS if less == 1 else 5)
+    for step in steps:
+        click.echo(f"rsr2015-full, {step.name}: {step.seconds:.1f} s, at most {step.peak_gb:.2f} GB", err=True)
+    trials = parts.some_trials(2_000_000 // less)
+    yield parts.read_trials(folder, trials, rounds)
+    yield parts.cosine_trials(10_000_000 // less, 1_000 // less, rounds)
+    yield parts.write_scores(folder, trials, rounds)
+    yield parts.eer_and_min_dcf(10_000_000 // less, rounds)
+    for size in (5_000, 20_000):
+        yield parts.as_norm(f"as-norm-{size // 1000}k", size // less, 2_048 // less, rounds)
+    peak = max(step.peak_gb for step in steps)
+    yield parts.Row("rsr2015-full", peak, MOST_GB, MOST_GB / peak, "GB at most", "the limit set")

@@ -1,0 +1,59 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).parents[2]
+NAMES = ["read-trials", "cosine-trials", "write-scores", "eer-mindcf", "as-norm-5k", "as-norm-20k", "rsr2015-full"]
+
+
+@pytest.fixture
+def from_checkout(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(ROOT)
+
+
+def test_the_benchmark_of_scoring_runs_and_writes_its_numbers(tmp_path: Path) -> None:
+    pytest.importorskip("sklearn", reason="of the extra 'bench'")
+    command = [sys.executable, "-m", "benchmarks", "scoring", "--quick", "--rounds", "1", "--json", tmp_path / "s.json"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    rows = json.loads((tmp_path / "s.json").read_text())
+    assert [row["name"] for row in rows] == NAMES
+    assert all(set(row) == {"name", "ours", "peer", "ratio", "unit"} for row in rows)
+    assert all(row["ratio"] > 0 for row in rows)
+    assert "rsr2015-full, evaluate:" in done.stderr
+
+
+@pytest.mark.usefixtures("from_checkout")
+def test_the_peers_compute_the_same_numbers() -> None:
+    from benchmarks import scoring_peers as peers
+    from svtok.metrics import dcf08, eer
+    from svtok.scoring.normalise import cohort_statistics
+
+    generator = np.random.default_rng(0)
+    is_target = generator.random(5000) < 0.1
+    scores = generator.normal(size=5000) + 2 * is_target
+    found = peers.eer_and_min_dcf(scores, is_target)
+    assert found == pytest.approx(
+        (eer(scores[is_target], scores[~is_target]), dcf08(scores[is_target], scores[~is_target]))
+    )
+    vectors, cohort = generator.normal(size=(5, 8)), generator.normal(size=(40, 8))
+    ours = cohort_statistics(vectors.astype(np.float32), cohort.astype(np.float32), top=10)
+    np.testing.assert_allclose(ours, peers.as_norm_statistics(vectors, cohort, 10), atol=1e-5)
+
+
+@pytest.mark.usefixtures("from_checkout")
+def test_the_full_size_set_has_trials_of_each_type_as_published(tmp_path: Path) -> None:
+    from benchmarks.full_size import write_eval_set
+    from svtok.manifest.sets import read_set
+    from svtok.manifest.trial_types import types_of
+
+    assert write_eval_set(tmp_path / "eval", 3) == 540 * (1 + 29 + 2 + 29)  # 3 x 30 models, 6 tests each
+    prepared = read_set(tmp_path / "eval")
+    assert prepared.models is not None
+    assert prepared.trials is not None
+    types = types_of(prepared.trials, prepared.models, prepared.utterances)
+    assert types.value_counts().to_dict() == {"TC": 540, "TW": 540 * 29, "IC": 540 * 2, "IW": 540 * 29}
