@@ -7,8 +7,9 @@ corpus=deepmine
 test_set=dev
 synthetic=false
 synthesize_options=
+corpus_seed=1
 hold_out=
-recipe_options="synthetic synthesize_options hold_out"
+recipe_options="synthetic synthesize_options corpus_seed hold_out"
 recipe_help="DeepMine (SdSV 2020 and 2021, Task 1): ten Persian and English phrases, from the licensed corpus or spoken by
 espeak-ng. The keys of the challenge are secret, so a dev set of held-out training speakers is evaluated. For a
 submission go on with --test-set eval --stop-stage 6, then svtok submit.
@@ -16,12 +17,13 @@ submission go on with --test-set eval --stop-stage 6, then svtok submit.
   --root DIR                   the corpus, which holds docs/ and wav/ (default: \$DEEPMINE_ROOT)
   --hold-out N                 training speakers to hold out for dev (83; 16 with --synthetic)
   --synthetic                  instead, synthesize a corpus in the same layout (needs the extra 'synth')
-  --synthesize-options \"...\"   more options of svtok synthesize deepmine, such as \"--speakers 40\""
+  --synthesize-options \"...\"   more options of svtok synthesize deepmine, such as \"--speakers 40\"
+  --corpus-seed N              seed of the synthetic corpus, and of the held-out speakers ($corpus_seed)"
 
 get_corpus() {
   if $synthetic; then
     # shellcheck disable=SC2086 # several options
-    step synthesize data/synthetic -- svtok synthesize deepmine --out data/synthetic --seed "$seed" \
+    step synthesize data/synthetic -- svtok synthesize deepmine --out data/synthetic --seed "$corpus_seed" \
       ${jobs:+--jobs "$jobs"} $synthesize_options
   elif [[ ! -d "$root" ]]; then
     fail "--root '$root' is no folder; name the corpus with --root or \$DEEPMINE_ROOT, or use --synthetic"
@@ -32,7 +34,7 @@ prepare_corpus() {
   if $synthetic; then root=data/synthetic hold_out=${hold_out:-16}; fi
   # shellcheck disable=SC2086 # several options
   step prepare "data/$corpus" "$root/" -- svtok prepare deepmine --root "$root" --out "data/$corpus" \
-    --hold-out "${hold_out:-83}" --seed "$seed" ${jobs:+--jobs "$jobs"} $prepare_options
+    --hold-out "${hold_out:-83}" --seed "$corpus_seed" ${jobs:+--jobs "$jobs"} $prepare_options
 }
 
 # shellcheck source=../recipe.sh
