@@ -17,7 +17,7 @@ from svtok.corpora.synthetic.deepmine_lists import Release, Subset, full_release
 from svtok.corpora.synthetic.deepmine_settings import FullScale, Settings
 from svtok.corpora.synthetic.espeak import require_espeak
 from svtok.corpora.synthetic.marker import claim, options_of
-from svtok.corpora.synthetic.phrases import PHRASES as COMMANDS
+from svtok.corpora.synthetic.phrases import COMMANDS
 from svtok.corpora.synthetic.random import generator
 from svtok.corpora.synthetic.speakers import Speaker, draw_session, draw_speaker
 from svtok.corpora.synthetic.utterances import SAMPLE_RATE, say

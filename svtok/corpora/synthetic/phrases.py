@@ -71,7 +71,9 @@ _COMMANDS = (
     "read my new messages",
     "arm the house alarm",
 )
-PHRASES = dict(zip((*PARTS[1], *PARTS[2]), (*_SENTENCES, *_COMMANDS), strict=True))  # the text of each sentence
+SENTENCES = dict(zip(PARTS[1], _SENTENCES, strict=True))
+COMMANDS = dict(zip(PARTS[2], _COMMANDS, strict=True))
+PHRASES = {**SENTENCES, **COMMANDS}  # the text of each
 _DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 
 

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from scipy import signal
 
+from svtok.corpora.rsr2015_layout import PARTS
 from svtok.corpora.synthetic import channel
 from svtok.corpora.synthetic.espeak import Voice, speak
-from svtok.corpora.synthetic.phrases import PHRASES
+from svtok.corpora.synthetic.phrases import COMMANDS, PHRASES, SENTENCES
 from svtok.corpora.synthetic.random import generator
 from svtok.corpora.synthetic.speakers import ACCENTS, VARIANTS, draw_session, draw_speaker
 from svtok.corpora.synthetic.utterances import SAMPLE_RATE, _with_prosody, say
@@ -48,12 +49,17 @@ def test_every_variant_speaks_a_command_in_every_accent_without_clipping(gender:
         assert 0.02 < np.abs(samples).max() < 0.99, variant
 
 
-def test_there_are_thirty_different_commands_of_about_a_second() -> None:
-    assert list(PHRASES) == [f"{number:03d}" for number in range(31, 61)]
-    assert len(set(PHRASES.values())) == 30
-    for text in PHRASES.values():
+@pytest.mark.parametrize(
+    ("texts", "part", "shortest", "longest"), [(SENTENCES, 1, 1.5, 4), (COMMANDS, 2, 0.7, 1.6)], ids=["I", "II"]
+)
+def test_there_are_thirty_different_phrases_about_as_long_as_those_of_rsr2015(
+    texts: dict[str, str], part: int, shortest: float, longest: float
+) -> None:
+    assert tuple(texts) == PARTS[part]
+    assert len(set(texts.values())) == 30
+    for text in texts.values():
         samples, rate = speak(text, Voice("en+m3"))
-        assert 0.7 < len(samples) / rate < 1.6, text
+        assert shortest < len(samples) / rate < longest, text
 
 
 def test_repetitions_are_whole_speech_and_never_copies() -> None:
