@@ -53,7 +53,7 @@ def read_trials(folder: Path, trials: pd.DataFrame, rounds: int) -> Row:
     tables.write_trials(trials, path)
     found = compare(
         "read-trials",
-        "a loop over lines",
+        "a loop over lines, dictionaries",
         theirs=lambda: scoring_peers.read_trials(path),
         ours=lambda: tables.read_trials(path),
         rounds=rounds,

@@ -12,17 +12,25 @@ Array = NDArray[Any]
 
 
 def read_trials(path: Path) -> tuple[Array, Array, Array]:
-    """A loop over the lines, names looked up in dictionaries: the numbers of model, utterance and type of each."""
+    """A loop over the lines, names looked up in dictionaries: the numbers of model, utterance and type of each.
+
+    As in svtok, a trial that is there twice is refused.
+    """
     models: dict[str, int] = {}
     utts: dict[str, int] = {}
     types: dict[str, int] = {}
     columns: tuple[list[int], list[int], list[int]] = ([], [], [])
+    seen = set()
     with open(path, encoding="utf-8") as lines:
         next(lines)
         for line in lines:
             model, utt, type_ = line.split()
-            columns[0].append(models.setdefault(model, len(models)))
-            columns[1].append(utts.setdefault(utt, len(utts)))
+            trial = models.setdefault(model, len(models)), utts.setdefault(utt, len(utts))
+            if trial in seen:
+                raise ValueError(f"{model} {utt} is there twice")
+            seen.add(trial)
+            columns[0].append(trial[0])
+            columns[1].append(trial[1])
             columns[2].append(types.setdefault(type_, len(types)))
     first, second, third = (np.array(column) for column in columns)
     return first, second, third
