@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,17 +15,23 @@ from numpy.typing import NDArray
 from svtok.errors import Problem, ProblemsError, raise_problems
 from svtok.files import writing_file
 from svtok.manifest.rows import Lines, read_rows, write_rows
-from svtok.manifest.schema import TRIALS, Place, check_keys
+from svtok.manifest.schema import TRIALS, sort_keys
 
 COLUMNS = ["model", "utt", "score"]
+FIRST_LINE = 2
 MOST_NAMED = 5
 
 
 def write_scores(path: Path, trials: pd.DataFrame, scores: NDArray[np.floating[Any]]) -> None:
     """Write `model utt score`, a line a trial (N) in their order, whole or not at all.
 
-    Each score is the shortest text that reads back as the same number of its own precision.
+    Each score is the shortest text that reads back as the same number of its own precision. Raises ProblemsError,
+    naming the first few, where a score is NaN or infinite.
     """
+    bad = np.flatnonzero(~np.isfinite(scores))
+    raise_problems(
+        list(_first_few(bad, lambda row: f"the score of '{_name(trials, row)}' would be {scores[row]}", path))
+    )
     with writing_file(path) as temporary:
         write_rows(trials[["model", "utt"]].assign(score=scores), temporary, delimiter="\t", header=True)
 
@@ -33,7 +39,8 @@ def write_scores(path: Path, trials: pd.DataFrame, scores: NDArray[np.floating[A
 def read_scores(path: Path) -> pd.DataFrame:
     """The table of scores: `model` and `utt` as Categorical, `score` float64, in the order of the file.
 
-    Raises ProblemsError with every line that lacks a field, holds no finite number, or repeats a trial.
+    Raises ProblemsError with every line that lacks a field, or with the first few lines whose score is no finite number
+    and the first few that repeat a trial, and how many more there are.
     """
     lines = Lines.open(path)
     if lines.header.split("\t") != COLUMNS:
@@ -41,13 +48,30 @@ def read_scores(path: Path) -> pd.DataFrame:
     table = read_rows(lines, COLUMNS, delimiter="\t", dictionaries=["model", "utt"])
     if len(table) == 0:
         raise ProblemsError([Problem("there is no score in the file", path)])
-    place = Place(path, 2)
     scores = _numbers(table["score"])
-    bad = np.flatnonzero(~np.isfinite(scores))
-    problems = list(place.problems(bad, lambda row: f"score '{table['score'][row]}' is not a finite number"))
     frame = table.select(["model", "utt"]).to_pandas().assign(score=scores)
-    raise_problems([*problems, *check_keys(frame, TRIALS, place, ordered=False)])
+
+    def bad_score(row: int) -> str:
+        return f"score '{table['score'][row]}' is not a finite number"
+
+    def repeated(row: int) -> str:
+        return f"model utt '{_name(frame, row)}' is there twice"
+
+    raise_problems(
+        [
+            *_first_few(np.flatnonzero(~np.isfinite(scores)), bad_score, path, FIRST_LINE),
+            *_first_few(_repeated(frame), repeated, path, FIRST_LINE),
+        ]
+    )
     return frame
+
+
+def _repeated(frame: pd.DataFrame) -> NDArray[np.intp]:
+    """The rows whose trial an earlier row has."""
+    keys = sort_keys(frame, TRIALS)
+    if (np.diff(keys) > 0).all():
+        return np.empty(0, dtype=np.intp)
+    return np.flatnonzero(pd.Series(keys).duplicated())
 
 
 def _numbers(texts: pa.ChunkedArray) -> NDArray[np.float64]:
@@ -70,8 +94,17 @@ def scores_of_trials(scores: pd.DataFrame, trials: pd.DataFrame, *, path: Path) 
     rows = order[np.minimum(np.searchsorted(scored, wanted, sorter=order), len(order) - 1)]
     raise_problems(
         [
-            *_first_few(trials, np.flatnonzero(scored[rows] != wanted), "the trial '{}' has no score", path),
-            *_first_few(scores, np.flatnonzero(~np.isin(scored, wanted)), "'{}' is not among the trials", path, 2),
+            *_first_few(
+                np.flatnonzero(scored[rows] != wanted),
+                lambda row: f"the trial '{_name(trials, row)}' has no score",
+                path,
+            ),
+            *_first_few(
+                np.flatnonzero(~np.isin(scored, wanted)),
+                lambda row: f"'{_name(scores, row)}' is not among the trials",
+                path,
+                FIRST_LINE,
+            ),
         ]
     )
     return scores["score"].to_numpy(np.float64)[rows]
@@ -91,11 +124,14 @@ def _keys(frame: pd.DataFrame, trials: pd.DataFrame) -> NDArray[np.int64]:
 
 
 def _first_few(
-    frame: pd.DataFrame, rows: NDArray[np.intp], what: str, path: Path, first_line: int | None = None
+    rows: NDArray[np.intp], what: Callable[[int], str], path: Path, first_line: int | None = None
 ) -> Iterator[Problem]:
     """A problem for each of the first few rows, with its line in the file where it has one, and how many more."""
-    for row in rows[:MOST_NAMED]:
-        trial = f"{frame['model'].iloc[row]} {frame['utt'].iloc[row]}"
-        yield Problem(what.format(trial), path, None if first_line is None else first_line + int(row))
+    for row in rows[:MOST_NAMED].tolist():
+        yield Problem(what(row), path, None if first_line is None else first_line + row)
     if len(rows) > MOST_NAMED:
         yield Problem(f"{len(rows) - MOST_NAMED} more like the last", path)
+
+
+def _name(frame: pd.DataFrame, row: int) -> str:
+    return f"{frame['model'].iloc[row]} {frame['utt'].iloc[row]}"

@@ -113,3 +113,28 @@ def test_of_many_differences_the_first_are_named_and_the_others_counted() -> Non
         "s.tsv: the trial 'm u07' has no score",
         "s.tsv: 12 more like the last",
     ]
+
+
+def test_of_many_bad_scores_the_first_few_are_named_and_the_others_counted(tmp_path: Path) -> None:
+    path = tmp_path / "scores.tsv"
+    lines = [f"m{n}\tu\tnan" for n in range(9)] + ["m9\tu\t1"] * 8
+    path.write_text("\n".join(["model\tutt\tscore", *lines, ""]))
+    with pytest.raises(ProblemsError) as caught:
+        read_scores(path)
+    assert [(problem.what, problem.line) for problem in caught.value.problems] == [
+        *(("score 'nan' is not a finite number", 2 + n) for n in range(5)),
+        ("4 more like the last", None),
+        *(("model utt 'm9 u' is there twice", 12 + n) for n in range(5)),
+        ("2 more like the last", None),
+    ]
+
+
+def test_scores_that_are_not_finite_are_not_written(tmp_path: Path) -> None:
+    trials = pd.DataFrame({"model": ["a", "a", "b"], "utt": ["t", "u", "t"]}).astype("category")
+    with pytest.raises(ProblemsError) as caught:
+        write_scores(tmp_path / "scores.tsv", trials, np.array([np.nan, 1, -np.inf], np.float32))
+    assert [problem.what for problem in caught.value.problems] == [
+        "the score of 'a t' would be nan",
+        "the score of 'b t' would be -inf",
+    ]
+    assert not any(tmp_path.iterdir())
