@@ -56,10 +56,10 @@ def scoring(full: bool, rounds: int, json_file: Path | None) -> None:
 
 def _rows(folder: Path, less: int, rounds: int) -> Iterator[Row]:
     from benchmarks import scoring_parts as parts
-    from benchmarks.full_size import SPEAKERS, run_full_size
+    from benchmarks.full_size import run_full_size
 
     # first of all: a process begins with the peak of the one that starts it
-    steps = run_full_size(folder, SPEAKERS if less == 1 else 5)
+    steps = run_full_size(folder, full=less == 1)
     for step in steps:
         click.echo(f"rsr2015-full, {step.name}: {step.seconds:.1f} s, at most {step.peak_gb:.2f} GB", err=True)
     trials = parts.some_trials(2_000_000 // less)

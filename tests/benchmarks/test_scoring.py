@@ -43,17 +43,3 @@ def test_the_peers_compute_the_same_numbers() -> None:
     vectors, cohort = generator.normal(size=(5, 8)), generator.normal(size=(40, 8))
     ours = cohort_statistics(vectors.astype(np.float32), cohort.astype(np.float32), top=10)
     np.testing.assert_allclose(ours, peers.as_norm_statistics(vectors, cohort, 10), atol=1e-5)
-
-
-@pytest.mark.usefixtures("from_checkout")
-def test_the_full_size_set_has_trials_of_each_type_as_published(tmp_path: Path) -> None:
-    from benchmarks.full_size import write_eval_set
-    from svtok.manifest.sets import read_set
-    from svtok.manifest.trial_types import types_of
-
-    assert write_eval_set(tmp_path / "eval", 3) == 540 * (1 + 29 + 2 + 29)  # 3 x 30 models, 6 tests each
-    prepared = read_set(tmp_path / "eval")
-    assert prepared.models is not None
-    assert prepared.trials is not None
-    types = types_of(prepared.trials, prepared.models, prepared.utterances)
-    assert types.value_counts().to_dict() == {"TC": 540, "TW": 540 * 29, "IC": 540 * 2, "IW": 540 * 29}
