@@ -46,36 +46,36 @@ def calls(checkout: Path) -> list[str]:
 def test_a_second_run_installs_nothing_until_a_pin_changes(checkout: Path) -> None:
     for _ in range(2):
         assert setup(checkout).returncode == 0
-        assert calls(checkout) == ["venv", ".[synth,tensorboard]"]
+        assert calls(checkout) == ["venv", ".[sphere,synth,tensorboard]"]
     with (checkout / "constraints.txt").open("a") as stream:
         stream.write("zipp==1.0\n")
     assert setup(checkout).returncode == 0
-    assert calls(checkout)[2:] == [".[synth,tensorboard]"]
+    assert calls(checkout)[2:] == [".[sphere,synth,tensorboard]"]
 
 
 def test_dev_is_installed_into_the_same_environment(checkout: Path) -> None:
     setup(checkout)
     setup(checkout, "--dev")
-    assert calls(checkout) == ["venv", ".[synth,tensorboard]", ".[dev]"]
+    assert calls(checkout) == ["venv", ".[sphere,synth,tensorboard]", ".[dev]"]
 
 
 def test_a_failed_installation_is_done_again(checkout: Path) -> None:
     assert setup(checkout, FAKE_PIP="1").returncode == 1
     assert setup(checkout).returncode == 0
-    assert calls(checkout) == ["venv", ".[synth,tensorboard]", ".[synth,tensorboard]"]
+    assert calls(checkout) == ["venv", ".[sphere,synth,tensorboard]", ".[sphere,synth,tensorboard]"]
 
 
 def test_a_moved_checkout_gets_a_new_environment(checkout: Path) -> None:
     setup(checkout)
     moved = checkout.rename(checkout.parent / "moved")
     assert setup(moved).returncode == 0
-    assert calls(moved) == ["venv", ".[synth,tensorboard]"] * 2
+    assert calls(moved) == ["venv", ".[sphere,synth,tensorboard]"] * 2
 
 
 def test_the_environment_keeps_its_python_when_none_is_asked_for(checkout: Path) -> None:
     setup(checkout)
     assert setup(checkout, PYTHON="").returncode == 0
-    assert calls(checkout) == ["venv", ".[synth,tensorboard]"]
+    assert calls(checkout) == ["venv", ".[sphere,synth,tensorboard]"]
 
 
 @pytest.mark.parametrize("version", ["3.9", "3.14", "2.7"])
