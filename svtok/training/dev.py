@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from svtok.embeddings.extract import embed_all
+from svtok.embeddings.compute import embed_all
 from svtok.embeddings.store import Embeddings
 from svtok.errors import SvtokError
 from svtok.features.store import FeatureStore

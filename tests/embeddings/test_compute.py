@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from svtok.embeddings.extract import _batches, embed_all
+from svtok.embeddings.compute import _batches, embed_all
 from svtok.features.config import FeaturesConfig
 from svtok.features.store import FeatureStore, write_features
 from svtok.nets.config import NetworkConfig
@@ -29,7 +29,7 @@ def test_embeddings_come_in_the_order_asked_for_and_equal_those_alone(tmp_path, 
     small = {"front_end": {"channels": 4, "blocks": [4]}, "attention_heads": 2}
     network = Network(NetworkConfig(**small), feature_dim=4, classes=2).train()
     store = FeatureStore.open(tmp_path)
-    monkeypatch.setattr("svtok.embeddings.extract.PADDED_FRAMES", {"cpu": 50})
+    monkeypatch.setattr("svtok.embeddings.compute.PADDED_FRAMES", {"cpu": 50})
     vectors = embed_all(network, store, ["a", "b", "c", "d"], torch.device("cpu"))
     assert network.training
     network.eval()
