@@ -199,9 +199,9 @@ def _check_column(cells: pd.Series, column: Column, place: Place) -> Iterator[Pr
         texts = cells.astype(str).to_numpy()
         yield from place.problems(np.flatnonzero(bad), lambda row: f"{column.name} '{texts[row]}' is not {wanted}")
         return
-    if isinstance(cells.dtype, pd.CategoricalDtype) and not cells.hasnans:
-        if not any(_fault(value, column) for value in cells.cat.categories):
-            return  # nothing to look for, among maybe millions of rows
+    categorical = isinstance(cells.dtype, pd.CategoricalDtype) and not cells.hasnans
+    if categorical and not any(_fault(value, column) for value in cells.cat.categories):
+        return  # nothing to look for, among maybe millions of rows
     codes, values = codes_of(cells)
     faults = [_fault(value, column) for value in values] + [_empty(column)]  # the last for code -1
     bad = np.array([fault is not None for fault in faults])
