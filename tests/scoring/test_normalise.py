@@ -34,6 +34,22 @@ def test_statistics_agree_with_one_vector_at_a_time(
     np.testing.assert_allclose(np.transpose(found), expected, atol=1e-6)
 
 
+@pytest.mark.parametrize("size", [10, 500, 3000])
+@pytest.mark.parametrize("shape", ["spread", "tied", "rising", "sampled lowest", "sampled highest"])
+def test_the_highest_are_those_of_a_full_sort(size: int, shape: str) -> None:
+    scores = np.random.default_rng(0).normal(size=(20, size)).astype(np.float32)
+    if shape == "tied":
+        scores = scores.round()
+    elif shape == "rising":
+        scores.sort(axis=1)
+    elif shape.startswith("sampled"):
+        scores[:, :: normalise.SAMPLED] += 9 if shape.endswith("highest") else -9
+    for top in (2, 10, size // 10, size):
+        if top >= 2:
+            expected = np.sort(scores, axis=1)[:, size - top :]
+            np.testing.assert_array_equal(np.sort(normalise._highest(scores.copy(), top), axis=1), expected)
+
+
 def test_statistics_by_hand() -> None:
     # cosines of the x axis with the axes and their opposites: 1, -1, 0, 0
     cohort = np.array([[3, 0], [-1, 0], [0, 2], [0, -5]], np.float32)
