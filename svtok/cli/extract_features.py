@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
+from svtok.cli.options import jobs_option
 from svtok.errors import SvtokError
-from svtok.parallel import default_jobs
 
 
 @click.command("extract-features")
@@ -21,9 +21,7 @@ from svtok.parallel import default_jobs
     show_default="feats/CORPUS/SET beside data/CORPUS/SET",
     help="Folder of the features; for one DIR only.",
 )
-@click.option(
-    "--jobs", type=click.IntRange(min=1), default=default_jobs, show_default="all processors", help="Processes to use."
-)
+@jobs_option
 def extract_features(data: tuple[Path, ...], config: Path | None, out: Path | None, jobs: int) -> None:
     """Compute the features of the prepared sets DIR, each into one memory-mapped array with an index.
 

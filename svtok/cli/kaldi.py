@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from svtok.parallel import default_jobs
+from svtok.cli.options import jobs_option
 
 FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
 FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
@@ -33,9 +33,7 @@ def export() -> None:
 @out_option
 @click.option("--phrase", metavar="ID", help="The one phrase that all utterances say, where there is no utt2phrase.")
 @click.option("--wav-root", type=FOLDER, show_default="working folder", help="What wav.scp's paths are relative to.")
-@click.option(
-    "--jobs", type=click.IntRange(min=1), default=default_jobs, show_default="all processors", help="Processes to use."
-)
+@jobs_option
 def import_data(folder: Path, out: Path, phrase: str | None, wav_root: Path | None, jobs: int) -> None:
     """Turn the Kaldi data directory DIR into a prepared set.
 

@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 
 import click
 
+from svtok.parallel import default_jobs
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 FOLDER = click.Path(path_type=Path, file_okay=False)
 
@@ -20,6 +22,10 @@ device_option = click.option(
     default="auto",
     show_default=True,
     help="auto: a GPU where there is one.",
+)
+
+jobs_option = click.option(
+    "--jobs", type=click.IntRange(min=1), default=default_jobs, show_default="all processors", help="Processes to use."
 )
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from svtok.parallel import default_jobs
+from svtok.cli.options import jobs_option
 
 
 @click.command("validate")
@@ -14,9 +14,7 @@ from svtok.parallel import default_jobs
     "folders", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True, file_okay=False), metavar="DIR..."
 )
 @click.option("--no-audio", is_flag=True, help="Check the tables alone, not the recordings.")
-@click.option(
-    "--jobs", type=click.IntRange(min=1), default=default_jobs, show_default="all processors", help="Processes to use."
-)
+@jobs_option
 def validate(folders: tuple[Path, ...], no_audio: bool, jobs: int) -> None:
     """Check prepared sets, or prepared corpora with all their sets, and print every problem with its file and line.
 

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import click
 
-from svtok.cli.options import FOLDER
-from svtok.parallel import default_jobs
+from svtok.cli.options import FOLDER, jobs_option
 
 
 @click.command("arabic-commands")
@@ -25,9 +24,7 @@ from svtok.parallel import default_jobs
     help="Takes that enroll a speaker's word; the others are tests.",
 )
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Draws half of the IW trials.")
-@click.option(
-    "--jobs", type=click.IntRange(min=1), default=default_jobs, show_default="all processors", help="Processes to use."
-)
+@jobs_option
 def command(
     root: Path, out: Path, folds: int | None, fold: int | None, enroll_takes: int, seed: int, jobs: int
 ) -> None:

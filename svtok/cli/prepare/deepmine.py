@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from svtok.cli.options import FOLDER
-from svtok.cli.prepare.options import allow_missing_option, jobs_option, out_option
+from svtok.cli.options import FOLDER, jobs_option
+from svtok.cli.prepare.options import allow_missing_option, out_option
 from svtok.cli.prepare.sdsv_options import audio_option, genders_option, keys_option
 
 

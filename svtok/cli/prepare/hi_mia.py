@@ -6,11 +6,11 @@ from pathlib import Path
 
 import click
 
+from svtok.cli.options import jobs_option
 from svtok.cli.prepare.options import (
     allow_missing_option,
     enroll_takes_option,
     impostors_option,
-    jobs_option,
     out_option,
     root_option,
     seed_option,

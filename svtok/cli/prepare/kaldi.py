@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from svtok.parallel import default_jobs
+from svtok.cli.options import jobs_option
 
 FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
 
@@ -16,9 +16,7 @@ FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
 @click.option("--out", type=click.Path(path_type=Path), show_default="data/NAME-OF-ROOT", help="Folder to write.")
 @click.option("--phrase", metavar="ID", help="The one phrase that all utterances say, where there is no utt2phrase.")
 @click.option("--wav-root", type=FOLDER, show_default="working folder", help="What wav.scp's paths are relative to.")
-@click.option(
-    "--jobs", type=click.IntRange(min=1), default=default_jobs, show_default="all processors", help="Processes to use."
-)
+@jobs_option
 def command(root: Path, out: Path | None, phrase: str | None, wav_root: Path | None, jobs: int) -> None:
     """Prepare a corpus that comes as Kaldi data directories train, dev and eval.
 

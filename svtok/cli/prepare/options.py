@@ -8,7 +8,6 @@ from pathlib import Path
 import click
 
 from svtok.cli.options import FOLDER, Command
-from svtok.parallel import default_jobs
 
 AT_LEAST_ONE = click.IntRange(min=1)
 
@@ -19,9 +18,6 @@ allow_missing_option = click.option(
 )
 seed_option = click.option(
     "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the draw of impostor trials."
-)
-jobs_option = click.option(
-    "--jobs", type=AT_LEAST_ONE, default=default_jobs, show_default="all processors", help="Processes to use."
 )
 
 

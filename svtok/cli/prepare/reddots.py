@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from svtok.cli.options import FOLDER
-from svtok.cli.prepare.options import allow_missing_option, jobs_option, root_option
+from svtok.cli.options import FOLDER, jobs_option
+from svtok.cli.prepare.options import allow_missing_option, root_option
 
 
 @click.command("reddots")

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from svtok.cli.options import FOLDER
-from svtok.cli.prepare.options import allow_missing_option, jobs_option
+from svtok.cli.options import FOLDER, jobs_option
+from svtok.cli.prepare.options import allow_missing_option
 
 if TYPE_CHECKING:
     from svtok.corpora.rsr2015 import TrainOn

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from svtok.parallel import default_jobs
+from svtok.cli.options import jobs_option
 
 FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 
@@ -24,9 +24,7 @@ FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 @click.option("--iw-share", type=click.FloatRange(0, 1), default=0.5, show_default=True, help="Part of IW trials kept.")
 @click.option("--same-gender", is_flag=True, help="Only trials within one gender.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the draw of speakers and of IW trials.")
-@click.option(
-    "--jobs", type=click.IntRange(min=1), default=default_jobs, show_default="all processors", help="Processes to use."
-)
+@jobs_option
 def command(
     listing: Path,
     out: Path | None,

@@ -7,12 +7,12 @@ from typing import Literal
 
 import click
 
-from svtok.cli.options import FOLDER
-from svtok.parallel import default_jobs
+from svtok.cli.options import jobs_option
+from svtok.cli.synthesize.options import lists_only_option, out_option, scale_option, seed_option, sessions_option
 
 
 @click.command("deepmine")
-@click.option("--out", type=FOLDER, required=True, help="Folder of the corpus.")
+@out_option
 @click.option(
     "--layout",
     type=click.Choice(["sdsv", "tdsv2024"]),
@@ -26,19 +26,11 @@ from svtok.parallel import default_jobs
 )
 @click.option("--eval-speakers", type=int, default=24, show_default=True, help="Speakers in the evaluation set.")
 @click.option("--phrases", type=int, default=10, show_default=True, help="Phrases that each speaker says: 2 to 10.")
-@click.option("--sessions", type=int, default=6, show_default=True, help="Sessions of each speaker: 4 to 9.")
-@click.option("--seed", type=int, default=1, show_default=True, help="Another seed gives other speakers.")
-@click.option("--lists-only", is_flag=True, help="Write the lists, and no recordings.")
-@click.option(
-    "--scale",
-    type=click.Choice(["small", "full"]),
-    default="small",
-    show_default=True,
-    help="full: lists of the size of SdSV 2020 (8.3 million trials), whatever the options above say but --seed.",
-)
-@click.option(
-    "--jobs", type=click.IntRange(min=1), default=default_jobs, show_default="all processors", help="Processes to use."
-)
+@sessions_option(6)
+@seed_option
+@lists_only_option
+@scale_option("lists of the size of SdSV 2020 (8.3 million trials), whatever the options above say but --seed.")
+@jobs_option
 def command(
     out: Path,
     layout: Literal["sdsv", "tdsv2024"],

@@ -7,12 +7,12 @@ from typing import Literal
 
 import click
 
-from svtok.cli.options import FOLDER
-from svtok.parallel import default_jobs
+from svtok.cli.options import jobs_option
+from svtok.cli.synthesize.options import lists_only_option, out_option, scale_option, seed_option, sessions_option
 
 
 @click.command("rsr2015")
-@click.option("--out", type=FOLDER, required=True, help="Folder of the corpus.")
+@out_option
 @click.option(
     "--part",
     type=click.Choice(["1", "2", "3"]),
@@ -30,19 +30,11 @@ from svtok.parallel import default_jobs
     show_default=True,
     help="Phrases that each speaker says: up to 30; of part 3, tests a session: up to 10, beside 3 that enroll.",
 )
-@click.option("--sessions", type=int, default=9, show_default=True, help="Sessions of each speaker: 4 to 9.")
-@click.option("--seed", type=int, default=1, show_default=True, help="Another seed gives other speakers.")
-@click.option("--lists-only", is_flag=True, help="Write the lists, and no recordings.")
-@click.option(
-    "--scale",
-    type=click.Choice(["small", "full"]),
-    default="small",
-    show_default=True,
-    help="full: lists of the published size (of part 2, 29.4 million trials), whatever the options of sizes say.",
-)
-@click.option(
-    "--jobs", type=click.IntRange(min=1), default=default_jobs, show_default="all processors", help="Processes to use."
-)
+@sessions_option(9)
+@seed_option
+@lists_only_option
+@scale_option("lists of the published size (of part 2, 29.4 million trials), whatever the options of sizes say.")
+@jobs_option
 def command(
     out: Path,
     part: str,
