@@ -1,0 +1,40 @@
+"""Telling how far long work is."""
+
+import io
+import itertools
+
+import pytest
+
+from svtok import progress as module
+from svtok.progress import progress
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """Time in which each look at the clock is `step` seconds after the one before."""
+
+    def tick(step):
+        times = itertools.count(0, step)
+        monkeypatch.setattr(module.time, "monotonic", lambda: float(next(times)))
+
+    return tick
+
+
+def test_long_work_tells_lines_and_its_end(clock, capsys):
+    clock(6)
+    assert list(progress("abc", total=3, what="letters")) == ["a", "b", "c"]
+    assert capsys.readouterr().err.splitlines() == ["letters: 2 of 3, 12 s", "letters: 3 of 3, 24.0 s"]
+
+
+def test_short_work_tells_nothing(clock, capsys):
+    clock(0.01)
+    assert list(progress("abc", total=3, what="letters")) == ["a", "b", "c"]
+    assert capsys.readouterr().err == ""
+
+
+def test_a_terminal_gets_a_bar(monkeypatch):
+    terminal = io.StringIO()
+    monkeypatch.setattr(terminal, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr(module.sys, "stderr", terminal)
+    assert list(progress("abc", total=3, what="letters")) == ["a", "b", "c"]
+    assert "letters: 100%" in terminal.getvalue()
