@@ -6,52 +6,63 @@ import torch
 from torch import Tensor, nn
 
 from svtok.nets.classifier import make_classifier
-from svtok.nets.config import NetworkConfig
+from svtok.nets.config import STATISTICS_HEADS, NetworkConfig
 from svtok.nets.encoder import Encoder
-from svtok.nets.front_end import FrontEnd
+from svtok.nets.front_ends import make_front_end
+from svtok.nets.pooling import make_pooling
 from svtok.nets.positions import make_positions
 from svtok.nets.tokens import make_tokens
 
 
 class Network(nn.Module):
-    """Front-end, positions, tokens, encoder, and a classifier for each state (Mingote et al., 2023).
+    """Front-end, positions, tokens or pooling, encoder, and a classifier for each state (Mingote et al., 2023).
 
-    A state is named after its token, `cls` or `dist`, or `avg` for the mean of the frames.
+    A state is named after its token, `cls` or `dist`, or, where the frames are pooled, after the head.
 
     Args:
         config: what it is made of.
         feature_dim: F, values of a frame.
         classes: number of training classes.
+        phonetic_dim: how many of the last values of a frame are a phonetic embedding.
     """
 
-    def __init__(self, config: NetworkConfig, feature_dim: int, classes: int) -> None:
+    def __init__(self, config: NetworkConfig, feature_dim: int, classes: int, phonetic_dim: int = 0) -> None:
         super().__init__()
         if feature_dim < 1 or classes < 2:
             raise ValueError(f"needs at least 1 feature and 2 classes, not {feature_dim} and {classes}")
         self.config = config
-        self.front_end = FrontEnd(feature_dim, config.front_end)
+        self.front_end = make_front_end(feature_dim, phonetic_dim, config.front_end)
         self.positions = make_positions(config)
         self.tokens = make_tokens(config)
-        self.encoder = Encoder(config)
-        names = list(self.tokens) or ["avg"]
-        batch = config.embedding_norm == "batch"
-        self.norms = nn.ModuleDict({n: nn.BatchNorm1d(config.dim) if batch else nn.Identity() for n in names})
+        self.encoder = Encoder(config) if config.layers else None
+        self.pooling = None if len(self.tokens) else make_pooling(config.head, config.dim)
+        names = list(self.tokens) or [config.head]
+        project, batch = config.embedding_dim > 0, config.embedding_norm == "batch"
+        width = 2 * config.dim if config.head in STATISTICS_HEADS else config.dim
+        size = config.state_dim
+        self.projections = nn.ModuleDict({n: nn.Linear(width, size) if project else nn.Identity() for n in names})
+        self.norms = nn.ModuleDict({n: nn.BatchNorm1d(size) if batch else nn.Identity() for n in names})
         self.classifiers = nn.ModuleDict({n: make_classifier(config, classes) for n in names})
 
     def forward(self, frames: Tensor, lengths: Tensor) -> dict[str, Tensor]:
         """frames (B, T, F), lengths (B,) -> the state of each token, or of the pooled frames: (B, D) by name."""
         x, mask = self.front_end(frames, lengths)  # (B, T', D), (B, T')
         x = self.positions(x)
+        if self.pooling is None:
+            states = self._token_states(x, mask)
+        else:
+            states = {self.config.head: self.pooling(self.encoder(x, mask) if self.encoder else x, mask)}
+        return {name: self.norms[name](self.projections[name](state)) for name, state in states.items()}
+
+    def _token_states(self, x: Tensor, mask: Tensor) -> dict[str, Tensor]:
+        """The last state of each token: frames x (B, T', D), mask (B, T') -> (B, D) by name."""
+        assert self.encoder is not None  # the configuration refuses tokens without attention
         count = len(self.tokens)
-        if not count:
-            x = self.encoder(x, mask) * mask[..., None]
-            pooled = x.sum(dim=1) / mask.sum(dim=1, keepdim=True)  # (B, D)
-            return {"avg": self.norms["avg"](pooled)}
         rows = [token(len(x)) for token in self.tokens.values()]
         x = torch.cat([*rows, x], dim=1)  # (B, count + T', D)
         mask = torch.cat([mask.new_ones(len(x), count), mask], dim=1)
         x = self.encoder(x, mask, rows=count)  # (B, count, D)
-        return {name: self.norms[name](x[:, row]) for row, name in enumerate(self.tokens)}
+        return {name: x[:, row] for row, name in enumerate(self.tokens)}
 
     def classify(self, states: dict[str, Tensor]) -> dict[str, Tensor]:
         """Logits (B, classes) of each state, by its name."""
