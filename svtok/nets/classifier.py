@@ -28,5 +28,5 @@ class CosineClassifier(nn.Module):
 def make_classifier(config: NetworkConfig, classes: int) -> nn.Module:
     """The classifier that a configuration names."""
     if config.classifier == "cosine":
-        return CosineClassifier(config.dim, classes, config.cosine_scale)
-    return nn.Linear(config.dim, classes)
+        return CosineClassifier(config.state_dim, classes, config.cosine_scale)
+    return nn.Linear(config.state_dim, classes)

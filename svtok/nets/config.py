@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
-Head = Literal["avg", "cls", "cls-sampled", "cls-dist", "cls-sampled-dist"]
-HEADS: tuple[Head, ...] = ("avg", "cls", "cls-sampled", "cls-dist", "cls-sampled-dist")
+Head = Literal["avg", "stats", "attentive-stats", "cls", "cls-sampled", "cls-dist", "cls-sampled-dist"]
+HEADS: tuple[Head, ...] = get_args(Head)
+TOKEN_HEADS = tuple(head for head in HEADS if head.startswith("cls"))
+STATISTICS_HEADS = ("stats", "attentive-stats")
 
 
-class FrontEndConfig(BaseModel):
-    """Convolutions over time, before the tokens join (paper: Conv1D 128, residual blocks 160 and 256, BatchNorm)."""
+class ResidualConfig(BaseModel):
+    """The paper's front-end (its predecessor: Conv1D 128, residual blocks of 160 and 256, BatchNorm)."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    kind: Literal["residual"] = "residual"
     channels: int = Field(128, ge=1, description="output channels of the first convolution")
     blocks: tuple[int, ...] = Field((160, 256), min_length=1, description="output channels of each residual block")
     layers_per_block: int = Field(3, ge=1, description="convolutions in a residual block")
@@ -22,13 +25,78 @@ class FrontEndConfig(BaseModel):
     subsample: int = Field(1, ge=1, le=8, description="frames stepped by the first convolution")
     dropout: float = Field(0.0, ge=0, lt=1, description="share of channel values dropped after each block")
 
+    @property
+    def dim(self) -> int:
+        """Dimension D of the states."""
+        return self.blocks[-1]
+
     @model_validator(mode="after")
-    def _check(self) -> FrontEndConfig:
+    def _check(self) -> ResidualConfig:
         if self.kernel % 2 == 0:
             raise ValueError(f"kernel must be odd, not {self.kernel}")
         if any(channels < 1 for channels in self.blocks):
             raise ValueError(f"every block needs at least 1 channel, not {self.blocks}")
         return self
+
+
+class EcapaConfig(BaseModel):
+    """The frame level of ECAPA-TDNN (Desplanques et al., 2020)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["ecapa"]
+    channels: int = Field(512, ge=1, description="channels of the first convolution and the blocks")
+    dilations: tuple[int, ...] = Field((2, 3, 4), min_length=1, description="dilation of each SE-Res2 block")
+    kernel: int = Field(3, ge=1, description="frames seen by each dilated convolution; odd")
+    scale: int = Field(8, ge=2, description="groups of channels in a block")
+    squeeze: int = Field(128, ge=1, description="hidden values of the channel gates")
+    out_channels: int = Field(1536, ge=1, description="channels after the blocks are aggregated")
+    subsample: int = Field(1, ge=1, le=8, description="frames stepped by the first convolution")
+
+    @property
+    def dim(self) -> int:
+        """Dimension D of the states."""
+        return self.out_channels
+
+    @model_validator(mode="after")
+    def _check(self) -> EcapaConfig:
+        if self.kernel % 2 == 0:
+            raise ValueError(f"kernel must be odd, not {self.kernel}")
+        if any(dilation < 1 for dilation in self.dilations):
+            raise ValueError(f"every dilation must be at least 1, not {self.dilations}")
+        if self.channels % self.scale:
+            raise ValueError(f"scale ({self.scale}) must divide the {self.channels} channels")
+        return self
+
+
+class XVectorConfig(BaseModel):
+    """The frame level of the x-vector network (Snyder et al., 2018)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["x-vector"]
+    channels: int = Field(512, ge=1, description="channels of the first four convolutions")
+    out_channels: int = Field(1500, ge=1, description="channels of the fifth")
+    subsample: int = Field(1, ge=1, le=8, description="frames stepped by the first convolution")
+
+    @property
+    def dim(self) -> int:
+        """Dimension D of the states."""
+        return self.out_channels
+
+
+def _kind(config: Any) -> str:
+    """Which front-end is meant, by a mapping or an object; the paper's where none is named."""
+    kind = config.get("kind", "residual") if isinstance(config, dict) else getattr(config, "kind", "residual")
+    return str(kind)
+
+
+FrontEndConfig = Annotated[
+    Annotated[ResidualConfig, Tag("residual")]
+    | Annotated[EcapaConfig, Tag("ecapa")]
+    | Annotated[XVectorConfig, Tag("x-vector")],
+    Discriminator(_kind),
+]
 
 
 class MemoryConfig(BaseModel):
@@ -56,12 +124,12 @@ class NetworkConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     head: Head = Field("cls", description="what becomes the embedding: averaged frames, or a token's state")
-    front_end: FrontEndConfig = FrontEndConfig()
+    front_end: FrontEndConfig = ResidualConfig()
     positions: Literal["none", "sinusoidal", "learned"] = Field(
         "sinusoidal", description="position vectors added to the frames after the front-end"
     )
     max_frames: int = Field(2000, ge=1, description="longest utterance (frames after subsampling) of learned positions")
-    layers: int = Field(2, ge=1, description="pairs of self-attention and what follows it")
+    layers: int = Field(2, ge=0, description="pairs of self-attention and what follows it; 0: none, as in the peers")
     attention_heads: int = Field(4, ge=1, description="parallel heads of each self-attention")
     after_attention: Literal["memory", "feed-forward"] = Field("memory", description="what follows each self-attention")
     memory: MemoryConfig = MemoryConfig()
@@ -75,14 +143,20 @@ class NetworkConfig(BaseModel):
         "cosine", description="logits: scaled cosines of embedding and class vector, as trials are scored, or linear"
     )
     cosine_scale: float = Field(20.0, gt=0, description="what the cosines are multiplied by")
+    embedding_dim: int = Field(0, ge=0, description="dimension to which each state is projected; 0: left as it is")
     embedding_norm: Literal["none", "batch"] = Field(
         "batch", description="normalisation of the state before the classifier; its output is the embedding"
     )
 
     @property
     def dim(self) -> int:
-        """Dimension D of frames, tokens and each state."""
-        return self.front_end.blocks[-1]
+        """Dimension D of the frames after the front-end, and of the tokens."""
+        return self.front_end.dim
+
+    @property
+    def state_dim(self) -> int:
+        """Dimension of each state that the classifiers see."""
+        return self.embedding_dim or (2 * self.dim if self.head in STATISTICS_HEADS else self.dim)
 
     @property
     def longest_utterance(self) -> int | None:
@@ -91,8 +165,12 @@ class NetworkConfig(BaseModel):
 
     @model_validator(mode="after")
     def _check(self) -> NetworkConfig:
-        if self.dim % self.attention_heads:
-            raise ValueError(f"attention_heads ({self.attention_heads}) must divide the last block's {self.dim}")
+        if self.layers and self.dim % self.attention_heads:
+            raise ValueError(
+                f"attention_heads ({self.attention_heads}) must divide the front-end's {self.dim} channels"
+            )
+        if not self.layers and self.head in TOKEN_HEADS:
+            raise ValueError(f"head '{self.head}' needs at least 1 layer of attention, not 0")
         if self.embedding != "cls" and not self.head.endswith("-dist"):
             raise ValueError(f"embedding '{self.embedding}' needs a head with a distillation token, not '{self.head}'")
         return self

@@ -1,7 +1,7 @@
 """Tokens: trainable vectors put before the frames, whose final states stand for the utterance.
 
 Which heads have which tokens: `cls` one class token; `cls-sampled` one drawn from R trainable vectors; the `-dist`
-heads also a distillation token, which learns the teacher's posterior; `avg` has none and averages the frames.
+heads also a distillation token, which learns the teacher's posterior; the others have none and pool the frames.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from svtok.nets.config import NetworkConfig
+from svtok.nets.config import TOKEN_HEADS, NetworkConfig
 
 
 class Token(nn.Module):
@@ -42,7 +42,7 @@ class Token(nn.Module):
 def make_tokens(config: NetworkConfig) -> nn.ModuleDict:
     """The tokens of a head by the name of their state, in the order in which they stand before the frames."""
     tokens = nn.ModuleDict()
-    if config.head != "avg":
+    if config.head in TOKEN_HEADS:
         vectors = config.sampled_vectors if config.head.startswith("cls-sampled") else 1
         tokens["cls"] = Token(config.dim, vectors)
     if config.head.endswith("-dist"):

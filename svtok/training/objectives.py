@@ -78,7 +78,7 @@ class Distillation:
         with torch.no_grad():
             teacher.eval()
             states = teacher(batch.clean if clean else batch.frames, batch.clean_lengths if clean else batch.lengths)
-            name = "cls" if "cls" in states else "avg"
+            name = "cls" if "cls" in states else next(iter(states))
             return teacher.classify({name: states[name]})[name]
 
 

@@ -4,10 +4,15 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from svtok.nets.config import HEADS, NetworkConfig
+from svtok.nets.config import HEADS, TOKEN_HEADS, NetworkConfig
 from svtok.nets.network import Network
 
 LENGTHS = torch.tensor([23, 9, 14])
+FRONT_ENDS = (
+    {"kind": "residual", "channels": 6, "blocks": [6, 8], "subsample": 2},
+    {"kind": "ecapa", "channels": 8, "scale": 4, "squeeze": 3, "out_channels": 8, "subsample": 2},
+    {"kind": "x-vector", "channels": 6, "out_channels": 8, "subsample": 2},
+)
 
 
 def trained(config: NetworkConfig) -> Network:
@@ -28,6 +33,27 @@ def test_an_embedding_is_the_same_alone_and_in_a_batch_whatever_the_padding_hold
     frames = torch.randn(3, 30, 5) * 100  # what stands behind an utterance's end is not zero
     with torch.no_grad():
         together = network.embed(frames, LENGTHS)
+        for row, length in enumerate(LENGTHS.tolist()):
+            alone = network.embed(frames[row : row + 1, :length], LENGTHS[row : row + 1])
+            torch.testing.assert_close(together[row], alone[0], atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("head", HEADS)
+@pytest.mark.parametrize("front_end", FRONT_ENDS, ids=lambda front_end: front_end["kind"])
+@pytest.mark.parametrize("layers", [0, 1])
+def test_padding_changes_nothing_whatever_the_front_end_and_its_phonetic_columns(tiny, head, front_end, layers):
+    if layers == 0 and head in TOKEN_HEADS:
+        pytest.skip("refused by the configuration")
+    config = tiny(head=head, front_end=front_end, layers=layers, embedding_dim=3)
+    torch.manual_seed(1)
+    network = Network(config, feature_dim=5, classes=4, phonetic_dim=2).train()
+    for _ in range(3):
+        network(torch.randn(4, 23, 5) + 1, torch.tensor([23, 20, 9, 11]))
+    network.eval()
+    frames = torch.randn(3, 30, 5) * 10
+    with torch.no_grad():
+        together = network.embed(frames, LENGTHS)
+        assert together.shape == (3, 3)
         for row, length in enumerate(LENGTHS.tolist()):
             alone = network.embed(frames[row : row + 1, :length], LENGTHS[row : row + 1])
             torch.testing.assert_close(together[row], alone[0], atol=1e-5, rtol=1e-5)
@@ -107,7 +133,7 @@ def test_learned_positions_refuse_longer_utterances_with_both_numbers(tiny):
 def test_wrong_sizes_are_refused_with_their_numbers(tiny):
     with pytest.raises(ValueError, match="2 classes, not 5 and 1"):
         Network(tiny(), feature_dim=5, classes=1)
-    with pytest.raises(ValidationError, match=r"attention_heads \(3\) must divide the last block's 8"):
+    with pytest.raises(ValidationError, match=r"attention_heads \(3\) must divide the 8 channels"):
         tiny(attention_heads=3)
     with pytest.raises(ValidationError, match="kernel must be odd, not 4"):
         tiny(front_end={"kernel": 4})
