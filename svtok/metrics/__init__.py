@@ -1,6 +1,14 @@
 """Error rates of verification, from the scores of target and of non-target trials. Knows no file."""
 
-from svtok.metrics.bootstrap import Counts, Intervals, count_trials, speaker_intervals
+from svtok.metrics.bootstrap import (
+    Counts,
+    Intervals,
+    Rates,
+    count_trials,
+    resampled_interval,
+    resampled_rates,
+    speaker_intervals,
+)
 from svtok.metrics.cllr import cllr, min_cllr
 from svtok.metrics.official import sdsv_curve, sdsv_eer
 from svtok.metrics.roc import DCF08, DCF10, Cost, Roc, dcf08, dcf10, eer, min_dcf, roc
@@ -11,6 +19,7 @@ __all__ = [
     "Cost",
     "Counts",
     "Intervals",
+    "Rates",
     "Roc",
     "cllr",
     "count_trials",
@@ -19,4 +28,4 @@ __all__ = [
     "eer",
     "min_cllr",
 ]
-__all__ += ["min_dcf", "roc", "sdsv_curve", "sdsv_eer", "speaker_intervals"]
+__all__ += ["min_dcf", "resampled_interval", "resampled_rates", "roc", "sdsv_curve", "sdsv_eer", "speaker_intervals"]

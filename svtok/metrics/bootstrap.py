@@ -33,6 +33,13 @@ CELLS_A_BLOCK = 1 << 23
 Interval = tuple[float, float]
 
 
+class Rates(NamedTuple):
+    """The EER and minDCF of each draw, (R,)."""
+
+    eer: NDArray[np.float64]
+    min_dcf: NDArray[np.float64]
+
+
 class Intervals(NamedTuple):
     """Confidence intervals of the EER and of minDCF; None where the trials cannot tell."""
 
@@ -102,30 +109,64 @@ def speaker_intervals(counts: Counts, cost: Cost, *, resamples: int, seed: int, 
     are fewer than two speakers or no draw tells anything, and of a rate that is 0: trials without an error cannot
     tell how rare errors are. Raises ValueError where the counts have no target or no non-target.
     """
-    if not (counts.is_target.any() and (~counts.is_target).any()):
-        raise ValueError("an interval needs target and non-target trials")
-    speakers, codes = np.unique(np.concatenate([counts.model_speaker, counts.test_speaker]), return_inverse=True)
-    if len(speakers) < 2:
-        return Intervals(None, None)
-    pairs, pair = np.unique(np.ravel_multi_index(tuple(np.split(codes, 2)), (len(speakers),) * 2), return_inverse=True)
-    groups = int(counts.group.max()) + 1
-    # rows: the groups of non-targets, then those of targets; columns: pairs of speakers
-    places = (counts.is_target * groups + counts.group, pair)
-    table = csr_array((counts.trials.astype(np.float64), places), (2 * groups, len(pairs)))
-    whole = _curves(np.asarray(table @ np.ones((len(pairs), 1))))
+    table = _PairTable.of(counts)
+    whole, drawn = table.rates(None, cost), _drawn_rates(table, cost, resamples, seed)
+    return Intervals(*(_interval_of_rate(*pair, level) for pair in zip(drawn, whole, strict=True)))
+
+
+def resampled_rates(counts: Counts, cost: Cost, *, resamples: int, seed: int) -> Rates:
+    """The EER and minDCF (R,) of each of `resamples` draws of the speakers, which the speakers and the seed fix.
+
+    NaN for a draw that leaves no target or no non-target trial, and for all where there are fewer than two speakers.
+    Raises ValueError where the counts have no target or no non-target.
+    """
+    return _drawn_rates(_PairTable.of(counts), cost, resamples, seed)
+
+
+def _drawn_rates(table: _PairTable, cost: Cost, resamples: int, seed: int) -> Rates:
+    rates = Rates(np.full(resamples, np.nan), np.full(resamples, np.nan))
+    if table.speakers < 2:
+        return rates
     generator = np.random.default_rng(seed)
-    draws_a_block = max(1, CELLS_A_BLOCK // max(table.shape))
-    eers, costs = [], []
+    draws_a_block = max(1, CELLS_A_BLOCK // max(table.counts.shape))
     for done in range(0, resamples, draws_a_block):
-        draws = min(draws_a_block, resamples - done)
-        drawn = generator.multinomial(len(speakers), np.full(len(speakers), 1 / len(speakers)), draws).T  # (S, R)
-        curves = _curves(np.asarray(table @ _weights(drawn, pairs)))
-        eers.append(curves.eer())
-        costs.append(curves.min_dcf(cost))
-    return Intervals(
-        _interval(np.concatenate(eers), whole.eer().item(), level),
-        _interval(np.concatenate(costs), whole.min_dcf(cost).item(), level),
-    )
+        block = slice(done, min(done + draws_a_block, resamples))
+        chances = np.full(table.speakers, 1 / table.speakers)
+        drawn = generator.multinomial(table.speakers, chances, block.stop - done).T  # (S, R)
+        for all_rates, of_block in zip(rates, table.rates(_weights(drawn, table.pairs), cost), strict=True):
+            all_rates[block] = of_block
+    return rates
+
+
+@dataclass(frozen=True)
+class _PairTable:
+    """How many trials each score group and pair of speakers has. Pair p is speakers divmod(pairs[p], speakers)."""
+
+    counts: csr_array
+    """(2 G, P): the groups of non-targets, then those of targets."""
+    pairs: NDArray[np.int64]
+    speakers: int
+
+    @classmethod
+    def of(cls, counts: Counts) -> _PairTable:
+        if not (counts.is_target.any() and (~counts.is_target).any()):
+            raise ValueError("an interval needs target and non-target trials")
+        speakers, codes = np.unique(np.concatenate([counts.model_speaker, counts.test_speaker]), return_inverse=True)
+        of_trials = np.ravel_multi_index(tuple(np.split(codes, 2)), (len(speakers),) * 2)
+        pairs, pair = np.unique(of_trials, return_inverse=True)
+        groups = int(counts.group.max()) + 1
+        places = (counts.is_target * groups + counts.group, pair)
+        table = csr_array((counts.trials.astype(np.float64), places), (2 * groups, len(pairs)))
+        return cls(table, pairs, len(speakers))
+
+    def rates(self, weights: NDArray[np.float64] | None, cost: Cost) -> Rates:
+        """The rates (R,) where the pairs count with `weights` (P, R), by default once; NaN without both classes."""
+        weights = np.ones((len(self.pairs), 1)) if weights is None else weights
+        curves, told = _curves(np.asarray(self.counts @ weights))
+        rates = Rates(np.full(len(told), np.nan), np.full(len(told), np.nan))
+        if told.any():
+            rates.eer[told], rates.min_dcf[told] = curves.eer(), curves.min_dcf(cost)
+        return rates
 
 
 def _weights(drawn: NDArray[np.int64], pairs: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -134,22 +175,32 @@ def _weights(drawn: NDArray[np.int64], pairs: NDArray[np.int64]) -> NDArray[np.f
     return (drawn[model] * np.where((model == test)[:, np.newaxis], 1, drawn[test])).astype(np.float64)
 
 
-def _curves(weighted: NDArray[np.float64]) -> Roc:
-    """The ROCs (G + 1, R') of weighted counts (2 G, R), non-targets first, for the R' draws that have both classes."""
+def _curves(weighted: NDArray[np.float64]) -> tuple[Roc, NDArray[np.bool_]]:
+    """The ROCs (G + 1, R') of weighted counts (2 G, R), non-targets first, for the draws that have both classes; and
+    which of the R draws these are."""
     counts = weighted.reshape(2, -1, weighted.shape[1])  # (2, G, R)
-    counts = counts[..., (counts.sum(axis=1) > 0).all(axis=0)]
+    told = (counts.sum(axis=1) > 0).all(axis=0)
+    counts = counts[..., told]
     rejected = np.cumsum(np.concatenate([np.zeros_like(counts[:, :1]), counts], axis=1), axis=1)
     nontargets, targets = rejected
-    return Roc(targets / targets[-1], (nontargets[-1] - nontargets) / nontargets[-1])
+    return Roc(targets / targets[-1], (nontargets[-1] - nontargets) / nontargets[-1]), told
 
 
-def _interval(values: NDArray[np.float64], estimate: float, level: float) -> Interval | None:
-    """Bias-corrected percentiles: shifted by where the estimate itself stands among the draws."""
-    if len(values) == 0 or estimate == 0:
+def _interval_of_rate(drawn: NDArray[np.float64], whole: NDArray[np.float64], level: float) -> Interval | None:
+    return None if whole.item() == 0 else resampled_interval(drawn, whole.item(), level)
+
+
+def resampled_interval(drawn: NDArray[np.float64], estimate: float, level: float = 0.95) -> Interval | None:
+    """Bias-corrected percentiles of draws (R,): shifted by where the estimate itself stands among them.
+
+    Draws that are NaN are left out; None where no other is there.
+    """
+    drawn = drawn[~np.isnan(drawn)]
+    if len(drawn) == 0:
         return None
-    below = (np.mean(values < estimate) + np.mean(values <= estimate)) / 2
+    below = (np.mean(drawn < estimate) + np.mean(drawn <= estimate)) / 2
     normal = NormalDist()
-    bias = normal.inv_cdf(float(np.clip(below, 1 / (2 * len(values)), 1 - 1 / (2 * len(values)))))
+    bias = normal.inv_cdf(float(np.clip(below, 1 / (2 * len(drawn)), 1 - 1 / (2 * len(drawn)))))
     tails = [normal.cdf(2 * bias + normal.inv_cdf(share)) for share in ((1 - level) / 2, (1 + level) / 2)]
-    low, high = np.quantile(values, tails)
+    low, high = np.quantile(drawn, tails)
     return float(low), float(high)

@@ -5,7 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from svtok.metrics import DCF08, Counts, count_trials, dcf08, eer, roc, speaker_intervals
+from svtok.metrics import (
+    DCF08,
+    Counts,
+    count_trials,
+    dcf08,
+    eer,
+    resampled_interval,
+    resampled_rates,
+    roc,
+    speaker_intervals,
+)
 from svtok.metrics import bootstrap as module
 
 
@@ -36,7 +46,7 @@ def test_a_draw_counts_each_trial_as_often_as_its_speakers_were_drawn() -> None:
     weighted = np.zeros((2, counts.group.max() + 1))
     pair = counts.model_speaker * 6 + counts.test_speaker
     np.add.at(weighted, (counts.is_target.astype(int), counts.group), counts.trials * weights[pair])
-    curve = module._curves(weighted.reshape(-1, 1))
+    curve, _ = module._curves(weighted.reshape(-1, 1))
     expected = roc(scores[is_target], scores[~is_target])
     assert curve.eer().item() == pytest.approx(expected.eer().item(), abs=1e-12)
     assert curve.min_dcf(DCF08).item() == pytest.approx(expected.min_dcf(DCF08).item(), abs=1e-12)
@@ -139,3 +149,33 @@ def test_one_class_alone_is_refused() -> None:
     counts = count_trials(trials.scores, trials.is_target, stratum, trials.model, trials.test)
     with pytest.raises(ValueError, match="target and non-target"):
         speaker_intervals(counts.select([1]), DCF08, resamples=1, seed=0)
+
+
+def test_the_rates_of_each_draw_are_those_that_the_intervals_come_from() -> None:
+    trials = Trials()
+    rates = resampled_rates(trials.counts(), DCF08, resamples=50, seed=0)
+    drawn = np.random.default_rng(0).multinomial(6, np.full(6, 1 / 6), 50)
+    for draw in (0, 17, 49):
+        of_model, of_test = drawn[draw][trials.model], drawn[draw][trials.test]
+        repeats = np.where(trials.model == trials.test, of_model, of_model * of_test)
+        scores, is_target = np.repeat(trials.scores, repeats), np.repeat(trials.is_target, repeats)
+        assert rates.eer[draw] == pytest.approx(eer(scores[is_target], scores[~is_target]), abs=1e-12)
+        assert rates.min_dcf[draw] == pytest.approx(dcf08(scores[is_target], scores[~is_target]), abs=1e-12)
+    whole = eer(trials.scores[trials.is_target], trials.scores[~trials.is_target])
+    intervals = speaker_intervals(trials.counts(), DCF08, resamples=50, seed=0)
+    assert resampled_interval(rates.eer, whole) == intervals.eer
+
+
+def test_draws_keep_their_places_where_some_tell_nothing() -> None:
+    """Two speakers with impostors of each other only: a draw of one speaker twice has no non-target."""
+    counts = count_trials(
+        scores=np.array([0.0, 2.0, 1.0]),
+        is_target=np.array([True, True, False]),
+        stratum=np.zeros(3, int),
+        model_speaker=np.array([0, 1, 0]),
+        test_speaker=np.array([0, 1, 1]),
+    )
+    eers = resampled_rates(counts, DCF08, resamples=20, seed=0).eer
+    drawn = np.random.default_rng(0).multinomial(2, [0.5, 0.5], 20)
+    np.testing.assert_array_equal(np.isnan(eers), (drawn == 0).any(axis=1))
+    assert 0 < np.isnan(eers).sum() < 20
