@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import cast
+
 from torch import Tensor, nn
 
 from svtok.nets.attention import SelfAttention
@@ -49,3 +52,11 @@ class Encoder(nn.Module):
         for layer in self.layers[:-1]:
             x = layer(x, mask)
         return self.norm(self.layers[-1](x, mask, rows))
+
+    def attention(self, x: Tensor, mask: Tensor, rows: int) -> list[Tensor]:
+        """The attention weights of the first `rows` rows to all S rows, one tensor (B, heads, rows, S) a layer."""
+        weights = []
+        for layer in cast("Iterable[EncoderLayer]", self.layers):
+            weights.append(layer.attention.attend(layer.attention_norm(x), mask, rows)[0])
+            x = layer(x, mask)
+        return weights

@@ -57,12 +57,25 @@ class Network(nn.Module):
     def _token_states(self, x: Tensor, mask: Tensor) -> dict[str, Tensor]:
         """The last state of each token: frames x (B, T', D), mask (B, T') -> (B, D) by name."""
         assert self.encoder is not None  # the configuration refuses tokens without attention
-        count = len(self.tokens)
-        rows = [token(len(x)) for token in self.tokens.values()]
-        x = torch.cat([*rows, x], dim=1)  # (B, count + T', D)
-        mask = torch.cat([mask.new_ones(len(x), count), mask], dim=1)
-        x = self.encoder(x, mask, rows=count)  # (B, count, D)
+        x, mask = self._with_tokens(x, mask)
+        x = self.encoder(x, mask, rows=len(self.tokens))  # (B, tokens, D)
         return {name: x[:, row] for row, name in enumerate(self.tokens)}
+
+    def _with_tokens(self, x: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """The tokens before the frames: x (B, tokens + T', D), mask (B, tokens + T')."""
+        rows = [token(len(x)) for token in self.tokens.values()]
+        return torch.cat([*rows, x], dim=1), torch.cat([mask.new_ones(len(x), len(rows)), mask], dim=1)
+
+    def attention(self, frames: Tensor, lengths: Tensor) -> list[Tensor]:
+        """What the tokens attend to: one tensor (B, heads, tokens, tokens + T') a layer, each row summing to 1.
+
+        Tokens stand in the order of `tokens`, before the T' frames (T' = ceil(T / subsample)); padding has weight 0.
+        ValueError for a head without tokens.
+        """
+        if self.encoder is None or not self.tokens:
+            raise ValueError(f"the head '{self.config.head}' has no token whose attention could be told")
+        x, mask = self.front_end(frames, lengths)  # (B, T', D), (B, T')
+        return self.encoder.attention(*self._with_tokens(self.positions(x), mask), rows=len(self.tokens))
 
     def classify(self, states: dict[str, Tensor]) -> dict[str, Tensor]:
         """Logits (B, classes) of each state, by its name."""

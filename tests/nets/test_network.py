@@ -101,6 +101,38 @@ def test_token_rows_of_the_last_layer_equal_those_of_the_full_layer(tiny):
     torch.testing.assert_close(encoder(x, mask, rows=1), encoder(x, mask)[:, :1])
 
 
+def test_attention_of_the_tokens_sums_to_one_and_spares_padding(tiny):
+    network = trained(tiny(head="cls-dist", layers=3))
+    frames = torch.randn(3, 23, 5)
+    with torch.no_grad():
+        layers = network.attention(frames, LENGTHS)
+    assert [weights.shape for weights in layers] == [(3, 2, 2, 25)] * 3  # batch, heads, tokens, tokens + frames
+    for weights in layers:
+        torch.testing.assert_close(weights.sum(dim=3), torch.ones(3, 2, 2))
+        for row, length in enumerate(LENGTHS.tolist()):
+            assert (weights[row, :, :, 2 + length :] == 0).all()
+            assert (weights[row, :, :, : 2 + length] > 0).all()
+
+
+def test_attention_of_each_layer_is_what_its_forward_pass_uses(tiny):
+    network = trained(tiny(head="cls"))
+    used = []
+    for layer in network.encoder.layers:
+        attend = layer.attention.attend
+        layer.attention.attend = lambda *inputs, attend=attend: used.append(attend(*inputs)) or used[-1]
+    frames = torch.randn(3, 23, 5)
+    with torch.no_grad():
+        network(frames, LENGTHS)
+        expected = [weights[:, :, :1] for weights, _ in used]
+        for weights, one in zip(network.attention(frames, LENGTHS), expected, strict=True):
+            torch.testing.assert_close(weights, one)
+
+
+def test_attention_of_a_head_without_tokens_is_refused(tiny):
+    with pytest.raises(ValueError, match="'avg' has no token"):
+        trained(tiny(head="avg")).attention(torch.randn(3, 23, 5), LENGTHS)
+
+
 @pytest.mark.parametrize(("embedding", "dim"), [("cls", 8), ("dist", 8), ("mean", 8), ("concat", 16)])
 def test_the_embedding_of_two_tokens_is_as_configured(tiny, embedding, dim):
     network = trained(tiny(head="cls-dist", embedding=embedding))
