@@ -15,12 +15,12 @@ from svtok import __version__
 from svtok.corpora.sdsv_layout import FREE_TEXT, PHRASES, SDSV, TDSV2024, TRAIN_COLUMNS, TRIAL_COLUMNS
 from svtok.corpora.synthetic.deepmine_lists import Release, Subset, full_release, small_release
 from svtok.corpora.synthetic.deepmine_settings import FullScale, Settings
-from svtok.corpora.synthetic.espeak import require_espeak
 from svtok.corpora.synthetic.marker import claim, options_of
 from svtok.corpora.synthetic.phrases import COMMANDS
 from svtok.corpora.synthetic.random import generator
 from svtok.corpora.synthetic.speakers import Speaker, draw_session, draw_speaker
 from svtok.corpora.synthetic.utterances import SAMPLE_RATE, say
+from svtok.espeak import require_espeak
 from svtok.files import writing_file
 from svtok.manifest.rows import write_rows
 from svtok.parallel import map_in_processes

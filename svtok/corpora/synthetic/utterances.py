@@ -6,9 +6,9 @@ import numpy as np
 from scipy import ndimage, signal
 
 from svtok.corpora.synthetic import channel
-from svtok.corpora.synthetic.espeak import Voice, speak
 from svtok.corpora.synthetic.random import generator
 from svtok.corpora.synthetic.speakers import Session, Speaker
+from svtok.espeak import Voice, speak
 
 SAMPLE_RATE = 16000
 CURVE_POINTS = 65  # frequencies at which a filter's gain is given

@@ -9,8 +9,8 @@ from svtok.corpora.deepmine import prepare
 from svtok.corpora.synthetic import deepmine
 from svtok.corpora.synthetic.deepmine import PERSIAN, synthesize
 from svtok.corpora.synthetic.deepmine_settings import Settings
-from svtok.corpora.synthetic.espeak import Voice, speak
 from svtok.errors import SvtokError
+from svtok.espeak import Voice, speak
 
 pytest.importorskip("espeakng_loader")
 TINY = Settings(speakers=4, eval_speakers=4, phrases=2, sessions=4)

@@ -3,8 +3,8 @@ import sys
 import numpy as np
 import pytest
 
-from svtok.corpora.synthetic.espeak import Voice, require_espeak, speak
 from svtok.errors import SvtokError
+from svtok.espeak import Voice, phones_of, require_espeak, speak
 
 
 def test_a_phrase_is_speech_of_about_a_second_without_clipping() -> None:
@@ -45,5 +45,21 @@ def test_a_missing_espeak_tells_what_to_install(monkeypatch: pytest.MonkeyPatch)
 
 def test_the_data_may_lie_deep_in_the_file_system(monkeypatch: pytest.MonkeyPatch) -> None:
     expected, _ = speak("open the door", Voice("en+f1"))
-    monkeypatch.setattr("svtok.corpora.synthetic.espeak.LONGEST_DATA_PATH", 0)
+    monkeypatch.setattr("svtok.espeak.LONGEST_DATA_PATH", 0)
     np.testing.assert_array_equal(speak("open the door", Voice("en+f1"))[0], expected)
+
+
+def test_phones_are_ipa_without_stress_and_word_boundaries() -> None:
+    light, two_clauses = phones_of(["turn on the light", "yes, no!"], "en")
+    assert light == ("t", "ɜː", "n", "ɒ", "n", "ð", "ə", "l", "aɪ", "t")
+    assert two_clauses == ("j", "ɛ", "s", "n", "əʊ")
+    assert phones_of(["نَعَم"], "ar") == [("n", "a", "ʕ", "a", "m")]
+
+
+def test_text_that_the_rules_of_a_language_do_not_know_has_no_phones() -> None:
+    assert phones_of(["forward", "...", "لا"], "ar") == [(), (), ("l", "aː")]
+
+
+def test_a_language_that_does_not_exist_is_an_error() -> None:
+    with pytest.raises(SvtokError, match="no language 'xx'"):
+        phones_of(["hello"], "xx")

@@ -1,15 +1,17 @@
 """espeak-ng in this process, through the library and data that PyPI's `espeakng-loader` (extra `synth`) ships.
 
-espeak-ng is under the GPL-3: nothing but this module touches it, and only to synthesize a corpus.
+espeak-ng is under the GPL-3: nothing but this module touches it, and only to synthesize a corpus or, by its rules of
+pronunciation, to tell the phones of a text.
 """
 
 from __future__ import annotations
 
 import ctypes
 import os
+import re
 import tempfile
 from _ctypes import dlclose
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,9 +25,13 @@ OUTPUT_SYNCHRONOUS = 2
 INITIALIZE_DONT_EXIT = 0x8000
 PARAMETER_RATE, PARAMETER_VOLUME, PARAMETER_PITCH, PARAMETER_RANGE = 1, 2, 3, 4
 CHARS_UTF8, SSML = 0x1, 0x10
+PHONEMES_IPA = 0x2
+PHONEME_SEPARATOR = "_"
 
 VOLUME = 50  # of 100, at which no voice clips
 LONGEST_DATA_PATH = 100  # bytes; espeak-ng looks for its data elsewhere if the path is longer than some 150
+STRESS = str.maketrans("", "", "ˈˌ")
+OTHER_LANGUAGE = re.compile(r"\([a-z].*?\)")  # what stands before and after a word that is read by other rules
 RANDOM_SEED = 1  # of espeak's own noise (breath): ours varies, so that this one need not
 
 _Callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p)
@@ -73,11 +79,41 @@ def speak(ssml: str, voice: Voice) -> tuple[np.ndarray, int]:
     return np.concatenate(chunks).astype(np.float32) / 32768, sample_rate
 
 
+def phones_of(texts: Sequence[str], language: str) -> list[tuple[str, ...]]:
+    """The phones of each text by espeak-ng's rules for a language (`en`, `ar`, ...): IPA, without stress.
+
+    A text has none where the rules of the language do not know its letters, so that espeak-ng would spell it or read it
+    as another language. Raises SvtokError if espeak-ng is not installed or has no such language.
+    """
+    with _fresh_library() as (library, _):
+        if library.espeak_SetVoiceByName(language.encode()) != 0:
+            raise SvtokError(
+                f"espeak-ng has no language '{language}'; such as en, en-us, ar, fa and cmn are known to it"
+            )
+        library.espeak_TextToPhonemes.restype = ctypes.c_char_p
+        return [_phones(library, text) for text in texts]
+
+
+def _phones(library: ctypes.CDLL, text: str) -> tuple[str, ...]:
+    buffer = ctypes.create_string_buffer(text.encode())
+    rest = ctypes.c_void_p(ctypes.addressof(buffer))  # moved on clause by clause, to null after the last
+    mode = ord(PHONEME_SEPARATOR) << 8 | PHONEMES_IPA
+    clauses = []
+    while rest.value:
+        clauses.append(library.espeak_TextToPhonemes(ctypes.byref(rest), CHARS_UTF8, mode).decode())
+    spoken = " ".join(clauses)
+    if OTHER_LANGUAGE.search(spoken):
+        return ()
+    return tuple(spoken.translate(STRESS).replace(PHONEME_SEPARATOR, " ").split())
+
+
 def _library_and_data() -> tuple[Path, Path]:
     try:
         import espeakng_loader  # type: ignore[import-untyped]
     except ImportError as error:
-        raise SvtokError("synthesizing speech needs espeak-ng: pip install 'svtok[synth]'") from error
+        raise SvtokError(
+            "synthesizing speech, and phones by rules, need espeak-ng: pip install 'svtok[synth]'"
+        ) from error
     return Path(espeakng_loader.get_library_path()), Path(espeakng_loader.get_data_path())
 
 
