@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,9 +23,9 @@ Row = dict[str, Any]
 """What is logged of an epoch."""
 
 
-def make_optimizer(network: Network, config: TrainingConfig) -> torch.optim.AdamW:
-    """AdamW that decays matrices and leaves vectors (biases, norms) alone."""
-    parameters = [p for p in network.parameters() if p.requires_grad]
+def make_optimizer(modules: Iterable[nn.Module], config: TrainingConfig) -> torch.optim.AdamW:
+    """AdamW that decays matrices and leaves vectors (biases, norms) and numbers alone."""
+    parameters = [p for module in modules for p in module.parameters() if p.requires_grad]
     groups = [
         {"params": [p for p in parameters if p.ndim > 1], "weight_decay": config.weight_decay},
         {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
@@ -35,7 +35,7 @@ def make_optimizer(network: Network, config: TrainingConfig) -> torch.optim.Adam
 
 @dataclass
 class Trainer:
-    """Trains a network epoch by epoch.
+    """Trains a network, and the parameters of its objective, epoch by epoch.
 
     `measure` gives the dev-set EER of the network, or None without a dev set; `save` gets the whole state after each
     epoch; `tell` gets each epoch's row.
@@ -55,11 +55,13 @@ class Trainer:
 
     def __post_init__(self) -> None:
         self.network = self.networks.network
-        self.optimizer = make_optimizer(self.network, self.config)
+        self.trained = {"network": self.network, "objective": self.objective.to(self.device)}
+        self.optimizer = make_optimizer(self.trained.values(), self.config)
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on after the epochs of a saved state."""
-        self.network.load_state_dict(state["network"])
+        for name, module in self.trained.items():
+            module.load_state_dict(state[name])
         self.optimizer.load_state_dict(state["optimizer"])
         self.rows, self.best = state["rows"], state["best"]
 
@@ -74,7 +76,7 @@ class Trainer:
             self.tell(row)
             self.save(
                 {
-                    "network": self.network.state_dict(),
+                    **{name: module.state_dict() for name, module in self.trained.items()},
                     "optimizer": self.optimizer.state_dict(),
                     "rows": self.rows,
                     "best": self.best,
@@ -85,7 +87,8 @@ class Trainer:
     def _epoch(self, epoch: int) -> Row:
         """Train one epoch, then measure."""
         started = time.monotonic()
-        self.network.train()
+        for module in self.trained.values():
+            module.train()
         self.sampler.epoch = epoch
         sums: dict[str, Tensor] = {}
         utterances = 0
@@ -97,7 +100,7 @@ class Trainer:
             utterances += size
             sums = {name: sums.get(name, 0) + value * size for name, value in values.items()}
         means = {name: float(total) / utterances for name, total in sums.items()}
-        if not all(torch.isfinite(p).all() for p in self.network.parameters()):
+        if not all(torch.isfinite(p).all() for module in self.trained.values() for p in module.parameters()):
             raise SvtokError(
                 f"training diverged in epoch {epoch + 1} (a weight is NaN or infinite); lower "
                 "training.learning_rate or use training.precision=fp32"
@@ -115,9 +118,11 @@ class Trainer:
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         with torch.autocast(self.device.type, torch.bfloat16, enabled=config.precision == "bf16"):
-            loss, values = self.objective(self.networks, batch)
+            loss, values = self.objective(self.networks, batch, step / steps)
         self.optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(self.network.parameters(), config.clip_gradient)
+        loss.backward()
+        for module in self.trained.values():
+            if parameters := list(module.parameters()):  # each by itself: a teacher learns as it would alone
+                nn.utils.clip_grad_norm_(parameters, config.clip_gradient)
         self.optimizer.step()
         return values

@@ -1,12 +1,16 @@
-"""Objectives: (networks, batch) -> loss and what to log. The loop knows none of them by name."""
+"""Objectives: what is minimised. The loop knows none of them by name.
+
+The seam: an objective is a module; its `forward(networks, batch, progress)` gives the loss and what to log. Parameters
+of its own (a radius, a threshold, a projection) are trained and kept in the checkpoint with those of the network.
+"""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from svtok.nets.losses import distillation_divergence
@@ -23,26 +27,32 @@ class Networks:
     teacher: Network | None = None
 
 
-class Objective(Protocol):
-    """A differentiable loss (scalar) of a batch, and detached scalars to log, each a mean over the batch."""
+class Objective(nn.Module, ABC):
+    """What a training minimises."""
 
-    def __call__(self, networks: Networks, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]: ...
+    @abstractmethod
+    def forward(self, networks: Networks, batch: Batch, progress: float) -> tuple[Tensor, dict[str, Tensor]]:
+        """A differentiable loss (scalar) of a batch, and detached scalars to log, each a mean over the batch.
+
+        Among what is logged are `loss` and `accuracy`. `progress`, in [0, 1), is the share of all training steps done.
+        """
 
 
-class Classification:
+class Classification(Objective):
     """Cross-entropy of the one state's logits on the labels."""
 
     def __init__(self, config: ObjectiveConfig) -> None:
+        super().__init__()
         self.config = config
 
-    def __call__(self, networks: Networks, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+    def forward(self, networks: Networks, batch: Batch, progress: float) -> tuple[Tensor, dict[str, Tensor]]:
         network = networks.network
         (logits,) = network.classify(network(batch.frames, batch.lengths)).values()
         loss = functional.cross_entropy(logits.float(), batch.labels, label_smoothing=self.config.label_smoothing)
         return loss, {"loss": loss.detach(), "accuracy": _accuracy(logits, batch.labels)}
 
 
-class Distillation:
+class Distillation(Objective):
     """Class token: cross-entropy on the labels. Distillation token: divergence to the frozen teacher's posterior.
 
     loss = class_weight * cross-entropy + distillation_weight * temperature^2 * KL(teacher || distillation token),
@@ -51,9 +61,10 @@ class Distillation:
     """
 
     def __init__(self, config: ObjectiveConfig) -> None:
+        super().__init__()
         self.config = config
 
-    def __call__(self, networks: Networks, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+    def forward(self, networks: Networks, batch: Batch, progress: float) -> tuple[Tensor, dict[str, Tensor]]:
         config, network = self.config, networks.network
         logits = network.classify(network(batch.frames, batch.lengths))
         label_loss = functional.cross_entropy(

@@ -28,7 +28,7 @@ def batch():
 
 def test_classification_is_the_cross_entropy_of_the_one_state(batch):
     net = network("avg", 0).eval()
-    loss, values = Classification(ObjectiveConfig(label_smoothing=0.1))(Networks(net), batch)
+    loss, values = Classification(ObjectiveConfig(label_smoothing=0.1))(Networks(net), batch, 0.0)
     logits = net.classify(net(batch.frames, batch.lengths))["avg"]
     smooth = 0.9 * functional.one_hot(batch.labels, 4) + 0.1 / 4
     expected = -(smooth * logits.log_softmax(dim=1)).sum(dim=1).mean()
@@ -41,7 +41,7 @@ def test_classification_is_the_cross_entropy_of_the_one_state(batch):
 def test_distillation_weighs_label_loss_and_divergence_to_the_teacher(batch, sees, teacher_head):
     student, teacher = network("cls-dist", 0).eval(), network(teacher_head, 1)
     config = ObjectiveConfig(class_weight=0.3, distillation_weight=0.7, temperature=2, teacher_sees=sees)
-    loss, values = Distillation(config)(Networks(student, teacher), batch)
+    loss, values = Distillation(config)(Networks(student, teacher), batch, 0.0)
     states = teacher.eval()(batch.frames if sees == "augmented" else batch.clean, batch.lengths)
     name = "avg" if teacher_head == "avg" else "cls"
     wanted = (teacher.classify(states)[name] / 2).softmax(dim=1)
@@ -55,7 +55,7 @@ def test_distillation_weighs_label_loss_and_divergence_to_the_teacher(batch, see
 def test_the_teacher_gets_no_gradient_and_is_read_in_evaluation_mode(batch):
     student, teacher = network("cls-sampled-dist", 0), network("cls-sampled", 1).train()
     statistics = {name: buffer.clone() for name, buffer in teacher.named_buffers()}
-    loss, _ = Distillation(ObjectiveConfig())(Networks(student, teacher), batch)
+    loss, _ = Distillation(ObjectiveConfig())(Networks(student, teacher), batch, 0.0)
     loss.backward()
     assert all(parameter.grad is None for parameter in teacher.parameters())
     assert all(torch.equal(statistics[name], buffer) for name, buffer in teacher.named_buffers())
@@ -67,5 +67,5 @@ def test_a_student_that_agrees_with_its_teacher_has_no_divergence(batch):
     teacher = network("cls", 1).eval()
     teacher_states = teacher.classify(teacher(batch.frames, batch.lengths))["cls"]
     student.classify = lambda states: {"cls": teacher_states, "dist": teacher_states + 3.0}
-    _, values = Distillation(ObjectiveConfig())(Networks(student, teacher), batch)
+    _, values = Distillation(ObjectiveConfig())(Networks(student, teacher), batch, 0.0)
     assert values["divergence"].item() == pytest.approx(0, abs=1e-6)
