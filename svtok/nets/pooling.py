@@ -15,8 +15,9 @@ def statistics(x: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
     x is (B, T, D), weights (B, T, D) or (B, T, 1); each utterance's weights sum to 1 over time.
     """
     x = x.float()
-    mean = (weights * x).sum(dim=1)
-    variance = (weights * (x - mean[:, None]).square()).sum(dim=1)
+    weighted = weights * x
+    mean = weighted.sum(dim=1)
+    variance = (weighted * x).sum(dim=1) - mean.square()
     return mean, variance.clamp_min(LEAST_VARIANCE).sqrt()
 
 

@@ -39,7 +39,7 @@ class SqueezeExcitation(nn.Module):
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         """x (B, T, C), mask (B, T) -> (B, T, C)."""
-        mean = (x * mask[..., None]).sum(dim=1) / mask.sum(dim=1, keepdim=True)  # (B, C)
+        mean = x.sum(dim=1) / mask.sum(dim=1, keepdim=True)  # (B, C); padded frames are 0
         return x * self.gate(mean)[:, None, :]
 
 
@@ -52,7 +52,7 @@ class SeRes2Block(nn.Module):
         self.multi_scale = Res2Conv(channels, config.kernel, dilation, config.scale)
         self.after = ConvReluNorm(channels, channels)
         self.excitation = SqueezeExcitation(channels, config.squeeze)
-        self.shortcut = nn.Identity() if channels_in == channels else nn.Linear(channels_in, channels)
+        self.shortcut = nn.Identity() if channels_in == channels else nn.Linear(channels_in, channels, bias=False)
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         """x (B, T, C_in), mask (B, T) -> (B, T, C)."""

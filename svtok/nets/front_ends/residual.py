@@ -20,14 +20,16 @@ class ResidualBlock(nn.Module):
         widths = [channels_in] + [channels_out] * layers
         self.convs = nn.ModuleList(FrameConv(a, b, kernel) for a, b in pairwise(widths))
         self.norms = nn.ModuleList(MaskedBatchNorm(channels_out) for _ in range(layers))
-        self.shortcut = nn.Identity() if channels_in == channels_out else nn.Linear(channels_in, channels_out)
+        self.shortcut = (
+            nn.Identity() if channels_in == channels_out else nn.Linear(channels_in, channels_out, bias=False)
+        )
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         """x (B, T, C_in), mask (B, T) -> (B, T, C_out)."""
         out = x
         for number, (conv, norm) in enumerate(zip(self.convs, self.norms, strict=True)):
-            out = norm(conv(out, mask), mask)
+            out = norm(conv(out), mask)
             if number + 1 < len(self.convs):
                 out = torch.relu(out)
         return self.dropout(torch.relu(out + self.shortcut(x)))
