@@ -143,6 +143,7 @@ class NetworkConfig(BaseModel):
         "cosine", description="logits: scaled cosines of embedding and class vector, as trials are scored, or linear"
     )
     cosine_scale: float = Field(20.0, gt=0, description="what the cosines are multiplied by")
+    sub_centers: int = Field(1, ge=1, description="vectors of each class of the cosine classifier; the nearest counts")
     embedding_dim: int = Field(0, ge=0, description="dimension to which each state is projected; 0: left as it is")
     embedding_norm: Literal["none", "batch"] = Field(
         "batch", description="normalisation of the state before the classifier; its output is the embedding"
@@ -171,6 +172,8 @@ class NetworkConfig(BaseModel):
             )
         if not self.layers and self.head in TOKEN_HEADS:
             raise ValueError(f"head '{self.head}' needs at least 1 layer of attention, not 0")
+        if self.sub_centers > 1 and self.classifier != "cosine":
+            raise ValueError(f"sub_centers ({self.sub_centers}) need classifier 'cosine', not '{self.classifier}'")
         if self.embedding != "cls" and not self.head.endswith("-dist"):
             raise ValueError(f"embedding '{self.embedding}' needs a head with a distillation token, not '{self.head}'")
         return self

@@ -2,8 +2,75 @@
 
 from __future__ import annotations
 
-from torch import Tensor
+import math
+
+import torch
+from torch import Tensor, nn
 from torch.nn import functional
+
+SMALLEST_SQUARED_SINE = 1e-6
+"""Bounds the slope of a sine by its cosine, which is infinite at an angle of 0."""
+
+
+def additive_angular_margin(cosines: Tensor, labels: Tensor, margin: float) -> Tensor:
+    """cos(theta + margin) in place of cos(theta) at each utterance's own class (Deng et al., 2019).
+
+    Where theta + margin is over pi, that cosine would rise again with theta; from there it goes on as
+    cos(theta) - (1 - cos(margin)), which meets it at -1 and keeps falling.
+
+    Args:
+        cosines: (B, classes).
+        labels: (B,).
+        margin: in radians, within [0, pi).
+
+    Returns:
+        (B, classes).
+    """
+    own = cosines.gather(1, labels[:, None])  # (B, 1)
+    sines = (1 - own.square()).clamp(min=SMALLEST_SQUARED_SINE).sqrt()
+    turned = own * math.cos(margin) - sines * math.sin(margin)
+    beyond = own - (1 - math.cos(margin))
+    return cosines.scatter(1, labels[:, None], torch.where(own > -math.cos(margin), turned, beyond))
+
+
+class RingLoss(nn.Module):
+    """Half the mean square of (length - radius) over a batch of states, the radius trained (Zheng et al., 2018).
+
+    The radius starts as the mean length of the first batch.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.radius = nn.Parameter(torch.tensor(math.nan))
+
+    def forward(self, states: Tensor) -> Tensor:
+        """states (B, D) -> scalar."""
+        lengths = states.norm(dim=1)
+        if self.radius.isnan():
+            self.radius.data.copy_(lengths.mean())
+        return 0.5 * (lengths - self.radius).square().mean()
+
+
+class DetectionCost(nn.Module):
+    """aDCF: a detection cost that can be minimised, over each utterance against each class (Mingote et al., 2022).
+
+    miss_weight * P_miss + false_alarm_weight * P_fa. The shares of own classes under, and of other classes over, a
+    threshold become differentiable as means of sigmoids of slope * (distance from the threshold).
+
+    From the paper: a smooth cost of both kinds of errors on the cosines of the last layer. Ours, as only its abstract
+    could be read: the sigmoids, the means over one batch, where the trained threshold starts, and every default.
+    """
+
+    def __init__(self, slope: float, miss_weight: float, false_alarm_weight: float, threshold: float) -> None:
+        super().__init__()
+        self.slope, self.miss_weight, self.false_alarm_weight = slope, miss_weight, false_alarm_weight
+        self.threshold = nn.Parameter(torch.tensor(threshold))
+
+    def forward(self, cosines: Tensor, labels: Tensor) -> Tensor:
+        """cosines (B, classes), labels (B,) -> scalar."""
+        own = functional.one_hot(labels, cosines.shape[1]).bool()  # (B, classes)
+        over = torch.sigmoid(self.slope * (cosines - self.threshold))
+        return self.miss_weight * (1 - over[own]).mean() + self.false_alarm_weight * over[~own].mean()
 
 
 def distillation_divergence(student: Tensor, teacher: Tensor, temperature: float) -> Tensor:

@@ -1,6 +1,8 @@
 """Class logits."""
 
+import pytest
 import torch
+from pydantic import ValidationError
 from torch import nn
 
 from svtok.nets.classifier import CosineClassifier, make_classifier
@@ -17,3 +19,19 @@ def test_cosine_logits_by_hand_do_not_depend_on_lengths():
 def test_the_configuration_chooses_the_classifier(tiny):
     assert isinstance(make_classifier(tiny(classifier="linear"), 3), nn.Linear)
     assert make_classifier(tiny(cosine_scale=7.0), 3).scale == 7.0
+
+
+def test_the_nearest_of_a_classs_sub_centers_counts():
+    torch.manual_seed(0)
+    classifier, x = CosineClassifier(4, 3, scale=5.0, sub_centers=2), torch.randn(6, 4)
+    rows = classifier.weight.detach()
+    wanted = [
+        [5 * max(float(nn.functional.cosine_similarity(v, rows[2 * c + k], dim=0)) for k in range(2)) for c in range(3)]
+        for v in x
+    ]
+    torch.testing.assert_close(classifier(x).detach(), torch.tensor(wanted))
+
+
+def test_sub_centers_of_a_linear_classifier_are_refused(tiny):
+    with pytest.raises(ValidationError, match=r"sub_centers \(2\) need classifier 'cosine', not 'linear'"):
+        tiny(classifier="linear", sub_centers=2)

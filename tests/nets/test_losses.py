@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from svtok.nets.losses import distillation_divergence
+from svtok.nets.losses import DetectionCost, RingLoss, additive_angular_margin, distillation_divergence
 
 
 def test_divergence_by_hand():
@@ -33,3 +33,70 @@ def test_temperature_softens_both_and_its_square_multiplies():
 def test_a_temperature_of_zero_is_refused():
     with pytest.raises(ValueError, match="over 0, not 0"):
         distillation_divergence(torch.zeros(1, 2), torch.zeros(1, 2), 0)
+
+
+def margined(cosine: float, margin: float) -> float:
+    """One own cosine with its margin, by the angle itself."""
+    theta = math.acos(cosine)
+    return math.cos(theta + margin) if theta + margin < math.pi else cosine - (1 - math.cos(margin))
+
+
+@pytest.mark.parametrize("margin", [0.0, 0.2, 1.5])
+def test_a_margin_turns_the_own_classs_angle_alone(margin):
+    torch.manual_seed(0)
+    cosines = torch.rand(8, 5, dtype=torch.float64) * 2 - 1
+    cosines[0] = -0.999  # beyond pi for every margin but 0
+    labels = torch.randint(5, (8,))
+    wanted = [
+        [margined(float(c), margin) if number == label else float(c) for number, c in enumerate(row)]
+        for row, label in zip(cosines, labels.tolist(), strict=True)
+    ]
+    given = additive_angular_margin(cosines, labels, margin)
+    torch.testing.assert_close(given, torch.tensor(wanted, dtype=torch.float64))
+
+
+def test_a_margin_never_rewards_a_larger_angle():
+    cosines = torch.cos(torch.linspace(0, math.pi, 500, dtype=torch.float64))[:, None]
+    given = additive_angular_margin(cosines, torch.zeros(500, dtype=torch.long), 0.7)[:, 0]
+    assert (given.diff() < 0).all()
+    assert given.diff().abs().max() < 0.01  # no jump where the angle and its margin pass pi
+
+
+@pytest.mark.parametrize("cosine", [1.0, -1.0, 1.004, -1.004, 0.9999999])
+def test_a_margin_has_finite_gradients_at_the_ends_even_where_bf16_rounds_beyond_them(cosine):
+    cosines = torch.tensor([[cosine, 0.0]], requires_grad=True)
+    additive_angular_margin(cosines, torch.tensor([0]), 0.3)[0, 0].backward()
+    assert torch.isfinite(cosines.grad).all()
+    assert 0 < cosines.grad[0, 0] < 500
+
+
+def test_ring_loss_by_hand_starts_at_the_mean_length_and_its_radius_learns():
+    ring, states = RingLoss(), torch.tensor([[3.0, 4.0], [0.0, 1.0]])
+    assert ring(states).item() == pytest.approx(0.5 * (2**2 + 2**2) / 2)  # lengths 5 and 1, radius 3
+    loss = ring(2 * states)
+    assert loss.item() == pytest.approx(0.5 * (7**2 + 1**2) / 2)  # the radius stays 3
+    loss.backward()
+    assert ring.radius.grad.item() == pytest.approx(-(7 - 1) / 2)
+
+
+def test_detection_cost_by_loop():
+    torch.manual_seed(0)
+    cosines, labels = torch.rand(6, 4) * 2 - 1, torch.randint(4, (6,))
+    misses, false_alarms = [], []
+    for row, label in zip(cosines.tolist(), labels.tolist(), strict=True):
+        for number, cosine in enumerate(row):
+            if number == label:
+                misses.append(1 / (1 + math.exp(-10 * (0.25 - cosine))))
+            else:
+                false_alarms.append(1 / (1 + math.exp(-10 * (cosine - 0.25))))
+    by_loop = 2 * sum(misses) / len(misses) + 3 * sum(false_alarms) / len(false_alarms)
+    assert DetectionCost(10.0, 2.0, 3.0, 0.25)(cosines, labels).item() == pytest.approx(by_loop, rel=1e-5)
+
+
+def test_a_steep_detection_cost_is_the_share_of_errors_and_its_threshold_learns():
+    cost = DetectionCost(1e4, 1.0, 1.0, 0.5)
+    cosines, labels = torch.tensor([[0.9, 0.8, 0.1], [0.2, 0.4, 0.0]]), torch.tensor([0, 1])
+    assert cost(cosines, labels).item() == pytest.approx(1 / 2 + 1 / 4)  # one miss of 2, one false alarm of 4
+    soft = DetectionCost(5.0, 1.0, 1.0, 0.5)
+    soft(cosines, labels).backward()
+    assert soft.threshold.grad.abs() > 0
