@@ -1,0 +1,54 @@
+"""Pooling of frames against plain loops."""
+
+import pytest
+import torch
+
+from svtok.nets.pooling import AttentiveStatisticsPooling, MeanPooling, StatisticsPooling, make_pooling
+
+LENGTHS = [7, 3]
+
+
+@pytest.fixture
+def frames():
+    torch.manual_seed(0)
+    mask = torch.tensor([[t < length for t in range(7)] for length in LENGTHS])
+    return torch.randn(2, 7, 4), mask
+
+
+def test_mean_and_statistics_are_those_of_the_real_frames(frames):
+    x, mask = frames
+    for row, length in enumerate(LENGTHS):
+        real = x[row, :length]
+        torch.testing.assert_close(MeanPooling()(x, mask)[row], real.mean(dim=0))
+        expected = torch.cat([real.mean(dim=0), real.std(dim=0, correction=0)])
+        torch.testing.assert_close(StatisticsPooling()(x, mask)[row], expected)
+
+
+def test_statistics_of_one_frame_have_a_finite_gradient():
+    x = torch.ones(1, 1, 3, requires_grad=True)
+    StatisticsPooling()(x, torch.ones(1, 1, dtype=torch.bool)).sum().backward()
+    assert x.grad is not None
+    assert torch.isfinite(x.grad).all()
+
+
+def test_attentive_statistics_equal_a_loop_over_utterances_and_frames(frames):
+    x, mask = frames
+    pooling = AttentiveStatisticsPooling(4, hidden=5).eval()
+    with torch.no_grad():
+        pooled = pooling(x, mask)
+        for row, length in enumerate(LENGTHS):
+            real = x[row, :length]
+            context = torch.cat([real.mean(dim=0), real.std(dim=0, correction=0)])
+            scores = [
+                pooling.score(torch.tanh(pooling.of_frame(frame) + pooling.of_context(context))) for frame in real
+            ]
+            weights = torch.stack(scores).softmax(dim=0)  # (T, D): a weight for each frame and channel
+            mean = (weights * real).sum(dim=0)
+            deviation = (weights * (real - mean).square()).sum(dim=0).sqrt()
+            expected = pooling.norm(torch.cat([mean, deviation])[None])[0]
+            torch.testing.assert_close(pooled[row], expected, atol=1e-5, rtol=1e-5)
+
+
+def test_each_head_without_tokens_has_its_pooling():
+    kinds = [type(make_pooling(head, 4)) for head in ("avg", "stats", "attentive-stats")]
+    assert kinds == [MeanPooling, StatisticsPooling, AttentiveStatisticsPooling]
