@@ -1,0 +1,168 @@
+"""Running what is left of a plan: finished runs are kept, half work is gone on with, failed runs are tried again."""
+
+from __future__ import annotations
+
+import fcntl
+import signal
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+import torch
+
+from svtok.errors import SvtokError
+from svtok.experiments.commands import check_inputs, commands
+from svtok.experiments.measure import commit_of_checkout, hardware_name, rows_of
+from svtok.experiments.plan import Plan
+from svtok.experiments.pool import PACKAGE_ROOT, Children, in_pool
+from svtok.experiments.results import Row, put_results, read_results
+from svtok.experiments.runs import Run, begin, has_network, run_key
+from svtok.parallel import default_jobs
+
+LONGEST_ERROR = 500
+
+
+@dataclass
+class Ablation:
+    """A plan that is run in a work folder, its results in a file. `jobs` None: as many as the machine bears."""
+
+    plan: Plan
+    work: Path
+    results: Path
+    device: torch.device
+    jobs: int | None = None
+    tell: Callable[[str], None] = print
+    begun: dict[Run, float] = field(default_factory=dict)
+    commits: dict[Run, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.jobs is None:
+            self.jobs = self.plan.gpu_jobs if self.device.type == "cuda" else default_jobs()
+        threads = max(1, default_jobs() // self.jobs)
+        self.hardware = hardware_name(self.device, threads)
+        self.children = Children(self.work.absolute(), threads)
+
+    def run(self, asked: Sequence[Run]) -> None:
+        """Run what is left of the runs asked for, and of those whose networks they need.
+
+        Raises ProblemsError before anything runs where sets or features are missing; at the end, SvtokError that names
+        the runs that failed.
+        """
+        left = self.left(asked)
+        check_inputs(self.plan, left, self.work)
+        self.tell(f"{len(asked)} runs asked for, {len(left)} left, {self.jobs} at once on {self.hardware}")
+        failed = []
+        with _alone(self.work), _ended_by_sigterm():
+            pool = in_pool(left, self._work, jobs=self.jobs or 1, needs=self.needs, stop=self.children.stop)
+            with closing(pool):
+                for ended, (run, error) in enumerate(pool, start=1):
+                    text = self._keep(run, error)
+                    failed += [run] if text.startswith("FAILED") else []
+                    self.tell(f"ended {run}: {text}; {self._outlook(ended, len(left))}")
+        if failed:
+            names = ", ".join(map(str, failed))
+            raise SvtokError(f"{len(failed)} of {len(left)} runs failed: {names}; the same command tries them again")
+
+    def left(self, asked: Sequence[Run]) -> list[Run]:
+        """The runs without results of the present plan, and those whose networks these need and that are missing."""
+        done = {(*row.run, row.settings) for row in read_results(self.results) if row.error is None}
+        keys = {name: run_key(self.plan, name) for name in self.plan.systems}
+        left = {run for run in asked if (run.system, run.fold, run.seed, keys[run.system]) not in done}
+        waiting = list(left)
+        while waiting:
+            for needed in self.needs(waiting.pop()):
+                if needed not in left and not has_network(self.plan, needed, self.work):
+                    left.add(needed)
+                    waiting.append(needed)
+        return sorted(left)
+
+    def needs(self, run: Run) -> list[Run]:
+        """The runs whose networks a run needs."""
+        return [run.of(self.plan, other) for other in self.plan.systems[run.system].used]
+
+    def _work(self, run: Run) -> None:
+        """All commands of a run. Raises SvtokError with the first error."""
+        self.begun[run], self.commits[run] = time.monotonic(), commit_of_checkout()
+        for needed in self.needs(run):
+            if not has_network(self.plan, needed, self.work):
+                raise SvtokError(f"needs the network of {needed}, which has failed")
+        begin(self.plan, run, self.work)
+        self.tell(f"begun {run}")
+        log = self.work / run.folder / "log.txt"
+        log.write_text("")
+        for command in commands(self.plan, run, self.device.type):
+            self.children.call(command, log)
+
+    def _keep(self, run: Run, error: SvtokError | None) -> str:
+        """Write the results of a run that ended; returns them in words."""
+        told = {"hardware": self.hardware, "commit": self.commits[run]}
+        try:
+            if error:
+                raise error
+            rows = rows_of(self.plan, run, self.work, **told)
+        except SvtokError as problem:
+            text = self._without_places(str(problem))[:LONGEST_ERROR]
+            key = run_key(self.plan, run.system)
+            rows = [
+                Row(
+                    system=run.system,
+                    fold=run.fold,
+                    seed=run.seed,
+                    condition=None,
+                    settings=key,
+                    error=text,
+                    **told,
+                )
+            ]
+        put_results(self.results, rows)
+        return _in_words(rows)
+
+    def _without_places(self, text: str) -> str:
+        """One line of text that does not tell in which folders of this machine things are."""
+        for folder in (self.work.absolute(), PACKAGE_ROOT):
+            text = text.replace(f"{folder}/", "")
+        return text.replace("\n", " | ")
+
+    def _outlook(self, ended: int, total: int) -> str:
+        """What is left, and about how long it takes if runs go on to end as they did so far."""
+        if ended == total:
+            return "none left"
+        hours = (time.monotonic() - min(self.begun.values())) / ended * (total - ended) / 3600
+        return f"{total - ended} left, about {hours:.1f} h"
+
+
+def _in_words(rows: Sequence[Row]) -> str:
+    if rows[0].error:
+        return f"FAILED, {rows[0].error}"
+    return ", ".join(f"{row.condition} {100 * row.eer:.2f} %" for row in rows if row.eer is not None)
+
+
+@contextmanager
+def _alone(work: Path) -> Iterator[None]:
+    """Refuse to run where another ablation is at work in the same folder."""
+    path = work / "exp" / ".lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "w", encoding="utf-8") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise SvtokError(f"{work}: another svtok ablate is at work here; wait for it") from None
+        yield
+
+
+@contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """End as by Ctrl-C on SIGTERM, so that no process is left behind."""
+
+    def interrupt(number: int, frame: FrameType | None) -> NoReturn:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

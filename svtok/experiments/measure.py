@@ -1,0 +1,111 @@
+"""The rows of a run that ended, from the files that it left."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from svtok.experiments.commands import data, evaluation, scores
+from svtok.experiments.plan import Plan
+from svtok.experiments.pool import PACKAGE_ROOT
+from svtok.experiments.results import CONDITIONS, RESAMPLED, Row
+from svtok.experiments.runs import Run, network, network_owner, run_key
+from svtok.manifest.sets import PreparedSet, read_set
+from svtok.metrics import DCF08, resampled_rates
+from svtok.report.evaluate import CONDITIONS as NONTARGETS
+from svtok.report.labelled import label_with_set
+from svtok.report.results import read_evaluation
+from svtok.report.strata import TARGET_TYPES, take_apart
+from svtok.training.network_folder import LOG, load_network
+
+DRAWS = 200
+"""Draws of the speakers that a row keeps."""
+DECIMALS = 5
+
+
+def rows_of(plan: Plan, run: Run, work: Path, *, hardware: str, commit: str) -> list[Row]:
+    """A row for each condition that was evaluated. Raises SvtokError for a file that is not as it should be."""
+    trained = network_owner(plan, run)
+    parameters = sum(p.numel() for p in load_network(work / network(trained)).network.parameters())
+    seconds = _seconds(work / network(run) / LOG) if trained == run else 0.0
+    draws = resampled_eers(work / scores(plan, run), read_set(work / data(run, plan.test_set)))
+    evaluated = read_evaluation(work / evaluation(plan, run))
+    found = [condition for condition in map(evaluated.condition, CONDITIONS) if condition]
+    return [
+        Row(
+            system=run.system,
+            fold=run.fold,
+            seed=run.seed,
+            condition=condition.name,
+            targets=condition.targets,
+            nontargets=condition.nontargets,
+            eer=condition.eer,
+            dcf08=condition.dcf08,
+            parameters=parameters,
+            seconds=seconds,
+            hardware=hardware,
+            commit=commit,
+            settings=run_key(plan, run.system),
+            eer_resampled=draws.get(condition.name),
+        )
+        for condition in found
+    ]
+
+
+def resampled_eers(path: Path, prepared: PreparedSet) -> dict[str, list[float | None]]:
+    """By condition, the EER of the scores in `path` in each draw of the set's speakers; None for a draw without trials.
+
+    The list of the speakers is the seed, so that all scores of the set's trials see the same draws.
+    """
+    strata = take_apart(label_with_set(path, prepared, by=[]), None, with_counts=True)
+    assert strata.counts is not None
+    assert prepared.models is not None  # or label_with_set has raised
+    names = "\n".join(sorted(set(prepared.models["spk"])))
+    seed = int.from_bytes(hashlib.sha256(names.encode()).digest()[:8], "big")
+    eers = {}
+    for condition in RESAMPLED:
+        targets, nontargets = (strata.places(types, None) for types in (TARGET_TYPES, NONTARGETS[condition]))
+        if targets and nontargets:
+            counts = strata.counts.select([*targets, *nontargets])
+            drawn = resampled_rates(counts, DCF08, resamples=DRAWS, seed=seed).eer
+            eers[condition] = [None if np.isnan(eer) else round(float(eer), DECIMALS) for eer in drawn]
+    return eers
+
+
+def _seconds(log: Path) -> float:
+    """The time that all epochs of a training took together."""
+    epochs = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
+    return round(sum(epoch["seconds"] for epoch in epochs), 1)
+
+
+def hardware_name(device: torch.device, threads: int) -> str:
+    """The GPU, or the processor and how many threads a run has."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{_processor()}, {threads} thread{'' if threads == 1 else 's'}"
+
+
+def _processor() -> str:
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text(encoding="utf-8").splitlines() if cpuinfo.is_file() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def commit_of_checkout() -> str:
+    """The commit of the checkout that svtok runs from, '-dirty' where the package differs from it; else 'unknown'."""
+    if not (PACKAGE_ROOT / ".git").exists():
+        return "unknown"
+    described = _git(PACKAGE_ROOT, "describe", "--always", "--abbrev=10")
+    changed = _git(PACKAGE_ROOT, "status", "--porcelain", "--", "svtok")
+    return f"{described.stdout.strip()}{'-dirty' if changed.stdout else ''}" if described.returncode == 0 else "unknown"
+
+
+def _git(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=False)

@@ -1,0 +1,163 @@
+"""The plan of an ablation: which systems, how each is trained and scored, on which folds, with which seeds.
+
+One YAML file; names of files in it are relative to its folder.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from pathlib import Path
+from string import Formatter
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, PrivateAttr, model_validator
+
+from svtok.config_errors import load_yaml, validated
+from svtok.errors import Problem, ProblemsError, SvtokError, raise_problems, unknown_name
+from svtok.training.config import Config, read_config
+
+PLACEHOLDERS = (
+    *("data", "embeddings", "network", "train_data", "train_embeddings", "dev_data", "dev_embeddings"),
+    "conf",
+)
+"""What the options of a system may name in braces; `svtok.experiments.runs` fills them in."""
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+
+def _split(value: Any) -> Any:
+    return tuple(shlex.split(value)) if isinstance(value, str) else value
+
+
+def _listed(value: Any) -> Any:
+    return (value,) if isinstance(value, str) else value
+
+
+Options = Annotated[tuple[str, ...], BeforeValidator(_split)]
+"""Options of a command, in one line as a shell would take them, or a list."""
+
+
+class System(BaseModel):
+    """One system: a network to train, or with `network` that of another system; and how its trials are scored."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    head: str | None = Field(None, description="head of the network; default: what the configuration says")
+    config: str | None = Field(None, description="training configuration in place of the plan's")
+    set: dict[str, JsonValue] = Field({}, description="changes of it, such as training.epochs: 5")
+    teacher: Annotated[tuple[str, ...], BeforeValidator(_listed)] = Field(
+        (), description="system or systems above that teach this one, which is then a student"
+    )
+    joint: bool = Field(False, description="a student whose teacher is trained in the same loop")
+    train: Options = Field((), description="further options of svtok train or train-student")
+    features: str = Field("feats", description="folder of the features within the work folder: FEATURES/fold1/train")
+    network: str | None = Field(None, description="system above whose network is taken; nothing is trained")
+    extract: Options = Field((), description="further options of svtok extract-embeddings")
+    score: Options = Field((), description="further options of svtok score")
+
+    @property
+    def is_student(self) -> bool:
+        return bool(self.teacher) or self.joint
+
+    @property
+    def used(self) -> tuple[str, ...]:
+        """The systems whose networks this one needs."""
+        return (self.network,) if self.network else self.teacher
+
+    @property
+    def settings(self) -> list[str]:
+        """The `key=value` settings that change the configuration; JSON is YAML as well."""
+        return [f"{key}={json.dumps(value)}" for key, value in self.set.items()]
+
+    def extracted_sets(self, test_set: str) -> list[str]:
+        """The sets whose embeddings are needed: the one that is evaluated, and those that the scoring names."""
+        named = [name for name in ("train", "dev") if f"{{{name}_embeddings}}" in " ".join(self.score)]
+        return list(dict.fromkeys([*named, test_set]))
+
+    @model_validator(mode="after")
+    def _check(self) -> System:
+        wrong = []
+        training = ("head", "config", "set", "teacher", "joint", "train", "features")
+        given = [name for name in training if name in self.model_fields_set]
+        if self.network and given:
+            wrong.append(f"with network nothing is trained, so {', '.join(given)} must go")
+        options = [*self.train, *self.extract, *self.score]
+        for name in _placeholders(options):
+            if name not in PLACEHOLDERS:
+                wrong.append(unknown_name("placeholder", name, PLACEHOLDERS))
+        if wrong:
+            raise ValueError("; ".join(wrong))
+        return self
+
+
+def _placeholders(options: list[str]) -> list[str]:
+    """What stands in braces. Raises ValueError for a brace that is not closed."""
+    return [name for option in options for _, name, _, _ in Formatter().parse(option) if name is not None]
+
+
+class Plan(BaseModel):
+    """A plan, as its file tells it. Every list is worked through in its order: seeds, then folds, then systems."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    config: str | None = Field(None, description="training configuration of all systems that name none")
+    folds: tuple[Annotated[int, Field(ge=1)], ...] = Field((1,), min_length=1, description="folds of the corpus")
+    seeds: tuple[Annotated[int, Field(ge=0)], ...] = Field((0,), min_length=1, description="seeds of the trainings")
+    test_set: Literal["eval", "dev"] = Field("eval", description="the set whose trials are evaluated")
+    gpu_jobs: int = Field(4, ge=1, description="runs at once on a GPU")
+    systems: dict[str, System] = Field(min_length=1, description="by their names, teachers above their students")
+    _folder: Path = PrivateAttr(Path())
+
+    def file(self, name: str) -> Path:
+        """A file that the plan names."""
+        return (self._folder / name).absolute()
+
+    def config_of(self, name: str) -> Path | None:
+        """The configuration file of a system."""
+        chosen = self.systems[name].config or self.config
+        return self.file(chosen) if chosen else None
+
+    def settings_of(self, name: str) -> Config:
+        """The whole training configuration of a system. Raises as `read_config`."""
+        system = self.systems[name]
+        default = "cls-sampled-dist" if system.is_student else None
+        return read_config(self.config_of(name), system.settings, system.head, default_head=default)
+
+
+def read_plan(path: Path) -> Plan:
+    """The plan in a YAML file. Raises ProblemsError with all that is wrong, the systems' configurations included."""
+    plan = validated(Plan, load_yaml(path), str(path))
+    plan._folder = path.parent
+    raise_problems([Problem(text, path) for text in _wrong(plan)])
+    return plan
+
+
+def _wrong(plan: Plan) -> list[str]:
+    lists = {"folds": plan.folds, "seeds": plan.seeds}
+    wrong = [f"{what} {list(each)}: one stands twice" for what, each in lists.items() if len(set(each)) < len(each)]
+    above: list[str] = []
+    for name, system in plan.systems.items():
+        if not NAME.fullmatch(name):
+            wrong.append(f"systems.{name}: a name may have letters, digits, '.', '_' and '-', and names a folder")
+        for other in system.used:
+            if other not in above:
+                known = unknown_name("system", other, above) if above else f"unknown system '{other}'"
+                wrong.append(f"systems.{name}: {known}; a system stands below those that it uses")
+            elif plan.systems[other].network:
+                wrong.append(f"systems.{name}: {other} trains no network; name {plan.systems[other].network}")
+        wrong += [f"systems.{name}: {text}" for text in _wrong_settings(plan, name)]
+        above.append(name)
+    return wrong
+
+
+def _wrong_settings(plan: Plan, name: str) -> list[str]:
+    if plan.systems[name].network:
+        return []
+    try:
+        plan.settings_of(name)
+    except ProblemsError as error:
+        return [str(problem) for problem in error.problems]
+    except SvtokError as error:
+        return [str(error)]
+    return []

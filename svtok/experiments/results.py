@@ -1,0 +1,91 @@
+"""The results of an ablation: a JSON list with one row a line, one row for each condition of each run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+from svtok.config_errors import validated
+from svtok.errors import SvtokError
+from svtok.files import write_text
+
+CONDITIONS = ("TC-vs-IC", "TC-vs-TW", "TC-vs-IW", "pooled")
+RESAMPLED = ("TC-vs-IC", "TC-vs-TW")
+"""The conditions whose rows hold the EER of each draw of the speakers."""
+
+
+class Row(BaseModel):
+    """The error rates of one run in one condition; or, without a condition, that the run failed. Fractions, seconds."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    system: str
+    fold: int
+    seed: int
+    condition: str | None
+    """None: the run failed, `error` says why, and there are no numbers."""
+    targets: int | None = None
+    nontargets: int | None = None
+    eer: float | None = None
+    dcf08: float | None = None
+    parameters: int | None = None
+    """Of the network."""
+    seconds: float | None = None
+    """Of training, all epochs together; 0 for a system that takes the network of another."""
+    hardware: str
+    """The processor and the number of threads, or the GPU."""
+    commit: str
+    settings: str
+    """Hash of what the plan asks of the system, see `svtok.experiments.runs.run_key`."""
+    error: str | None = None
+    eer_resampled: list[float | None] | None = None
+    """The EER in each draw of the fold's evaluation speakers, the same draws for all systems and seeds of the fold;
+    None for a draw that tells nothing."""
+
+    @property
+    def run(self) -> tuple[str, int, int]:
+        return self.system, self.fold, self.seed
+
+    @property
+    def draws(self) -> np.ndarray:
+        """The EER in each draw (R,), NaN where it tells nothing; (0,) where there are none."""
+        return np.array(self.eer_resampled or [], dtype=np.float64)
+
+
+def read_results(path: Path) -> list[Row]:
+    """The rows of a results file; none where there is no file. Raises SvtokError where it is no such file."""
+    if not path.exists():
+        return []
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise SvtokError(f"{path}: not a JSON file: {error}") from error
+    if not isinstance(content, list) or not all(isinstance(row, dict) for row in content):
+        raise SvtokError(f"{path}: must be a list of rows, as `svtok ablate` writes it")
+    return [validated(Row, row, f"{path}, row {number}") for number, row in enumerate(content, start=1)]
+
+
+def write_results(path: Path, rows: Iterable[Row]) -> None:
+    """Write the file, whole or not at all: one row a line, by system, fold, seed and condition."""
+    ordered = sorted(rows, key=lambda row: (*row.run, _place(row.condition)))
+    lines = ",\n".join(json.dumps(_told(row), ensure_ascii=False) for row in ordered)
+    write_text(path, f"[\n{lines}\n]\n")
+
+
+def _place(condition: str | None) -> int:
+    return CONDITIONS.index(condition) if condition in CONDITIONS else -1
+
+
+def _told(row: Row) -> dict[str, object]:
+    """The row without `error` and `eer_resampled` where it has none."""
+    tree = row.model_dump()
+    return {key: value for key, value in tree.items() if value is not None or key not in ("error", "eer_resampled")}
+
+
+def put_results(path: Path, rows: Sequence[Row]) -> None:
+    """Put the rows of one run in the place of those that the file had of it."""
+    write_results(path, [*(row for row in read_results(path) if row.run != rows[0].run), *rows])

@@ -1,0 +1,113 @@
+"""The runs of a plan, each a system on a fold with a seed; and whether what a run left is what the plan asks for."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from svtok.errors import Problem, raise_problems, unknown_name
+from svtok.experiments.plan import Plan
+from svtok.files import write_text
+from svtok.training.network_folder import WEIGHTS
+
+KEY = "network.key"
+
+
+@dataclass(frozen=True, order=True)
+class Run:
+    """A system on a fold with a seed, in the order in which runs are begun."""
+
+    seed: int
+    fold: int
+    place: int
+    """Of the system in the plan."""
+    system: str
+
+    def __str__(self) -> str:
+        return f"fold{self.fold}/seed{self.seed}/{self.system}"
+
+    @property
+    def folder(self) -> Path:
+        """Within the work folder."""
+        return Path("exp") / str(self)
+
+    def of(self, plan: Plan, system: str) -> Run:
+        """The run of another system on the same fold with the same seed."""
+        return Run(self.seed, self.fold, list(plan.systems).index(system), system)
+
+
+def planned_runs(plan: Plan) -> list[Run]:
+    """All runs of a plan, in their order."""
+    systems = enumerate(plan.systems)
+    return sorted(Run(seed, fold, *system) for system in systems for seed in plan.seeds for fold in plan.folds)
+
+
+def narrowed(plan: Plan, folds: Iterable[int], seeds: Iterable[int], systems: Iterable[str]) -> list[Run]:
+    """The runs of some folds, seeds and systems; an empty choice is all. Raises ProblemsError for unknown ones."""
+    choices = (("fold", plan.folds, folds), ("seed", plan.seeds, seeds), ("system", plan.systems, systems))
+    chosen = [list(choice) or list(known) for _, known, choice in choices]
+    problems = [
+        Problem(unknown_name(what, str(name), map(str, known)))
+        for (what, known, _), names in zip(choices, chosen, strict=True)
+        for name in names
+        if name not in known
+    ]
+    raise_problems(problems)
+    return [
+        run for run in planned_runs(plan) if run.fold in chosen[0] and run.seed in chosen[1] and run.system in chosen[2]
+    ]
+
+
+def network_owner(plan: Plan, run: Run) -> Run:
+    """The run that trains the network of a run: itself, but for a system that takes another's."""
+    other = plan.systems[run.system].network
+    return run.of(plan, other) if other else run
+
+
+def network_key(plan: Plan, name: str) -> str:
+    """What tells whether the network of a system is the one that the plan asks for: a hash of all its settings."""
+    system = plan.systems[name]
+    if system.network:
+        return network_key(plan, system.network)
+    asked = {
+        "config": plan.settings_of(name).model_dump(mode="json", exclude_unset=True),
+        "teachers": [network_key(plan, teacher) for teacher in system.teacher],
+        **system.model_dump(mode="json", include={"joint", "train", "features"}, exclude_defaults=True),
+    }
+    return _hash(asked)
+
+
+def run_key(plan: Plan, name: str) -> str:
+    """What tells whether the results of a system are of what the plan asks for: its network, and how it is scored."""
+    options = plan.systems[name].model_dump(mode="json", include={"extract", "score"}, exclude_defaults=True)
+    return _hash({"network": network_key(plan, name), "test_set": plan.test_set, **options})
+
+
+def _hash(tree: object) -> str:
+    return hashlib.sha256(json.dumps(tree, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def has_network(plan: Plan, run: Run, work: Path) -> bool:
+    """Whether the network that the plan asks for is there."""
+    return _key_in(work / run.folder) == network_key(plan, run.system) and (work / network(run) / WEIGHTS).is_file()
+
+
+def network(run: Run) -> Path:
+    """The folder of the network that a run trains, within the work folder."""
+    return run.folder / "network"
+
+
+def begin(plan: Plan, run: Run, work: Path) -> None:
+    """Make the run's folder; what stands there is kept if it is half of what the plan asks for, else removed."""
+    folder, key = work / run.folder, network_key(plan, run.system)
+    if folder.exists() and _key_in(folder) != key:
+        shutil.rmtree(folder)
+    write_text(folder / KEY, key + "\n")
+
+
+def _key_in(folder: Path) -> str | None:
+    return (folder / KEY).read_text(encoding="utf-8").strip() if (folder / KEY).is_file() else None
