@@ -27,6 +27,7 @@ COMMANDS = {
     "evaluate": LazyCommand("svtok.cli.evaluate", "evaluate", "Error rates by trial type, from scores."),
     "compare": LazyCommand("svtok.cli.compare", "compare", "One table of several systems' evaluations."),
     "ablate": LazyCommand("svtok.cli.ablate", "ablate", "Run every system of a plan on every fold with every seed."),
+    "ablation-table": LazyCommand("svtok.cli.ablation_table", "ablation_table", "The table of an ablation."),
     "submit": LazyCommand("svtok.cli.submit", "submit", "Write or check a submission to the SdSV and TdSV challenges."),
     "kaldi": LazyCommand("svtok.cli.kaldi", "kaldi", "Import or export Kaldi data directories, trials and scores."),
 }

@@ -114,6 +114,7 @@ class Ablation:
                     seed=run.seed,
                     condition=None,
                     settings=key,
+                    test_set=self.plan.test_set,
                     error=text,
                     **told,
                 )

@@ -52,6 +52,8 @@ def rows_of(plan: Plan, run: Run, work: Path, *, hardware: str, commit: str) -> 
             hardware=hardware,
             commit=commit,
             settings=run_key(plan, run.system),
+            test_set=plan.test_set,
+            corpus=evaluated.corpus,
             eer_resampled=draws.get(condition.name),
         )
         for condition in found

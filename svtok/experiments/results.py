@@ -41,6 +41,10 @@ class Row(BaseModel):
     commit: str
     settings: str
     """Hash of what the plan asks of the system, see `svtok.experiments.runs.run_key`."""
+    test_set: str = "eval"
+    """The set whose trials were evaluated."""
+    corpus: str | None = None
+    """Its caption, which says whether the speech is synthetic."""
     error: str | None = None
     eer_resampled: list[float | None] | None = None
     """The EER in each draw of the fold's evaluation speakers, the same draws for all systems and seeds of the fold;

@@ -28,7 +28,7 @@ class Run:
     system: str
 
     def __str__(self) -> str:
-        return f"fold{self.fold}/seed{self.seed}/{self.system}"
+        return run_name(self.system, self.fold, self.seed)
 
     @property
     def folder(self) -> Path:
@@ -38,6 +38,11 @@ class Run:
     def of(self, plan: Plan, system: str) -> Run:
         """The run of another system on the same fold with the same seed."""
         return Run(self.seed, self.fold, list(plan.systems).index(system), system)
+
+
+def run_name(system: str, fold: int, seed: int) -> str:
+    """What a run is called, which is also its folder under exp/."""
+    return f"fold{fold}/seed{seed}/{system}"
 
 
 def planned_runs(plan: Plan) -> list[Run]:

@@ -1,0 +1,163 @@
+"""The table of an ablation: a row a system, and notes that name every run that is not counted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+
+from svtok.errors import Problem, raise_problems, unknown_name
+from svtok.experiments.plan import Plan
+from svtok.experiments.results import CONDITIONS, RESAMPLED, Row
+from svtok.experiments.runs import run_name
+from svtok.experiments.summary import Mean, Pair, Runs, mean_difference, mean_eer, runs_of, seed_deviation
+from svtok.report.tables import Rows, markdown_table, percent, text_table
+
+NONE = "-"
+
+
+@dataclass(frozen=True)
+class Ablated:
+    """The results to tell: `planned` are the runs that each system should have, and the order of the systems."""
+
+    rows: Sequence[Row]
+    planned: dict[str, list[Pair]]
+    against: Sequence[str] = ()
+    conditions: Sequence[str] = RESAMPLED
+
+    def __post_init__(self) -> None:
+        known = (("system", self.against, self.planned), ("condition", self.conditions, CONDITIONS))
+        raise_problems(
+            [Problem(unknown_name(what, name, of)) for what, names, of in known for name in names if name not in of]
+        )
+
+    def done(self, system: str) -> Runs:
+        """The runs of a system that ended well, in any condition."""
+        return {(row.fold, row.seed): row for row in self.rows if row.system == system and row.condition}
+
+    def failed(self, system: str) -> dict[Pair, str]:
+        """The errors of the runs of a system that failed."""
+        return {(row.fold, row.seed): row.error for row in self.rows if row.system == system and row.error}
+
+    def missing(self, system: str) -> list[Pair]:
+        """The planned runs of a system of which nothing is known."""
+        return [pair for pair in self.planned[system] if pair not in {**self.done(system), **self.failed(system)}]
+
+
+def planned_pairs(rows: Sequence[Row], plan: Plan | None) -> dict[str, list[Pair]]:
+    """The folds and seeds that each system should have: those of the plan, else all that any system has.
+
+    Systems come in the order of the plan, and after them what else has results.
+    """
+    folds, seeds = sorted({row.fold for row in rows}), sorted({row.seed for row in rows})
+    if plan:
+        folds, seeds = list(plan.folds), list(plan.seeds)
+    pairs = [(fold, seed) for seed in seeds for fold in folds]
+    return dict.fromkeys([*(plan.systems if plan else ()), *(row.system for row in rows)], pairs)
+
+
+def ablation_text(ablated: Ablated) -> str:
+    """The table as plain text."""
+    header, rows = _table(ablated)
+    return "\n".join([_caption(ablated), "", text_table(header, rows), "", *_notes(ablated)])
+
+
+def ablation_markdown(ablated: Ablated) -> str:
+    """The table as Markdown."""
+    header, rows = _table(ablated)
+    notes = [f"- {note}" for note in _notes(ablated)]
+    return "\n".join([f"**{_caption(ablated)}**", "", markdown_table(header, rows), "", *notes]) + "\n"
+
+
+def _table(ablated: Ablated) -> tuple[list[str], Rows]:
+    header = ["system", "runs"]
+    for condition in ablated.conditions:
+        header += [f"{condition} EER %", "SD", *(f"minus {other}" for other in ablated.against)]
+    rows = [[system, *_cells(ablated, system)] for system in ablated.planned]
+    return [*header, "parameters", "seconds"], rows
+
+
+def _cells(ablated: Ablated, system: str) -> list[str]:
+    cells = [_counts(ablated, system)]
+    for condition in ablated.conditions:
+        runs = runs_of(ablated.rows, system, condition)
+        mean, deviation = mean_eer(runs), seed_deviation(runs)
+        cells += [
+            percent(mean.value, mean.interval) if mean else NONE,
+            NONE if deviation is None else percent(deviation),
+        ]
+        for other in ablated.against:
+            difference = mean_difference(runs, runs_of(ablated.rows, other, condition)) if other != system else None
+            cells.append(_signed(difference) if difference else NONE)
+    done = ablated.done(system).values()
+    parameters = [row.parameters for row in done if row.parameters is not None]
+    seconds = [row.seconds for row in done if row.seconds is not None]
+    return [
+        *cells,
+        f"{fmean(parameters):,.0f}" if parameters else NONE,
+        f"{fmean(seconds):.0f}" if seconds else NONE,
+    ]
+
+
+def _counts(ablated: Ablated, system: str) -> str:
+    failed = len(ablated.failed(system))
+    text = f"{len(ablated.done(system))}/{len(ablated.planned[system])}"
+    return f"{text}, {failed} failed" if failed else text
+
+
+def _signed(mean: Mean) -> str:
+    text = f"{100 * mean.value:+.2f}"
+    return text if mean.interval is None else f"{text} [{100 * mean.interval[0]:+.2f}, {100 * mean.interval[1]:+.2f}]"
+
+
+def _caption(ablated: Ablated) -> str:
+    corpora = dict.fromkeys(row.corpus for row in ablated.rows if row.corpus)
+    sets = dict.fromkeys(row.test_set for row in ablated.rows)
+    pairs = {pair for planned in ablated.planned.values() for pair in planned}
+    folds, seeds = ({pair[place] for pair in pairs} for place in (0, 1))
+    where = f"{', '.join(corpora) or 'unnamed trials'} ({' and '.join(sets)})"
+    return f"Mean error rates on {where}: folds {_listed(folds)}, seeds {_listed(seeds)}"
+
+
+def _listed(numbers: Iterable[int]) -> str:
+    return ", ".join(map(str, sorted(numbers)))
+
+
+def _notes(ablated: Ablated) -> list[str]:
+    notes = [
+        "Runs: ended well / planned. SD: standard deviation over the seeds of the mean over the folds.",
+        "[low, high]: 95 % confidence interval, by drawing the evaluation speakers of each fold again, the same draws "
+        "for all systems.",
+        *(f"Minus {other}: difference of the EERs over the runs that both have." for other in ablated.against),
+        f"Seconds: of training, the mean of a run, on {_tally(row.hardware for row in _ended(ablated))}.",
+        f"Commits: {_tally(row.commit for row in _ended(ablated))}.",
+    ]
+    for system in ablated.planned:
+        notes += _partial(ablated, system)
+        if len({row.settings for row in ablated.rows if row.system == system}) > 1:
+            notes.append(f"CAUTION, the runs of {system} are NOT all of the same settings: run svtok ablate again.")
+        notes += [f"FAILED: {run_name(system, *pair)}: {error}" for pair, error in ablated.failed(system).items()]
+        if missing := ablated.missing(system):
+            notes.append(f"Missing: {', '.join(run_name(system, *pair) for pair in missing)}.")
+    return notes
+
+
+def _ended(ablated: Ablated) -> list[Row]:
+    """A row for each run that ended well."""
+    return [row for system in ablated.planned for row in ablated.done(system).values()]
+
+
+def _tally(names: Iterable[str]) -> str:
+    """Each name with how often it stands there."""
+    listed = list(names)
+    return ", ".join(f"{name} ({listed.count(name)} runs)" for name in dict.fromkeys(listed)) or "nothing"
+
+
+def _partial(ablated: Ablated, system: str) -> list[str]:
+    """A note for each comparison that leaves out runs of a system."""
+    mine = ablated.done(system).keys()
+    return [
+        f"{system} minus {other}: over {len(mine & theirs)} of the {len(mine)} runs of {system}."
+        for other in ablated.against
+        if mine and len(mine & (theirs := ablated.done(other).keys())) < len(mine)
+    ]
