@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from svtok.cli.options import FOLDER, data_option, device_option, features_option
+
+if TYPE_CHECKING:
+    from svtok.training.config import Config
 
 
 def _training_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -35,7 +38,9 @@ def _training_options(command: Callable[..., Any]) -> Callable[..., Any]:
                 help="Change a value of the configuration, such as training.epochs=5. May be repeated.",
             ),
             click.option("--head", help="avg, cls, cls-sampled, cls-dist or cls-sampled-dist."),
-            click.option("--classes", help="What is told apart: speaker or speaker-phrase; sets training.classes."),
+            click.option(
+                "--classes", help="What is told apart: speaker, speaker-phrase, phrase or both; sets training.classes."
+            ),
             click.option("--out", type=FOLDER, help="Folder of the network; default: exp/HEAD."),
             click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Fixes everything."),
             device_option,
@@ -58,7 +63,7 @@ def train(**options: Any) -> None:
     Example:
       svtok train --data data/my/train --head cls-sampled --config conf/train.yaml --out exp/cls-sampled
     """
-    _train(options, teacher=None, default_head=None)
+    _train(options, default_head=None)
 
 
 @click.command("train-teacher")
@@ -70,26 +75,60 @@ def train_teacher(**options: Any) -> None:
     Example:
       svtok train-teacher --data data/my/train --config conf/train.yaml --out exp/teacher
     """
-    _train(options, teacher=None, default_head="cls-sampled")
+    _train(options, default_head="cls-sampled")
 
 
 @click.command("train-student")
 @_training_options
-@click.option("--teacher", type=FOLDER, required=True, help="Folder of the trained network to learn from.")
-def train_student(teacher: Path, **options: Any) -> None:
-    """Train a student whose distillation token learns the posterior of a frozen teacher.
+@click.option(
+    "--teacher",
+    "teachers",
+    type=FOLDER,
+    multiple=True,
+    help="Folder of a trained network to learn from. May be repeated: what the teachers tell is averaged.",
+)
+@click.option("--joint", is_flag=True, help="Train the teacher beside the student; it is written to OUT/teacher.")
+@click.option(
+    "--teacher-head",
+    help="Head of the joint teacher; default: that of --teacher-config, else cls-sampled.",
+)
+@click.option(
+    "--teacher-config",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="YAML file with the joint teacher's own sections network and objective; default: the student's.",
+)
+def train_student(
+    teachers: tuple[Path, ...], joint: bool, teacher_head: str | None, teacher_config: Path | None, **options: Any
+) -> None:
+    """Train a student whose distillation token learns from teachers: trained and frozen ones, or one beside it.
 
-    Its head is cls-sampled-dist by default. The teacher must tell the same classes apart from the same features; its
-    hash is kept in the student's config.yaml.
+    Its head is cls-sampled-dist by default. A teacher must tell the same classes apart from the same features, and may
+    be made of anything else; its hash is kept in the student's config.yaml.
 
     \b
-    Example:
+    Examples:
       svtok train-student --data data/my/train --teacher exp/teacher --config conf/train.yaml --out exp/student
+      svtok train-student --data data/my/train --joint --teacher-head avg --config conf/train.yaml --out exp/joint
     """
-    _train(options, teacher=teacher, default_head="cls-sampled-dist")
+    if not teachers and not joint:
+        raise click.UsageError("name a teacher (--teacher DIR, may be repeated), or train one beside (--joint)")
+    if not joint and (teacher_config or teacher_head):
+        raise click.UsageError("--teacher-head and --teacher-config are of a teacher trained beside (--joint)")
+
+    def joint_config(student: Config) -> Config:
+        from svtok.training.config import joint_teacher_config
+
+        return joint_teacher_config(student, teacher_config, teacher_head)
+
+    _train(options, default_head="cls-sampled-dist", teachers=teachers, joint_config=joint_config if joint else None)
 
 
-def _train(options: dict[str, Any], teacher: Path | None, default_head: str | None) -> None:
+def _train(
+    options: dict[str, Any],
+    default_head: str | None,
+    teachers: tuple[Path, ...] = (),
+    joint_config: Callable[[Config], Config] | None = None,
+) -> None:
     from svtok.training.config import read_config
     from svtok.training.inputs import Run, open_dev, open_source, pick_device
     from svtok.training.run import train_network
@@ -104,10 +143,11 @@ def _train(options: dict[str, Any], teacher: Path | None, default_head: str | No
         config=config,
         train=open_source(options["data"], options["features"]),
         dev=open_dev(options["dev"], options["dev_features"], beside=options["data"]),
-        teacher=teacher,
         seed=options["seed"],
         device=pick_device(options["device"]),
         resume=options["resume"],
+        teachers=teachers,
+        joint=joint_config(config) if joint_config else None,
     )
     ended = train_network(run)
     click.echo(f"{out}: trained" if ended else f"{out}: had been trained before, nothing to do")

@@ -25,7 +25,7 @@ class CosineClassifier(nn.Module):
         """x (B, D) -> (B, classes), each within +-scale."""
         cosines = functional.linear(functional.normalize(x, dim=1), functional.normalize(self.weight, dim=1))
         if self.sub_centers > 1:
-            cosines = cosines.unflatten(1, (-1, self.sub_centers)).amax(dim=2)  # (B, classes)
+            cosines = cosines.view(len(x), -1, self.sub_centers).amax(dim=2)  # (B, classes)
         return self.scale * cosines
 
 

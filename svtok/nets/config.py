@@ -160,6 +160,11 @@ class NetworkConfig(BaseModel):
         return self.embedding_dim or (2 * self.dim if self.head in STATISTICS_HEADS else self.dim)
 
     @property
+    def test_dim(self) -> int:
+        """Dimension of the test embedding."""
+        return 2 * self.state_dim if self.embedding == "concat" else self.state_dim
+
+    @property
     def longest_utterance(self) -> int | None:
         """Most frames T that can be read, before subsampling; None where there is no limit."""
         return self.max_frames * self.front_end.subsample if self.positions == "learned" else None

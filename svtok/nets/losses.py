@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -73,24 +74,43 @@ class DetectionCost(nn.Module):
         return self.miss_weight * (1 - over[own]).mean() + self.false_alarm_weight * over[~own].mean()
 
 
-def distillation_divergence(student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
-    """temperature^2 * KL(softmax(teacher / temperature) || softmax(student / temperature)), averaged over the batch.
+def averaged_log_posterior(logits: Sequence[Tensor], temperature: float) -> Tensor:
+    """The logarithm of the mean of softmax(logits / temperature) over several networks: each (B, classes) -> the same.
+
+    Raises ValueError for a temperature that is not over 0.
+    """
+    if temperature <= 0:
+        raise ValueError(f"the temperature must be over 0, not {temperature}")
+    each = torch.stack([(one / temperature).log_softmax(dim=1) for one in logits])
+    return each.logsumexp(dim=0) - math.log(len(logits))
+
+
+def distillation_divergence(student: Tensor, teachers: Sequence[Tensor], temperature: float) -> Tensor:
+    """temperature^2 * KL(mean of softmax(teacher / temperature) || softmax(student / temperature)), over the batch.
 
     The square keeps the size of the gradient when the temperature changes (Hinton et al., 2015).
 
     Args:
-        student, teacher: logits (B, classes).
-        temperature: over 0.
+        student: logits (B, classes).
+        teachers: those of each teacher.
+        temperature: over 0, else ValueError.
 
     Returns:
         scalar, in nats: summed over the classes, divided by B.
     """
-    if temperature <= 0:
-        raise ValueError(f"the temperature must be over 0, not {temperature}")
-    divergence = functional.kl_div(
-        (student / temperature).log_softmax(dim=1),
-        (teacher / temperature).log_softmax(dim=1),
-        reduction="batchmean",
-        log_target=True,
-    )
-    return temperature**2 * divergence
+    wanted = averaged_log_posterior(teachers, temperature)
+    given = averaged_log_posterior([student], temperature)
+    return temperature**2 * functional.kl_div(given, wanted, reduction="batchmean", log_target=True)
+
+
+def hard_distillation(student: Tensor, teachers: Sequence[Tensor], temperature: float) -> Tensor:
+    """Cross-entropy of the student's logits (B, classes) on the class that the teachers' mean posterior favours.
+
+    Args as for `distillation_divergence`; of one teacher, the temperature changes nothing (Touvron et al., 2021).
+    """
+    return functional.cross_entropy(student, averaged_log_posterior(teachers, temperature).argmax(dim=1))
+
+
+def embedding_distance(student: Tensor, teacher: Tensor) -> Tensor:
+    """1 - cosine between a student's and its teacher's embeddings, both (B, D), averaged over the batch."""
+    return 1 - functional.cosine_similarity(student, teacher, dim=1).mean()

@@ -83,7 +83,10 @@ class Network(nn.Module):
 
     def embed(self, frames: Tensor, lengths: Tensor) -> Tensor:
         """Embeddings: (B, D), or (B, 2 D) when configured as the concatenation of both tokens' states."""
-        states = self(frames, lengths)
+        return self.join(self(frames, lengths))
+
+    def join(self, states: dict[str, Tensor]) -> Tensor:
+        """The embeddings, as `embed` gives them, of states (B, D)."""
         if len(states) == 1:
             return next(iter(states.values()))
         if self.config.embedding == "concat":

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from svtok.training.config import AugmentConfig
 
 
-def augment(features: np.ndarray, config: AugmentConfig, rng: np.random.Generator) -> np.ndarray:
-    """A changed copy of features (T, F); T changes with the tempo."""
-    features = change_tempo(features, config.tempo, rng)
+def augment(features: np.ndarray, config: AugmentConfig, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Two changed copies of features (T, F): with all augmentation, and with all but the erasing.
+
+    Both have the same tempo, so the same T, which differs from that of `features`, and the same masks.
+    """
+    unerased = change_tempo(features, config.tempo, rng)
+    augmented = unerased.copy()
     for _ in range(config.erasings):
         if rng.random() < config.erase_probability:
-            erase(features, config.erase_area, rng)
+            erase(augmented, config.erase_area, rng)
     for _ in range(config.time_masks):
-        mask_run(features, config.time_mask_share, rng)
+        mask_run((augmented, unerased), config.time_mask_share, rng)
     for _ in range(config.dim_masks):
-        mask_run(features.T, config.dim_mask_share, rng)
-    return features
+        mask_run((augmented.T, unerased.T), config.dim_mask_share, rng)
+    return augmented, unerased
 
 
 def change_tempo(features: np.ndarray, most: float, rng: np.random.Generator) -> np.ndarray:
@@ -48,9 +54,13 @@ def erase(features: np.ndarray, area: tuple[float, float], rng: np.random.Genera
     features[top : top + height, left : left + width] = features.mean() + features.std() * noise
 
 
-def mask_run(features: np.ndarray, most: float, rng: np.random.Generator) -> None:
-    """Set a run of rows, up to the share `most` of them, to the mean, in place (SpecAugment, Park et al., 2019)."""
-    rows = len(features)
+def mask_run(views: Sequence[np.ndarray], most: float, rng: np.random.Generator) -> None:
+    """Set a run of rows, up to the share `most`, to the mean, in place (SpecAugment, Park et al., 2019).
+
+    The rows are the same ones in each of the views, which are of one shape; the mean is each view's own.
+    """
+    rows = len(views[0])
     run = int(rng.integers(int(rows * most) + 1))
     start = rng.integers(rows - run + 1)
-    features[start : start + run] = features.mean()
+    for view in views:
+        view[start : start + run] = view.mean()

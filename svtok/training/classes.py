@@ -1,41 +1,73 @@
-"""Training classes: the speakers, or each speaker's each phrase."""
+"""Training classes: speakers, phrases, or each speaker's each phrase; in one group or in two."""
 
 from __future__ import annotations
 
 import csv
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from svtok.errors import SvtokError
+from svtok.errors import Problem, raise_problems
 
-NO_PHRASE = ""
-"""The phrase of a class that is a speaker alone."""
+NONE = ""
+"""The phrase of a class that is a speaker alone, and the speaker of one that is a phrase alone."""
+
+GROUPS = {
+    "speaker": ("speaker",),
+    "speaker-phrase": ("speaker-phrase",),
+    "phrase": ("phrase",),
+    "both": ("speaker", "speaker-phrase"),
+}
+"""What the classes of each group are, by the value of `training.classes`."""
 
 
 @dataclass(frozen=True)
 class ClassList:
-    """(speaker, phrase) of each class, in the order of the classifier's outputs; the phrase is '' for a speaker."""
+    """(speaker, phrase) of each class, in the order of the classifier's outputs.
+
+    The classes of a group exclude each other; every utterance is of one class in each group. Groups follow upon one
+    another: speakers have no phrase (''), phrases no speaker.
+    """
 
     names: tuple[tuple[str, str], ...]
 
     def __len__(self) -> int:
         return len(self.names)
 
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Number of classes of each group."""
+        kinds = groupby(self.names, key=lambda name: (name[0] != NONE, name[1] != NONE))
+        return tuple(len(list(group)) for _, group in kinds)
+
     @classmethod
     def of(cls, utterances: pd.DataFrame, kind: str) -> ClassList:
-        """The classes of a training set. Raises SvtokError if there are fewer than two."""
-        names = sorted(set(_names(utterances, kind)))
-        if len(names) < 2:
-            raise SvtokError(f"the training set has {len(names)} class ({kind}); at least 2 are needed")
-        return cls(tuple(names))
+        """The classes of a training set, `kind` being a value of `training.classes`.
+
+        Raises ProblemsError if a group has fewer than two.
+        """
+        groups = {group: sorted(set(_names(utterances, group))) for group in GROUPS[kind]}
+        raise_problems(
+            [
+                Problem(f"the training set has {len(names)} class ({group}); at least 2 are needed")
+                for group, names in groups.items()
+                if len(names) < 2
+            ]
+        )
+        return cls(tuple(name for names in groups.values() for name in names))
 
     def labels(self, utterances: pd.DataFrame, kind: str) -> np.ndarray:
-        """Class index of each utterance, int64 (N,)."""
-        index = {name: number for number, name in enumerate(self.names)}
-        return np.array([index[name] for name in _names(utterances, kind)], dtype=np.int64)
+        """Class of each utterance in each group, counted from the group's first: int64 (N, groups)."""
+        labels = np.empty((len(utterances), len(GROUPS[kind])), dtype=np.int64)
+        start = 0
+        for column, (group, size) in enumerate(zip(GROUPS[kind], self.sizes, strict=True)):
+            index = {name: number for number, name in enumerate(self.names[start : start + size])}
+            labels[:, column] = [index[name] for name in _names(utterances, group)]
+            start += size
+        return labels
 
     def write(self, path: Path) -> None:
         """Write `spk phrase`, a line a class."""
@@ -50,6 +82,9 @@ class ClassList:
         return cls(tuple(zip(table["spk"], table["phrase"], strict=True)))
 
 
-def _names(utterances: pd.DataFrame, kind: str) -> list[tuple[str, str]]:
-    phrases = [NO_PHRASE] * len(utterances) if kind == "speaker" else utterances["phrase"].tolist()
-    return list(zip(utterances["spk"].tolist(), phrases, strict=True))
+def _names(utterances: pd.DataFrame, group: str) -> list[tuple[str, str]]:
+    """The class of each utterance in a group."""
+    none = [NONE] * len(utterances)
+    speakers = none if group == "phrase" else utterances["spk"].tolist()
+    phrases = none if group == "speaker" else utterances["phrase"].tolist()
+    return list(zip(speakers, phrases, strict=True))

@@ -5,6 +5,7 @@ Values that the paper does not tell (see the README) are fields here; their defa
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal
@@ -12,7 +13,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from svtok.config_errors import load_yaml, parse_yaml_value, validated
-from svtok.errors import SvtokError
+from svtok.errors import Problem, SvtokError, raise_problems
 from svtok.features.config import FeaturesConfig
 from svtok.nets.config import NetworkConfig
 
@@ -39,23 +40,64 @@ class AugmentConfig(BaseModel):
         return self
 
 
+class DetectionCostConfig(BaseModel):
+    """The loss `adcf`: costs of misses and false alarms, each utterance's cosine with each class being a trial."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    slope: float = Field(10.0, gt=0, description="of the sigmoids that stand for the steps of a hard decision")
+    miss_weight: float = Field(1.0, ge=0, description="weight of the share of own classes under the threshold")
+    false_alarm_weight: float = Field(1.0, ge=0, description="weight of the share of other classes over it")
+    threshold: float = Field(0.5, ge=-1, le=1, description="where the threshold starts; it is trained")
+
+    @model_validator(mode="after")
+    def _check(self) -> DetectionCostConfig:
+        if self.miss_weight + self.false_alarm_weight == 0:
+            raise ValueError("miss_weight and false_alarm_weight are both 0: nothing would be learned")
+        return self
+
+
 class ObjectiveConfig(BaseModel):
     """What is minimised. The distillation fields belong to heads with a distillation token."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    loss: Literal["cross-entropy", "aam", "adcf"] = Field(
+        "cross-entropy",
+        description="on the labels; aam: cross-entropy with an additive angular margin; adcf: a detection cost",
+    )
     label_smoothing: float = Field(0.0, ge=0, lt=1, description="share of the label given to all classes alike")
+    margin: float = Field(0.2, ge=0, lt=math.pi, description="margin of aam, in radians")
+    margin_warm_up: float = Field(0.0, ge=0, le=1, description="share of the training in which it rises from 0")
+    detection_cost: DetectionCostConfig = DetectionCostConfig()
+    ring_weight: float = Field(0.0, ge=0, description="weight of the ring loss, which evens the lengths of the states")
+    speaker_weight: float = Field(
+        0.5, ge=0, le=1, description="with training.classes both: share of the speakers' loss, the pairs' has the rest"
+    )
     class_weight: float = Field(0.5, ge=0, description="weight of the class token's cross-entropy on the labels")
-    distillation_weight: float = Field(0.5, ge=0, description="weight of the distillation token's divergence")
-    temperature: float = Field(1.0, gt=0, description="both posteriors are softened by it before they are compared")
-    teacher_sees: Literal["augmented", "clean"] = Field(
-        "augmented", description="the teacher reads the student's own augmented features, or the untouched ones"
+    distillation: Literal["kl", "hard", "cosine"] = Field(
+        "kl",
+        description="what the distillation token learns of the teachers: their posterior, by the Kullback-Leibler "
+        "divergence; their most probable class; or their embeddings, by the cosine",
+    )
+    distillation_weight: float = Field(0.5, ge=0, description="weight of the distillation token's loss")
+    distillation_schedule: Literal["constant", "rising", "falling"] = Field(
+        "constant", description="that weight over the training: as it is, from 0 up to it, or from it down to 0"
+    )
+    temperature: float = Field(1.0, gt=0, description="all posteriors are softened by it before they are compared")
+    student_sees: Literal["augmented", "unerased"] = Field(
+        "augmented", description="the student reads the augmented features, or the same without random erasing"
+    )
+    teacher_sees: Literal["augmented", "unerased", "clean"] = Field(
+        "augmented", description="the teacher reads the same features, those without random erasing, or untouched ones"
     )
 
     @model_validator(mode="after")
     def _check(self) -> ObjectiveConfig:
         if self.class_weight + self.distillation_weight == 0:
             raise ValueError("class_weight and distillation_weight are both 0: nothing would be learned")
+        if self.loss == "adcf" and self.label_smoothing:
+            raise ValueError(f"label_smoothing ({self.label_smoothing}) has no meaning with loss 'adcf'")
         return self
 
 
@@ -64,8 +106,9 @@ class TrainingConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    classes: Literal["speaker", "speaker-phrase"] = Field(
-        "speaker-phrase", description="what is told apart: speakers, or each speaker's each phrase"
+    classes: Literal["speaker", "speaker-phrase", "phrase", "both"] = Field(
+        "speaker-phrase",
+        description="what is told apart: speakers, each speaker's each phrase, phrases, or the first two side by side",
     )
     epochs: int = Field(25, ge=1, description="passes over the training set")
     batch_size: int = Field(64, ge=2, description="utterances a step")
@@ -93,6 +136,15 @@ class Config(BaseModel):
     objective: ObjectiveConfig = ObjectiveConfig()
     training: TrainingConfig = TrainingConfig()
 
+    @model_validator(mode="after")
+    def _check(self) -> Config:
+        if self.objective.loss in ("aam", "adcf") and self.network.classifier != "cosine":
+            raise ValueError(
+                f"objective.loss '{self.objective.loss}' is a loss of cosines: network.classifier must be 'cosine', "
+                f"not '{self.network.classifier}'"
+            )
+        return self
+
 
 def read_config(
     path: Path | None, settings: Iterable[str] = (), head: str | None = None, *, default_head: str | None = None
@@ -118,6 +170,27 @@ def read_config(
     if chosen is not None:
         tree["network"] = {**network, "head": chosen}
     return validated(Config, {key: value for key, value in tree.items() if value is not None}, where)
+
+
+def joint_teacher_config(student: Config, path: Path | None, head: str | None) -> Config:
+    """The configuration of a teacher that is trained beside a student.
+
+    Its `network` and `objective` are those of a YAML file, or else the student's; its head is `head`, or that of the
+    file, or cls-sampled. All else is the student's.
+
+    Raises ProblemsError for wrong values, and for a file that has other sections.
+    """
+    if path is None:
+        network = {**student.network.model_dump(), "head": head or "cls-sampled", "embedding": "cls"}
+        return validated(Config, {**student.model_dump(), "network": network}, "--teacher-head")
+    teacher = read_config(path, head=head, default_head="cls-sampled")
+    raise_problems(
+        [
+            Problem(f"{section}: is the student's; a joint teacher's file has the sections network and objective", path)
+            for section in sorted(teacher.model_fields_set - {"network", "objective"})
+        ]
+    )
+    return student.model_copy(update={"network": teacher.network, "objective": teacher.objective})
 
 
 def _set(tree: dict[str, Any], setting: str) -> None:

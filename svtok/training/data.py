@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -21,24 +21,36 @@ Key = tuple[int, int]
 
 @dataclass
 class Batch:
-    """frames and clean (B, T, F), zero-padded; lengths and clean_lengths (B,); labels (B,).
+    """frames, unerased and clean (B, T, F), zero-padded; lengths and clean_lengths (B,); labels (B, groups of classes).
 
-    `clean` is what `frames` were before the augmentation.
+    `clean` is what `frames` were before the augmentation; `unerased` has all of it but the random erasing, and the
+    lengths of `frames`.
     """
 
     frames: Tensor
+    unerased: Tensor
     lengths: Tensor
     clean: Tensor
     clean_lengths: Tensor
     labels: Tensor
+
+    def view(self, name: Literal["augmented", "unerased", "clean"]) -> tuple[Tensor, Tensor]:
+        """What a network that is to see `name` reads: frames (B, T, F) and lengths (B,)."""
+        if name == "clean":
+            return self.clean, self.clean_lengths
+        return (self.unerased if name == "unerased" else self.frames), self.lengths
 
     def to(self, device: torch.device) -> Batch:
         """The batch on a device."""
         return Batch(**{name: value.to(device, non_blocking=True) for name, value in vars(self).items()})
 
 
-class TrainingUtterances(Dataset[tuple[np.ndarray, np.ndarray, int]]):
-    """Augmented features, clean features and label of an utterance; its randomness is of (seed, epoch, number) alone.
+Item = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
+"""Augmented, unerased and clean features of an utterance, and its labels."""
+
+
+class TrainingUtterances(Dataset[Item]):
+    """Features and labels (groups,) of each utterance; its randomness is of (seed, epoch, number) alone.
 
     So an epoch is the same whichever process reads it, and a resumed run sees what an uninterrupted one would have.
     """
@@ -51,11 +63,11 @@ class TrainingUtterances(Dataset[tuple[np.ndarray, np.ndarray, int]]):
     def __len__(self) -> int:
         return len(self.utts)
 
-    def __getitem__(self, key: Key) -> tuple[np.ndarray, np.ndarray, int]:
+    def __getitem__(self, key: Key) -> Item:
         number, epoch = key
         rng = np.random.default_rng([self.seed, epoch, number])
         clean = crop(np.asarray(self.store[self.utts[number]]), self.config.crop_frames, rng)
-        return augment(clean, self.config.augment, rng), clean, int(self.labels[number])
+        return *augment(clean, self.config.augment, rng), clean, self.labels[number]
 
 
 def crop(features: np.ndarray, frames: int, rng: np.random.Generator) -> np.ndarray:
@@ -105,12 +117,12 @@ def pad(items: Sequence[np.ndarray]) -> tuple[Tensor, Tensor]:
     return out, lengths
 
 
-def collate(items: list[tuple[np.ndarray, np.ndarray, int]]) -> Batch:
+def collate(items: list[Item]) -> Batch:
     """One batch of items of the data set."""
-    augmented, clean, labels = zip(*items, strict=True)
+    augmented, unerased, clean, labels = zip(*items, strict=True)
     frames, lengths = pad(augmented)
     clean_frames, clean_lengths = pad([np.array(item) for item in clean])  # the store's views are read-only
-    return Batch(frames, lengths, clean_frames, clean_lengths, torch.tensor(labels))
+    return Batch(frames, pad(unerased)[0], lengths, clean_frames, clean_lengths, torch.from_numpy(np.stack(labels)))
 
 
 def make_loader(data: TrainingUtterances) -> tuple[DataLoader[Any], EpochSampler]:

@@ -18,21 +18,31 @@ from svtok.nets.network import Network
 from svtok.scoring.trials import score_trials
 
 
-def make_measure(prepared: PreparedSet, store: FeatureStore, device: torch.device) -> Callable[[Network], float]:
-    """A function of a network: its TC-vs-IC EER (a fraction) on the trials of a dev set.
+def nontargets_of(classes: str) -> str:
+    """The trial type that training with these `training.classes` is to tell from TC: TW for phrases, else IC."""
+    return "TW" if classes == "phrase" else "IC"
 
-    Raises SvtokError where the set has no models or trials, or not both target-correct and impostor-correct ones.
+
+def make_measure(
+    prepared: PreparedSet, store: FeatureStore, device: torch.device, nontarget: str
+) -> Callable[[Network], float]:
+    """A function of a network: its EER (a fraction) on the trials of a dev set, TC against one type of non-targets.
+
+    Raises SvtokError where the set has no models or trials, or not both types of trials.
     """
     if prepared.models is None or prepared.trials is None:
         raise SvtokError(f"{prepared.folder}: a dev set needs models.tsv and trials.tsv")
     types = np.asarray(types_of(prepared.trials, prepared.models, prepared.utterances))
-    targets, impostors = types == "TC", types == "IC"
-    if not (targets.any() and impostors.any()):
-        raise SvtokError(f"{prepared.folder}: a dev set needs target-correct and impostor-correct trials")
+    targets, nontargets = types == "TC", types == nontarget
+    if not (targets.any() and nontargets.any()):
+        raise SvtokError(
+            f"{prepared.folder}: a dev set needs trials of the types TC and {nontarget}, it has {targets.sum()} and "
+            f"{nontargets.sum()}"
+        )
     utts = prepared.utterances["utt"].tolist()
 
     def measure(network: Network) -> float:
         scores = score_trials(prepared, Embeddings(utts, embed_all(network, store, utts, device), network_hash=""))
-        return float(eer(scores[targets], scores[impostors]))
+        return float(eer(scores[targets], scores[nontargets]))
 
     return measure

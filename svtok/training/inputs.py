@@ -23,16 +23,20 @@ class Source:
 
 @dataclass(frozen=True)
 class Run:
-    """What is asked for. `teacher` is the folder of a student's teacher."""
+    """What is asked for.
+
+    `teachers` are the folders of a student's teachers; `joint` is the configuration of the one trained beside it.
+    """
 
     out: Path
     config: Config
     train: Source
     dev: Source | None
-    teacher: Path | None
     seed: int
     device: torch.device
     resume: bool
+    teachers: tuple[Path, ...] = ()
+    joint: Config | None = None
 
 
 def open_source(data: Path, features: Path | None) -> Source:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -22,6 +23,9 @@ from svtok.training.schedule import warm_up_cosine
 Row = dict[str, Any]
 """What is logged of an epoch."""
 
+Weights = dict[str, dict[str, Tensor]]
+"""The weights of each module that is trained: network, objective, and teacher."""
+
 
 def make_optimizer(modules: Iterable[nn.Module], config: TrainingConfig) -> torch.optim.AdamW:
     """AdamW that decays matrices and leaves vectors (biases, norms) and numbers alone."""
@@ -35,7 +39,7 @@ def make_optimizer(modules: Iterable[nn.Module], config: TrainingConfig) -> torc
 
 @dataclass
 class Trainer:
-    """Trains a network, and the parameters of its objective, epoch by epoch.
+    """Trains a network, with the parameters of its objective and a teacher beside it if there is one.
 
     `measure` gives the dev-set EER of the network, or None without a dev set; `save` gets the whole state after each
     epoch; `tell` gets each epoch's row.
@@ -51,11 +55,13 @@ class Trainer:
     save: Callable[[dict[str, Any]], None]
     tell: Callable[[Row], None]
     rows: list[Row] = field(default_factory=list)
-    best: dict[str, Tensor] | None = None
+    best: Weights | None = None
 
     def __post_init__(self) -> None:
         self.network = self.networks.network
         self.trained = {"network": self.network, "objective": self.objective.to(self.device)}
+        if self.networks.joint_teacher is not None:
+            self.trained["teacher"] = self.networks.joint_teacher
         self.optimizer = make_optimizer(self.trained.values(), self.config)
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -65,24 +71,21 @@ class Trainer:
         self.optimizer.load_state_dict(state["optimizer"])
         self.rows, self.best = state["rows"], state["best"]
 
-    def run(self) -> dict[str, Tensor]:
-        """Train the epochs that are left; returns the weights that the configuration keeps."""
+    def run(self) -> Weights:
+        """Train the epochs that are left; returns the weights of the epoch that the configuration keeps."""
         for epoch in range(len(self.rows), self.config.epochs):
             row = self._epoch(epoch)
             lowest = min((r["dev_eer"] for r in self.rows if r.get("dev_eer") is not None), default=None)
             self.rows.append(row)
             if self.config.keep == "best" and (lowest is None or row["dev_eer"] < lowest):
-                self.best = {name: tensor.clone() for name, tensor in self.network.state_dict().items()}
+                self.best = copy.deepcopy(self._weights())
             self.tell(row)
-            self.save(
-                {
-                    **{name: module.state_dict() for name, module in self.trained.items()},
-                    "optimizer": self.optimizer.state_dict(),
-                    "rows": self.rows,
-                    "best": self.best,
-                }
-            )
-        return self.best if self.best is not None else self.network.state_dict()
+            optimizer = self.optimizer.state_dict()
+            self.save({**self._weights(), "optimizer": optimizer, "rows": self.rows, "best": self.best})
+        return self.best if self.best is not None else self._weights()
+
+    def _weights(self) -> Weights:
+        return {name: module.state_dict() for name, module in self.trained.items()}
 
     def _epoch(self, epoch: int) -> Row:
         """Train one epoch, then measure."""
@@ -122,7 +125,7 @@ class Trainer:
         self.optimizer.zero_grad()
         loss.backward()
         for module in self.trained.values():
-            if parameters := list(module.parameters()):  # each by itself: a teacher learns as it would alone
+            if parameters := list(module.parameters()):  # each by itself: a student does not slow its teacher down
                 nn.utils.clip_grad_norm_(parameters, config.clip_gradient)
         self.optimizer.step()
         return values

@@ -23,6 +23,9 @@ from svtok.nets.network import Network
 from svtok.training.classes import ClassList
 from svtok.training.config import Config
 
+TEACHER = "teacher"
+"""The folder, within a student's, of a teacher that was trained beside it."""
+
 CONFIG, CLASSES, WEIGHTS, LOG = "config.yaml", "classes.tsv", "network.safetensors", "training.jsonl"
 
 
@@ -61,6 +64,11 @@ def write_weights(folder: Path, weights: dict[str, torch.Tensor]) -> None:
         temporary.write_bytes(whole)
 
 
+def weights_hash(folder: Path) -> str:
+    """The SHA-256 (hex) of a network's weights, which is what its students name."""
+    return sha256_of_files([folder / WEIGHTS])
+
+
 def load_network(folder: Path) -> TrainedNetwork:
     """The network of a folder, in evaluation mode on the CPU.
 
@@ -78,4 +86,4 @@ def load_network(folder: Path) -> TrainedNetwork:
         network.load_state_dict(load_file(weights))
     except (SafetensorError, RuntimeError) as error:
         raise SvtokError(f"{weights}: damaged, or not of this {CONFIG}: {error}") from None
-    return TrainedNetwork(network.eval(), config, config.features, classes, sha256_of_files([weights]))
+    return TrainedNetwork(network.eval(), config, config.features, classes, weights_hash(folder))

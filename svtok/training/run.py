@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -14,66 +15,93 @@ from svtok.training.board import open_board
 from svtok.training.checkpoint import CHECKPOINT, load_checkpoint, save_checkpoint
 from svtok.training.checks import check_same_run, misfits
 from svtok.training.classes import ClassList
+from svtok.training.classification import Classification
 from svtok.training.config import Config
 from svtok.training.data import TrainingUtterances, make_loader
-from svtok.training.dev import make_measure
+from svtok.training.dev import make_measure, nontargets_of
+from svtok.training.distillation import Distillation, JointDistillation
 from svtok.training.inputs import Run, Source
 from svtok.training.loop import Row, Trainer
 from svtok.training.network_folder import (
+    CONFIG,
     LOG,
+    TEACHER,
     WEIGHTS,
     TrainedNetwork,
     load_network,
+    weights_hash,
     write_settings,
     write_weights,
 )
-from svtok.training.objectives import Networks, make_objective
+from svtok.training.objectives import Networks, Objective
 
 
 def train_network(run: Run) -> bool:
     """Train and write the network of a run. Returns False if it had ended before and nothing was left to do.
 
-    Raises SvtokError or ProblemsError, before anything is written, where the parts do not fit together.
+    A teacher that is trained beside it is written to the folder `teacher` within the run's. Raises SvtokError or
+    ProblemsError, before anything is written, where the parts do not fit together.
     """
-    config = run.config.model_copy(update={"features": run.train.store.config})
-    teacher = load_network(run.teacher) if run.teacher else None
-    classes = ClassList.of(run.train.prepared.utterances, config.training.classes)
-    raise_problems(misfits(run, teacher, classes))
-    about = {"seed": run.seed, "train": _about(run.train), "dev": _about(run.dev), "teacher": teacher and teacher.hash}
+    teachers = [load_network(folder) for folder in run.teachers]
+    classes = ClassList.of(run.train.prepared.utterances, run.config.training.classes)
+    raise_problems(misfits(run, teachers, classes))
+    config, joint = _settled(run, run.config), run.joint and _settled(run, run.joint)
+    about = {"seed": run.seed, "train": _about(run.train), "dev": _about(run.dev)}
+    hashes = " ".join(teacher.hash for teacher in teachers)
+    about_student = {**about, "teacher": hashes or None, **({"joint": True} if joint else {})}
     if run.out.exists() and any(run.out.iterdir()):
-        check_same_run(run, config, about)
+        told_at_end = ["run.teacher"] if joint else []
+        check_same_run(run.out, config, about_student, resume=run.resume, told_at_end=told_at_end)
+        if joint and (run.out / TEACHER / CONFIG).is_file():
+            check_same_run(run.out / TEACHER, joint, about, resume=run.resume)
         if (run.out / WEIGHTS).is_file():
             return False
-    write_settings(run.out, config, classes, about)
+    write_settings(run.out, config, classes, about_student)
+    if joint:
+        write_settings(run.out / TEACHER, joint, classes, about)
     torch.manual_seed(run.seed)
-    trainer = _make_trainer(run, config, classes, teacher)
+    trainer = _make_trainer(run, config, joint, classes, teachers)
     if state := load_checkpoint(run.out):
         trainer.restore(state)
     _write_log(run.out, trainer.rows)
-    write_weights(run.out, trainer.run())
+    weights = trainer.run()
+    if joint:
+        write_weights(run.out / TEACHER, weights["teacher"])
+        write_settings(run.out, config, classes, {**about_student, "teacher": weights_hash(run.out / TEACHER)})
+    write_weights(run.out, weights["network"])
     (run.out / CHECKPOINT).unlink(missing_ok=True)
     return True
 
 
-def _make_trainer(run: Run, config: Config, classes: ClassList, teacher: TrainedNetwork | None) -> Trainer:
-    utterances = run.train.prepared.utterances
-    labels = classes.labels(utterances, config.training.classes)
+def _settled(run: Run, config: Config) -> Config:
+    """The configuration with what the run settles: the features of its data, and one `training` for all networks."""
+    return config.model_copy(update={"features": run.train.store.config, "training": run.config.training})
+
+
+def _make_trainer(
+    run: Run, config: Config, joint: Config | None, classes: ClassList, teachers: Sequence[TrainedNetwork]
+) -> Trainer:
+    utterances, kind = run.train.prepared.utterances, config.training.classes
+    labels = classes.labels(utterances, kind)
     data = TrainingUtterances(run.train.store, utterances["utt"].tolist(), labels, config.training, run.seed)
     loader, sampler = make_loader(data)
+    # the teacher first: it starts as it would if it were trained alone
+    joint_teacher = Network(joint.network, run.train.store.dim, len(classes)).to(run.device) if joint else None
     network = Network(config.network, run.train.store.dim, len(classes)).to(run.device)
-    frozen = teacher.network.to(run.device).requires_grad_(False) if teacher else None
-    measure = make_measure(run.dev.prepared, run.dev.store, run.device) if run.dev else None
+    frozen = [teacher.network.to(run.device).requires_grad_(False) for teacher in teachers]
+    nontarget = nontargets_of(kind)
+    measure = make_measure(run.dev.prepared, run.dev.store, run.device, nontarget) if run.dev else None
     board = open_board(run.out)
 
     def tell(row: Row) -> None:
         with open(run.out / LOG, "a", encoding="utf-8") as stream:
             stream.write(json.dumps(row) + "\n")
         board(row)
-        print(_line(row, config.training.epochs), flush=True)
+        print(_line(row, config.training.epochs, nontarget), flush=True)
 
     return Trainer(
-        networks=Networks(network, frozen),
-        objective=make_objective(config.objective, distillation=teacher is not None),
+        networks=Networks(network, frozen, joint_teacher),
+        objective=_make_objective(config, joint, classes, teachers),
         loader=loader,
         sampler=sampler,
         config=config.training,
@@ -82,6 +110,16 @@ def _make_trainer(run: Run, config: Config, classes: ClassList, teacher: Trained
         save=lambda state: save_checkpoint(run.out, state),
         tell=tell,
     )
+
+
+def _make_objective(
+    config: Config, joint: Config | None, classes: ClassList, teachers: Sequence[TrainedNetwork]
+) -> Objective:
+    if joint:
+        return JointDistillation(config, joint, classes.sizes)
+    if teachers:
+        return Distillation(config, classes.sizes, [teacher.config.network for teacher in teachers])
+    return Classification(config, classes.sizes)
 
 
 def _about(source: Source | None) -> dict[str, str] | None:
@@ -96,9 +134,9 @@ def _write_log(folder: Path, rows: list[Row]) -> None:
     write_text(folder / LOG, "".join(json.dumps(row) + "\n" for row in rows))
 
 
-def _line(row: Row, epochs: int) -> str:
+def _line(row: Row, epochs: int, nontarget: str) -> str:
     """An epoch's row for people."""
-    dev = "" if row["dev_eer"] is None else f", dev TC-vs-IC EER {100 * row['dev_eer']:.2f} %"
+    dev = "" if row["dev_eer"] is None else f", dev TC-vs-{nontarget} EER {100 * row['dev_eer']:.2f} %"
     return (
         f"epoch {row['epoch']}/{epochs}: loss {row['loss']:.4f}, accuracy {100 * row['accuracy']:.1f} %{dev}, "
         f"{row['seconds']:.1f} s"

@@ -5,7 +5,14 @@ import math
 import pytest
 import torch
 
-from svtok.nets.losses import DetectionCost, RingLoss, additive_angular_margin, distillation_divergence
+from svtok.nets.losses import (
+    DetectionCost,
+    RingLoss,
+    additive_angular_margin,
+    distillation_divergence,
+    embedding_distance,
+    hard_distillation,
+)
 
 
 def test_divergence_by_hand():
@@ -13,26 +20,47 @@ def test_divergence_by_hand():
     teacher = torch.tensor([[math.log(3.0), 0.0], [1.0, 1.0]])
     student = torch.zeros(2, 2)
     by_hand = 0.75 * math.log(1.5) + 0.25 * math.log(0.5)
-    assert distillation_divergence(student, teacher, 1.0).item() == pytest.approx(by_hand / 2)
+    assert distillation_divergence(student, [teacher], 1.0).item() == pytest.approx(by_hand / 2)
 
 
 def test_divergence_does_not_shrink_with_the_number_of_classes():
     """batchmean: classes that neither believes in change nothing (DeiT divides by their number)."""
     teacher, student = torch.tensor([[2.0, 0.0]]), torch.tensor([[0.0, 1.0]])
     none = torch.full((1, 98), -200.0)
-    more = distillation_divergence(torch.cat([student, none], 1), torch.cat([teacher, none], 1), 1.0)
-    assert more.item() == pytest.approx(distillation_divergence(student, teacher, 1.0).item())
+    more = distillation_divergence(torch.cat([student, none], 1), [torch.cat([teacher, none], 1)], 1.0)
+    assert more.item() == pytest.approx(distillation_divergence(student, [teacher], 1.0).item())
 
 
 def test_temperature_softens_both_and_its_square_multiplies():
     teacher, student = torch.tensor([[2.0, 0.0]]), torch.tensor([[0.0, 4.0]])
-    softened = distillation_divergence(student / 2, teacher / 2, 1.0)
-    assert distillation_divergence(student, teacher, 2.0).item() == pytest.approx(4 * softened.item())
+    softened = distillation_divergence(student / 2, [teacher / 2], 1.0)
+    assert distillation_divergence(student, [teacher], 2.0).item() == pytest.approx(4 * softened.item())
 
 
 def test_a_temperature_of_zero_is_refused():
     with pytest.raises(ValueError, match="over 0, not 0"):
-        distillation_divergence(torch.zeros(1, 2), torch.zeros(1, 2), 0)
+        distillation_divergence(torch.zeros(1, 2), [torch.zeros(1, 2)], 0)
+
+
+def test_the_posteriors_of_several_teachers_are_averaged():
+    """(3/4, 1/4) and (1/4, 3/4) give (1/2, 1/2), which the student believes."""
+    one, other = torch.tensor([[math.log(3.0), 0.0]]), torch.tensor([[0.0, math.log(3.0)]])
+    assert distillation_divergence(torch.zeros(1, 2), [one, other], 1.0).item() == pytest.approx(0, abs=1e-7)
+    sure = torch.tensor([[math.log(99.0), 0.0]])
+    mean = [(0.75 + 0.99) / 2, (0.25 + 0.01) / 2]  # not that of the mean logits
+    by_hand = sum(p * math.log(p / 0.5) for p in mean)
+    assert distillation_divergence(torch.zeros(1, 2), [one, sure], 1.0).item() == pytest.approx(by_hand, rel=1e-5)
+
+
+def test_hard_distillation_is_the_cross_entropy_on_the_class_that_the_teachers_favour():
+    student = torch.tensor([[0.0, math.log(3.0)], [0.0, 0.0]])
+    teachers = [torch.tensor([[1.0, 0.0], [0.0, 0.2]]), torch.tensor([[0.0, 3.0], [0.0, 0.1]])]
+    assert hard_distillation(student, teachers, 1.0).item() == pytest.approx((-math.log(3 / 4) - math.log(1 / 2)) / 2)
+
+
+def test_embedding_distance_by_hand():
+    student, teacher = torch.tensor([[2.0, 0.0], [1.0, 1.0]]), torch.tensor([[0.0, 3.0], [5.0, 5.0]])
+    assert embedding_distance(student, teacher).item() == pytest.approx((1 + 0) / 2)
 
 
 def margined(cosine: float, margin: float) -> float:

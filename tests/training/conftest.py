@@ -15,6 +15,7 @@ from svtok.features.store import write_features
 from svtok.manifest.protocol import make_models_and_trials
 from svtok.manifest.sets import PreparedSet, write_set
 from svtok.training.config import Config
+from svtok.training.data import Batch
 from svtok.training.inputs import Run, open_source
 
 BANDS = 5
@@ -52,6 +53,16 @@ def write_corpus_set(root: Path, name: str, speakers: list[str], takes: int = 4)
     return data
 
 
+@pytest.fixture
+def batch() -> Batch:
+    """Five utterances of 7 frames by 3 values, each view with values of its own; labels among 2 and among 4 classes."""
+    generator = torch.Generator().manual_seed(9)
+    frames, unerased, clean = torch.randn(3, 5, 7, 3, generator=generator).unbind()
+    lengths = torch.full((5,), 7)
+    labels = torch.tensor([[0, 0], [1, 1], [0, 2], [1, 3], [0, 0]])
+    return Batch(frames, unerased, lengths, clean, lengths, labels)
+
+
 @pytest.fixture(scope="session")
 def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder that holds data/tiny/{train,dev} and their features."""
@@ -65,8 +76,9 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def make_run(corpus, tmp_path):
     """A run on the tiny corpus; fields of the configuration are given as nested dictionaries."""
 
-    def make(out: str = "exp", *, head: str = "cls", teacher: Path | None = None, dev: bool = True, **more: Any) -> Run:
+    def make(out: str = "exp", *, head: str = "cls", dev: bool = True, **more: Any) -> Run:
         resume, seed = more.pop("resume", False), more.pop("seed", 0)
+        teachers, joint = more.pop("teachers", ()), more.pop("joint", None)
         tree = {name: {**TINY.get(name, {}), **more.get(name, {})} for name in ("network", "objective", "training")}
         tree["network"]["head"] = head
         return Run(
@@ -74,10 +86,11 @@ def make_run(corpus, tmp_path):
             config=Config.model_validate(tree),
             train=open_source(corpus / "data/tiny/train", None),
             dev=open_source(corpus / "data/tiny/dev", None) if dev else None,
-            teacher=teacher,
             seed=seed,
             device=torch.device("cpu"),
             resume=resume,
+            teachers=tuple(teachers),
+            joint=joint,
         )
 
     return make

@@ -49,7 +49,7 @@ def test_a_mask_sets_one_run_of_rows_to_the_mean(features):
     rng, runs = np.random.default_rng(2), set()
     for _ in range(200):
         changed = features.copy()
-        mask_run(changed, 0.1, rng)
+        mask_run((changed,), 0.1, rng)
         rows = np.nonzero((changed != features).any(axis=1))[0]
         runs.add(len(rows))
         if len(rows):
@@ -61,12 +61,34 @@ def test_a_mask_sets_one_run_of_rows_to_the_mean(features):
 def test_the_original_is_left_alone_and_nothing_asked_changes_nothing(features):
     before = features.copy()
     everything = AugmentConfig(tempo=0.2, erasings=3, erase_probability=1, time_masks=2, dim_masks=2)
-    assert not np.array_equal(augment(features, everything, np.random.default_rng(0))[:40], before[:40])
+    assert not np.array_equal(augment(features, everything, np.random.default_rng(0))[0][:40], before[:40])
     np.testing.assert_array_equal(features, before)
-    np.testing.assert_array_equal(augment(features, NOTHING, np.random.default_rng(0)), before)
+    for view in augment(features, NOTHING, np.random.default_rng(0)):
+        np.testing.assert_array_equal(view, before)
 
 
 def test_the_same_generator_gives_the_same_features(features):
     config = AugmentConfig(tempo=0.2)
     one, other = (augment(features, config, np.random.default_rng(7)) for _ in range(2))
-    np.testing.assert_array_equal(one, other)
+    np.testing.assert_array_equal(one[0], other[0])
+    np.testing.assert_array_equal(one[1], other[1])
+
+
+def test_the_unerased_view_has_the_same_tempo_and_masks_but_no_erasing(features):
+    config = AugmentConfig(tempo=0.3, erasings=2, erase_probability=1, time_masks=0, dim_masks=0)
+    augmented, unerased = augment(features, config, np.random.default_rng(4))
+    np.testing.assert_array_equal(unerased, change_tempo(features, 0.3, np.random.default_rng(4)))
+    assert len(unerased) != len(features)
+    assert 0 < (augmented != unerased).mean() < 0.4
+    masks = config.model_copy(update={"time_masks": 1, "dim_masks": 1})
+    masked, masked_unerased = augment(features, masks, np.random.default_rng(4))
+    touched = masked_unerased != unerased
+    assert touched.any()
+    untouched_by_both = ~touched & (augmented == unerased)
+    np.testing.assert_array_equal(masked[untouched_by_both], unerased[untouched_by_both])
+    assert (masked[touched] != augmented[touched]).all()
+
+
+def test_without_erasing_both_views_are_the_same(features):
+    augmented, unerased = augment(features, AugmentConfig(tempo=0.2, erasings=0), np.random.default_rng(3))
+    np.testing.assert_array_equal(augmented, unerased)

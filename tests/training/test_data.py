@@ -49,10 +49,18 @@ def test_padding_is_zero():
 def test_a_batch_carries_the_clean_features_beside_the_augmented_ones(corpus):
     store = FeatureStore.open(corpus / "feats/tiny/train")
     config = TrainingConfig(batch_size=4, augment={"tempo": 0.3})
-    data = TrainingUtterances(store, store.utts, np.arange(len(store)), config, seed=0)
+    data = TrainingUtterances(store, store.utts, np.arange(len(store))[:, None], config, seed=0)
     loader, _ = make_loader(data)
     for batch in loader:
-        for row, number in enumerate(batch.labels.tolist()):
+        assert batch.frames.shape == batch.unerased.shape
+        for row, (number,) in enumerate(batch.labels.tolist()):
             clean = batch.clean[row, : batch.clean_lengths[row]].numpy()
             np.testing.assert_array_equal(clean, store[store.utts[number]])
     assert (batch.lengths != batch.clean_lengths).any()
+
+
+def test_a_network_reads_the_view_that_it_is_to_see(batch):
+    for name, frames in (("augmented", batch.frames), ("unerased", batch.unerased), ("clean", batch.clean)):
+        assert batch.view(name)[0] is frames
+    assert batch.view("clean")[1] is batch.clean_lengths
+    assert batch.view("unerased")[1] is batch.lengths

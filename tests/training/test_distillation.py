@@ -1,0 +1,149 @@
+"""Learning from teachers, against hand computation."""
+
+import pytest
+import torch
+from torch.nn import functional
+
+from svtok.nets.network import Network
+from svtok.training.config import Config
+from svtok.training.distillation import Distillation, JointDistillation
+from svtok.training.objectives import Networks
+
+SMALL = {"front_end": {"channels": 4, "blocks": [4]}, "attention_heads": 1, "memory": {"slots": 3, "key_dim": 2}}
+LARGER = {"front_end": {"channels": 4, "blocks": [6]}, "attention_heads": 2}
+
+
+def config(head="cls-dist", network=None, **objective):
+    return Config(network={**SMALL, "head": head, "dropout": 0, **(network or {})}, objective=objective)
+
+
+def make(config, seed, classes=4):
+    torch.manual_seed(seed)
+    return Network(config.network, feature_dim=3, classes=classes)
+
+
+@pytest.fixture
+def pairs(batch):
+    """The batch with the labels of the second group alone."""
+    batch.labels = batch.labels[:, 1:]
+    return batch
+
+
+@pytest.mark.parametrize("teacher_sees", ["augmented", "unerased", "clean"])
+@pytest.mark.parametrize("student_sees", ["augmented", "unerased"])
+@pytest.mark.parametrize("teacher_head", ["avg", "cls", "cls-dist", "attentive-stats"])
+def test_label_loss_and_divergence_are_weighted_and_each_network_reads_its_view(
+    pairs, student_sees, teacher_sees, teacher_head
+):
+    settings = config(
+        class_weight=0.3,
+        distillation_weight=0.7,
+        temperature=2,
+        student_sees=student_sees,
+        teacher_sees=teacher_sees,
+    )
+    teacher_config = config(teacher_head)
+    student, teacher = make(settings, 0).eval(), make(teacher_config, 1)
+    objective = Distillation(settings, [4], [teacher_config.network])
+    loss, values = objective(Networks(student, [teacher]), pairs, 0.0)
+    views = {"augmented": pairs.frames, "unerased": pairs.unerased, "clean": pairs.clean}
+    states = teacher.eval()(views[teacher_sees], pairs.lengths)
+    wanted = (next(iter(teacher.classify(states).values())) / 2).softmax(dim=1)
+    logits = student.classify(student(views[student_sees], pairs.lengths))
+    given = (logits["dist"] / 2).softmax(dim=1)
+    divergence = 4 * (wanted * (wanted / given).log()).sum(dim=1).mean()
+    torch.testing.assert_close(values["distillation_loss"], divergence)
+    on_labels = functional.cross_entropy(logits["cls"], pairs.labels[:, 0])
+    torch.testing.assert_close(loss, 0.3 * on_labels + 0.7 * divergence)
+
+
+@pytest.mark.parametrize("kind", ["kl", "hard", "cosine"])
+def test_a_frozen_teacher_gets_no_gradient_and_is_read_in_evaluation_mode(pairs, kind):
+    settings, teacher_config = config("cls-sampled-dist", distillation=kind), config("cls-sampled")
+    student, teacher = make(settings, 0), make(teacher_config, 1).train()
+    statistics = {name: buffer.clone() for name, buffer in teacher.named_buffers()}
+    loss, _ = Distillation(settings, [4], [teacher_config.network])(Networks(student, [teacher]), pairs, 0.0)
+    loss.backward()
+    assert all(parameter.grad is None for parameter in teacher.parameters())
+    assert all(torch.equal(statistics[name], buffer) for name, buffer in teacher.named_buffers())
+    assert student.tokens["dist"].vectors.grad.abs().sum() > 0
+
+
+def test_each_group_of_classes_is_compared_with_the_teachers_by_itself(batch):
+    settings, teacher_config = config(speaker_weight=0.2), config("cls")
+    student, teacher = make(settings, 0, classes=6).eval(), make(teacher_config, 1, classes=6).eval()
+    objective = Distillation(settings, [2, 4], [teacher_config.network])
+    _, values = objective(Networks(student, [teacher]), batch, 0.0)
+    given = student.classify(student(batch.frames, batch.lengths))["dist"].split([2, 4], dim=1)
+    wanted = teacher.classify(teacher(batch.frames, batch.lengths))["cls"].split([2, 4], dim=1)
+    parts = [
+        (w.softmax(1) * (w.log_softmax(1) - g.log_softmax(1))).sum(dim=1).mean()
+        for g, w in zip(given, wanted, strict=True)
+    ]
+    torch.testing.assert_close(values["distillation_loss"], 0.2 * parts[0] + 0.8 * parts[1])
+
+
+def test_several_teachers_are_averaged(pairs):
+    settings, teacher_config = config(), config("cls")
+    student, teachers = make(settings, 0).eval(), [make(teacher_config, seed).eval() for seed in (1, 2, 3)]
+    objective = Distillation(settings, [4], [teacher_config.network] * 3)
+    _, values = objective(Networks(student, teachers), pairs, 0.0)
+    read = [t.classify(t(pairs.frames, pairs.lengths))["cls"].softmax(dim=1) for t in teachers]
+    mean = sum(read) / 3
+    given = student.classify(student(pairs.frames, pairs.lengths))["dist"].log_softmax(dim=1)
+    torch.testing.assert_close(values["distillation_loss"], (mean * (mean.log() - given)).sum(dim=1).mean())
+
+
+def test_cosine_distillation_projects_the_student_where_its_teacher_is_larger(pairs):
+    settings = config(distillation="cosine")
+    same, larger = config("cls"), config("cls-dist", network={**LARGER, "embedding": "concat"})
+    student, teachers = make(settings, 0).eval(), [make(same, 1).eval(), make(larger, 2).eval()]
+    objective = Distillation(settings, [4], [same.network, larger.network])
+    (weight,) = objective.parameters()
+    assert weight.shape == (12, 4)
+    loss, values = objective(Networks(student, teachers), pairs, 0.0)
+    state = student(pairs.frames, pairs.lengths)["dist"]
+    wanted = [teacher.embed(pairs.frames, pairs.lengths) for teacher in teachers]
+    cosines = [
+        functional.cosine_similarity(state, wanted[0]),
+        functional.cosine_similarity(state @ weight.T, wanted[1]),
+    ]
+    expected = 1 - (cosines[0].mean() + cosines[1].mean()) / 2
+    torch.testing.assert_close(values["distillation_loss"], expected)
+    loss.backward()
+    assert weight.grad.abs().sum() > 0
+
+
+def test_a_student_that_agrees_with_its_teacher_has_no_divergence(pairs):
+    student, teacher = make(config(), 0).eval(), make(config("cls"), 1).eval()
+    wanted = teacher.classify(teacher(pairs.frames, pairs.lengths))["cls"]
+    student.classify = lambda states: {"cls": wanted, "dist": wanted + 3.0}
+    objective = Distillation(config(), [4], [teacher.config])
+    _, values = objective(Networks(student, [teacher]), pairs, 0.0)
+    assert values["distillation_loss"].item() == pytest.approx(0, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "weights"), [("constant", [0.8] * 3), ("rising", [0, 0.2, 0.6]), ("falling", [0.8, 0.6, 0.2])]
+)
+def test_the_weight_of_distillation_follows_its_schedule(schedule, weights):
+    settings = config(distillation_weight=0.8, distillation_schedule=schedule)
+    objective = Distillation(settings, [4], [config("cls").network])
+    assert [objective.weight(progress) for progress in (0, 0.25, 0.75)] == pytest.approx(weights)
+
+
+@pytest.mark.parametrize("kind", ["kl", "hard", "cosine"])
+def test_a_joint_teacher_has_the_gradient_of_its_own_loss_alone(pairs, kind):
+    settings, teacher_config = config(distillation=kind), config("cls", loss="aam", margin=0.1)
+    gradients = []
+    for weight in (0.0, 50.0):
+        settings = config(distillation=kind, distillation_weight=weight)
+        student, teacher = make(settings, 0), make(teacher_config, 1)
+        objective = JointDistillation(settings, teacher_config, [4])
+        loss, values = objective(Networks(student, joint_teacher=teacher), pairs, 0.0)
+        loss.backward()
+        gradients.append([parameter.grad for parameter in teacher.parameters() if parameter.grad is not None])
+    assert len(gradients[0]) > 10
+    assert all(torch.equal(one, other) for one, other in zip(*gradients, strict=True))
+    torch.testing.assert_close(values["loss"] + values["teacher_loss"], loss.detach())
+    assert 0 <= values["teacher_accuracy"] <= 1
