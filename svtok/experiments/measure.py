@@ -34,7 +34,7 @@ def rows_of(plan: Plan, run: Run, work: Path, *, hardware: str, commit: str) -> 
     trained = network_owner(plan, run)
     parameters = sum(p.numel() for p in load_network(work / network(trained)).network.parameters())
     seconds = _seconds(work / network(run) / LOG) if trained == run else 0.0
-    draws = resampled_eers(work / scores(plan, run), read_set(work / data(run, plan.test_set)))
+    draws = resampled_eers(work / scores(plan, run), read_set(work / data(run, plan.test_set)), run.fold)
     evaluated = read_evaluation(work / evaluation(plan, run))
     found = [condition for condition in map(evaluated.condition, CONDITIONS) if condition]
     return [
@@ -60,15 +60,16 @@ def rows_of(plan: Plan, run: Run, work: Path, *, hardware: str, commit: str) -> 
     ]
 
 
-def resampled_eers(path: Path, prepared: PreparedSet) -> dict[str, list[float | None]]:
+def resampled_eers(path: Path, prepared: PreparedSet, fold: int) -> dict[str, list[float | None]]:
     """By condition, the EER of the scores in `path` in each draw of the set's speakers; None for a draw without trials.
 
-    The list of the speakers is the seed, so that all scores of the set's trials see the same draws.
+    The fold and its list of speakers are the seed: all scores of the set's trials see the same draws, and other folds
+    see others.
     """
     strata = take_apart(label_with_set(path, prepared, by=[]), None, with_counts=True)
     assert strata.counts is not None
     assert prepared.models is not None  # or label_with_set has raised
-    names = "\n".join(sorted(set(prepared.models["spk"])))
+    names = "\n".join([str(fold), *sorted(set(prepared.models["spk"]))])
     seed = int.from_bytes(hashlib.sha256(names.encode()).digest()[:8], "big")
     eers = {}
     for condition in RESAMPLED:

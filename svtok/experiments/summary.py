@@ -58,7 +58,7 @@ def mean_difference(runs: Runs, others: Runs) -> Mean | None:
 
 
 def seed_deviation(runs: Runs) -> float | None:
-    """The standard deviation over seeds of the mean over those folds that all seeds have; None for fewer than 2 seeds."""
+    """The standard deviation over the seeds of the mean over those folds that all seeds have; None for one seed."""
     folds_of = {seed: {fold for fold, other in runs if other == seed} for _, seed in runs}
     folds = set.intersection(*folds_of.values()) if folds_of else set()
     if len(folds_of) < 2 or not folds:
