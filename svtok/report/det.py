@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from svtok.files import writing_file
 from svtok.metrics import Roc
+from svtok.report.figures import new_figure, save_png
 
 TICKS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8)
 LOWEST, HIGHEST = 0.0005, 0.9
@@ -22,11 +22,7 @@ def draw_det(curves: Mapping[str, Roc], path: Path, *, title: str) -> None:
 
     A. Martin et al., "The DET curve in assessment of detection task performance", Eurospeech 1997.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(6.4, 6.4), dpi=150, layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(6.4, 6.4)
     axes = figure.add_subplot()
     limits = float(ndtri(LOWEST)), float(ndtri(HIGHEST))
     axes.plot(limits, limits, color="0.8", linewidth=0.8, zorder=1)
@@ -42,8 +38,7 @@ def draw_det(curves: Mapping[str, Roc], path: Path, *, title: str) -> None:
     axes.set_yticks(ndtri(TICKS), labels)
     axes.grid(color="0.9", linewidth=0.6)
     axes.legend(loc="upper right", framealpha=1)
-    with writing_file(path) as temporary:
-        figure.savefig(temporary, format="png")
+    save_png(figure, path)
 
 
 def _deviates(shares: NDArray[np.float64]) -> NDArray[np.float64]:

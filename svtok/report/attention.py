@@ -1,0 +1,119 @@
+"""What the tokens of a network attend to in one utterance, frame by frame, in seconds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from svtok.audio.decode import read_audio
+from svtok.corpora.synthetic.marker import is_synthetic
+from svtok.errors import SvtokError
+from svtok.features.config import FeaturesConfig
+from svtok.features.extract import compute_features
+from svtok.features.spectral import spectral_features
+from svtok.features.times import frame_times
+from svtok.nets.config import TOKEN_HEADS
+from svtok.training.network_folder import TrainedNetwork
+
+FRAMING = {"sample_rate", "low_freq", "high_freq", "frame_length_ms", "frame_shift_ms", "window", "preemphasis"}
+"""Fields of the features that their log-mel spectrogram has as well."""
+
+
+@dataclass(frozen=True)
+class Spectrogram:
+    """Log-mel energies (T, bands) of audio of `duration` seconds, from `lowest` to `highest` Hz.
+
+    The first frame begins and the last ends at `span`, in seconds, where each is as long as the step to the next.
+    """
+
+    energies: NDArray[np.float32]
+    duration: float
+    span: tuple[float, float]
+    lowest: float
+    highest: float
+
+
+@dataclass(frozen=True)
+class Attention:
+    """Attention weights of tokens over one utterance.
+
+    `spans` (T', 2) tells from when to when, in seconds, each frame that the attention sees stands; `layers` has one
+    array (heads, tokens, tokens + T') a layer, each row summing to 1, the tokens before the frames.
+    """
+
+    tokens: tuple[str, ...]
+    spans: NDArray[np.float64]
+    layers: list[NDArray[np.float32]]
+
+    def over_frames(self, layer: int) -> NDArray[np.float32]:
+        """Each frame's weight over that of an equal share for each frame, 1 / T': (heads, tokens, T')."""
+        return self.layers[layer][:, :, len(self.tokens) :] * len(self.spans)
+
+    def on_tokens(self, layer: int) -> NDArray[np.float32]:
+        """The share of its attention that each token gives to itself and the other tokens: (heads, tokens)."""
+        return self.layers[layer][:, :, : len(self.tokens)].sum(axis=2)
+
+
+def attend(trained: TrainedNetwork, audio: Path) -> tuple[Attention, Spectrogram]:
+    """The attention of a network's tokens over an audio file, and the file's spectrogram.
+
+    Raises SvtokError for a network without tokens, and for audio that cannot be read or is not what the network was
+    trained for: another sampling rate (unless its features resample), too short, too long.
+    """
+    network, config = trained.network, trained.features
+    head = network.config.head
+    if head not in TOKEN_HEADS:
+        raise SvtokError(
+            f"the head '{head}' pools frames and has no token whose attention could be drawn; "
+            f"take a network with one of the heads {', '.join(TOKEN_HEADS)}"
+        )
+    wave, rate = read_audio(audio, sample_rate=config.sample_rate, resample=config.resample)
+    try:
+        features = compute_features(wave, rate, config)
+    except SvtokError as error:
+        raise SvtokError(f"{audio}: {error}") from None
+    longest = network.config.longest_utterance
+    if longest is not None and len(features) > longest:
+        raise SvtokError(
+            f"{audio}: has {len(features)} frames; the network's learned positions (network.max_frames) end after "
+            f"{longest}"
+        )
+    with torch.inference_mode():
+        layers = network.attention(torch.from_numpy(features)[None], torch.tensor([len(features)]))
+    spans = frame_spans(frame_times(wave, config), config, network.config.front_end.subsample)
+    return Attention(tuple(network.tokens), spans, [layer[0].numpy() for layer in layers]), spectrogram(wave, config)
+
+
+def frame_spans(times: NDArray[np.float64], config: FeaturesConfig, subsample: int) -> NDArray[np.float64]:
+    """From when to when each frame after subsampling stands: (ceil(T / subsample), 2) in seconds.
+
+    `times` (T,) are those of `frame_times`. A front-end's frame j is centred on frame j * subsample of the features,
+    and as long as the step to the next.
+    """
+    step = subsample * config.frame_shift / config.sample_rate
+    return times[::subsample, None] + np.array([-step / 2, step / 2])
+
+
+def spectrogram(wave: NDArray[np.float32], config: FeaturesConfig) -> Spectrogram:
+    """The log-mel spectrogram of samples (N,), framed as the features are, whatever else is done to these."""
+    framing = config.model_dump(include=FRAMING)
+    picture = FeaturesConfig(bands=(max(config.bands),), normalise="none", **framing)
+    spans = frame_spans(frame_times(wave, picture), picture, subsample=1)
+    return Spectrogram(
+        energies=spectral_features(wave, picture).features,
+        duration=len(wave) / picture.sample_rate,
+        span=(float(spans[0, 0]), float(spans[-1, 1])),
+        lowest=picture.low_freq,
+        highest=picture.upper_freq,
+    )
+
+
+def caption_of(audio: Path) -> str:
+    """The audio file and its folder for a title; a file of a synthetic corpus is always called that."""
+    audio = audio.absolute()
+    synthetic = any(map(is_synthetic, audio.parents))
+    return f"{audio.parent.name}/{audio.name}{' (SYNTHETIC speech)' if synthetic else ''}"
