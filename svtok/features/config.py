@@ -37,6 +37,17 @@ class VadConfig(_Section):
     )
 
 
+class PhoneticColumns(_Section):
+    """Phonetic embeddings beside the acoustic features: which network computed them, and how many columns they are.
+
+    Features with and without them, or of other networks, do not go together. `svtok extract-features --phonetic` sets
+    both fields.
+    """
+
+    hash: str = Field(min_length=1, description="SHA-256 of the phonetic network's weights.")
+    dim: int = Field(ge=1, description="Columns that its bottleneck adds at the end of each frame.")
+
+
 def _as_tuple(value: Any) -> Any:
     return (value,) if isinstance(value, int) else value
 
@@ -97,12 +108,21 @@ class FeaturesConfig(_Section):
         "Gaussianisation (feature warping).",
     )
     gaussianise_window_s: float = Field(default=3.0, gt=0, description="Window of the Gaussianisation, seconds.")
+    phonetic: PhoneticColumns | None = Field(
+        default=None,
+        description="The bottleneck of a phonetic network, computed from these features and put after them.",
+    )
 
     @property
     def dim(self) -> int:
-        """Number of dimensions of a frame."""
+        """Number of dimensions of a frame, the phonetic ones included, which are the last."""
         static = self.num_ceps if self.kind == "mfcc" else sum(self.bands) + self.log_energy
-        return static * (1 + self.deltas)
+        return static * (1 + self.deltas) + self.phonetic_dim
+
+    @property
+    def phonetic_dim(self) -> int:
+        """How many of the dimensions of a frame are phonetic."""
+        return self.phonetic.dim if self.phonetic else 0
 
     @property
     def frame_length(self) -> int:
@@ -143,6 +163,16 @@ class FeaturesConfig(_Section):
         if faults:
             raise ValueError("; ".join(faults))
         return self
+
+
+def differences(one: FeaturesConfig, other: FeaturesConfig, whose: str, whose_other: str) -> list[Problem]:
+    """A problem for each field in which two kinds of features differ."""
+    mine, theirs = one.model_dump(), other.model_dump()
+    return [
+        Problem(f"features.{name}: {whose} is {mine[name]}, {whose_other} is {theirs[name]}")
+        for name in mine
+        if mine[name] != theirs[name]
+    ]
 
 
 def read_features_config(path: Path) -> FeaturesConfig:

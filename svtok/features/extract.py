@@ -9,18 +9,18 @@ from collections.abc import Iterator
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
 import svtok
 from svtok.audio.decode import AudioError, read_audio
 from svtok.errors import Problem, SvtokError, raise_problems
-from svtok.features.config import FeaturesConfig
+from svtok.features.config import FeaturesConfig, PhoneticColumns
 from svtok.features.deltas import with_deltas
 from svtok.features.normalise import normalised
 from svtok.features.spectral import spectral_features, tables_of
-from svtok.features.store import ABOUT, ARRAY, INDEX, FeatureStore, write_features
+from svtok.features.store import ABOUT, ARRAY, INDEX, PHONETIC, FeatureStore, write_features
 from svtok.features.vad import voiced_frames
 from svtok.files import writing_file, writing_folder
 from svtok.manifest.sets import PreparedSet, audio_paths, refuse_other_files
@@ -30,8 +30,23 @@ from svtok.progress import progress
 UTTERANCES_A_PART = 128
 
 
+class FrameEmbedder(Protocol):
+    """What computes phonetic columns from acoustic features. It is sent to other processes."""
+
+    @property
+    def columns(self) -> PhoneticColumns:
+        """Which columns these are."""
+
+    def __call__(self, features: np.ndarray) -> np.ndarray:
+        """Acoustic features (T, A) of an utterance -> phonetic columns (T, P), float32."""
+
+    def copy_to(self, folder: Path) -> None:
+        """Write all that it needs to work into a folder that does not exist."""
+
+
 def compute_features(wave: np.ndarray, sample_rate: int, config: FeaturesConfig) -> np.ndarray:
-    """Features (T, F), float32, of one utterance's samples (N,) in [-1, 1): all that `config` asks for.
+    """Acoustic features (T, A), float32, of one utterance's samples (N,) in [-1, 1): all that `config` asks for, but
+    phonetic columns, which a FrameEmbedder computes from these.
 
     Raises SvtokError when the rate (Hz) is not the config's, and when the utterance is shorter than one window or has
     no voiced frame.
@@ -48,16 +63,24 @@ def compute_features(wave: np.ndarray, sample_rate: int, config: FeaturesConfig)
     return normalised(features, config)
 
 
-def extract_features(prepared: PreparedSet, config: FeaturesConfig, out: Path, jobs: int) -> bool:
+def extract_features(
+    prepared: PreparedSet, config: FeaturesConfig, out: Path, jobs: int, phonetic: FrameEmbedder | None = None
+) -> bool:
     """Write the features of every utterance of a set as the feature store `out`; False if they were there already.
 
+    Phonetic columns, where `config` has some, are those of `phonetic`, of which the store keeps a copy.
     The set is worked on in parts, by `jobs` processes; finished parts are kept in a hidden folder beside `out` until
     the store is whole, so that an interrupted run goes on where it was. A part belongs to its configuration, its rows
     and the size and time of its audio files; where one of them has changed it is made anew. Raises ProblemsError with
     every utterance that cannot be used, and leaves `out` as it was.
     """
+    if config.phonetic != (phonetic.columns if phonetic else None):
+        raise SvtokError(
+            f"the configured phonetic columns are {config.phonetic}, but those of the network given are "
+            f"{phonetic and phonetic.columns}; name the network that belongs to the configuration with --phonetic"
+        )
     tables_of(config)  # bands that cannot be are one mistake, not one in every utterance
-    refuse_other_files(out, (ARRAY, INDEX, ABOUT))
+    refuse_other_files(out, (ARRAY, INDEX, ABOUT, PHONETIC))
     parts = _parts(prepared, config, out.with_name(f".{out.name}.parts"))
     fingerprint = hashlib.sha256("".join(part.file.stem for part in parts).encode()).hexdigest()
     if _is_done(out, fingerprint):
@@ -65,10 +88,11 @@ def extract_features(prepared: PreparedSet, config: FeaturesConfig, out: Path, j
     if not parts:
         raise SvtokError(f"{prepared.folder or 'the set'}: has no utterances")
     todo = [part for part in parts if not part.file.exists()]
-    outcomes = chain.from_iterable(map_in_processes(partial(_make_part, config=config), todo, jobs=jobs))
+    make_part = partial(_make_part, config=config, phonetic=phonetic)
+    outcomes = chain.from_iterable(map_in_processes(make_part, todo, jobs=jobs))
     total = sum(len(part.utterances) for part in todo)
     raise_problems([problem for problem in progress(outcomes, total=total, what=f"features {out}") if problem])
-    _join(parts, config, out, fingerprint)
+    _join(parts, config, out, fingerprint, phonetic)
     return True
 
 
@@ -96,7 +120,8 @@ def _parts(prepared: PreparedSet, config: FeaturesConfig, folder: Path) -> list[
         [utterance.utt, written, utterance.start, utterance.end, *_state(utterance.path)]
         for utterance, written in zip(utterances, table["path"], strict=True)
     ]
-    made_by = [svtok.__version__, config.model_dump(mode="json")]
+    # without phonetic columns the fingerprint is that of the time before there were any
+    made_by = [svtok.__version__, config.model_dump(mode="json", exclude=None if config.phonetic else {"phonetic"})]
     parts = []
     for first in range(0, len(utterances), UTTERANCES_A_PART):
         rows = slice(first, first + UTTERANCES_A_PART)
@@ -121,9 +146,9 @@ def _is_done(out: Path, fingerprint: str) -> bool:
         return False
 
 
-def _make_part(part: _Part, config: FeaturesConfig) -> list[Problem | None]:
+def _make_part(part: _Part, config: FeaturesConfig, phonetic: FrameEmbedder | None) -> list[Problem | None]:
     """Compute and write one part, unless there is a problem; what is wrong with each of its utterances."""
-    outcomes = [_features_or_problem(utterance, config) for utterance in part.utterances]
+    outcomes = [_features_or_problem(utterance, config, phonetic) for utterance in part.utterances]
     features = [outcome for outcome in outcomes if isinstance(outcome, np.ndarray)]
     if len(features) == len(outcomes):
         with writing_file(part.file) as temporary, open(temporary, "wb") as stream:
@@ -131,23 +156,30 @@ def _make_part(part: _Part, config: FeaturesConfig) -> list[Problem | None]:
     return [outcome if isinstance(outcome, Problem) else None for outcome in outcomes]
 
 
-def _features_or_problem(utterance: _Utterance, config: FeaturesConfig) -> np.ndarray | Problem:
+def _features_or_problem(
+    utterance: _Utterance, config: FeaturesConfig, phonetic: FrameEmbedder | None
+) -> np.ndarray | Problem:
     utt, path, start, end = utterance
     try:
         wave, rate = read_audio(path, start=start, end=end, sample_rate=config.sample_rate, resample=config.resample)
-        return compute_features(wave, rate, config)
+        features = compute_features(wave, rate, config)
+        return np.concatenate([features, phonetic(features)], axis=1) if phonetic else features
     except AudioError as error:
         return Problem(f"utterance '{utt}': {error.what}", path)
     except SvtokError as error:
         return Problem(f"utterance '{utt}': {error}", path)
 
 
-def _join(parts: list[_Part], config: FeaturesConfig, out: Path, fingerprint: str) -> None:
+def _join(
+    parts: list[_Part], config: FeaturesConfig, out: Path, fingerprint: str, phonetic: FrameEmbedder | None
+) -> None:
     """Make one store of the parts, and remove them."""
     utts = [utterance.utt for part in parts for utterance in part.utterances]
     frames = np.concatenate([_array(part, "frames") for part in parts])
     with writing_folder(out) as temporary:
         write_features(temporary, utts, frames, _blocks(parts), config=config, fingerprint=fingerprint)
+        if phonetic:
+            phonetic.copy_to(temporary / PHONETIC)
     shutil.rmtree(parts[0].file.parent)
 
 

@@ -2,6 +2,7 @@
 
 A folder of three files: `features.npy`, float32 (all frames, F), the utterances one after the other; `features.tsv`,
 `utt start frames` in frames; `features.yaml`, the configuration, and a fingerprint of what the features were made from.
+Where frames have phonetic columns, a folder `phonetic` holds a copy of the network that computed them.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from svtok.errors import SvtokError
 from svtok.features.config import FeaturesConfig
 
 ARRAY, INDEX, ABOUT = "features.npy", "features.tsv", "features.yaml"
+PHONETIC = "phonetic"
 REDO = "run 'svtok extract-features' again"
 
 
@@ -125,6 +127,8 @@ def _check(folder: Path, array: np.ndarray, index: pd.DataFrame, config: Feature
     frames = index["frames"].to_numpy()
     in_order = np.array_equal(index["start"], np.cumsum(frames) - frames) and bool((frames > 0).all())
     right_kind = array.shape == (frames.sum(), config.dim) and array.dtype == np.float32
+    if config.phonetic and not (folder / PHONETIC).is_dir():
+        raise SvtokError(f"{folder}: damaged features (the folder {PHONETIC} is missing); {REDO}")
     if not (in_order and right_kind and index["utt"].is_unique):
         raise SvtokError(
             f"{folder}: {INDEX} ({len(index)} utterances, {frames.sum()} frames of {config.dim} dimensions) does not "
