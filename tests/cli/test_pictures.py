@@ -1,0 +1,109 @@
+"""svtok attend and svtok plot as a user calls them."""
+
+import json
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+from click.testing import CliRunner
+
+from svtok.cli.main import svtok
+from svtok.embeddings.store import write_embeddings
+from svtok.errors import ProblemsError, SvtokError
+from svtok.manifest.sets import PreparedSet, write_set
+from svtok.manifest.tables import read_utterances
+from svtok.nets.network import Network
+from svtok.training.classes import ClassList
+from svtok.training.config import Config
+from svtok.training.network_folder import write_settings, write_weights
+
+
+def write_network(folder, head):
+    """The folder of a tiny network, as a training leaves it."""
+    network = {"front_end": {"channels": 4, "blocks": [8], "subsample": 2}, "attention_heads": 2, "head": head}
+    config = Config.model_validate({"features": {"bands": 8}, "network": network})
+    classes = ClassList((("ann", ""), ("bob", "")))
+    folder.mkdir(parents=True)
+    write_settings(folder, config, classes, {"seed": 0, "train": {"data": "data/toy/train", "fingerprint": ""}})
+    torch.manual_seed(0)
+    write_weights(folder, Network(config.network, 8, 2).state_dict())
+    rows = ({"epoch": epoch, "loss": 1 / epoch, "dev_eer": 0.1} for epoch in (1, 2))
+    (folder / "training.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory):
+    """A folder with a recording, two networks, a prepared set and its embeddings."""
+    root = tmp_path_factory.mktemp("work")
+    rng = np.random.default_rng(0)
+    soundfile.write(root / "open.wav", 0.1 * rng.standard_normal(8000), 16000)
+    soundfile.write(root / "slow.wav", 0.1 * rng.standard_normal(8000), 8000)
+    write_network(root / "exp/student", "cls-dist")
+    write_network(root / "exp/avg", "avg")
+    lines = ["utt\tpath\tspk\tphrase", *(f"u{n}\tu{n}.wav\tspk{n % 3}\topen" for n in range(9))]
+    (root / "table.tsv").write_text("\n".join(lines) + "\n")
+    utterances = read_utterances(root / "table.tsv")
+    write_set(PreparedSet(utterances), root / "data/toy/eval")
+    vectors = rng.standard_normal((9, 4)).astype(np.float32)
+    write_embeddings(root / "emb", utterances["utt"].tolist(), vectors, "hash")
+    return root
+
+
+def run(root, *arguments):
+    """Call svtok in the folder, in this process; raises what it raises."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(root)
+        return CliRunner().invoke(svtok, list(arguments), standalone_mode=False, catch_exceptions=False).output
+
+
+def is_png(path):
+    return path.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
+
+
+def test_attention_is_drawn_into_the_networks_folder_unless_told_otherwise(work):
+    assert "wrote exp/student/attention/open.png" in run(work, "attend", "exp/student", "open.wav")
+    (work / "phones.txt").write_text("0.1 0.2 o\n0.2 0.4 p\n")
+    run(work, "attend", "exp/student", "open.wav", "--out", "a.png", "--phones", "phones.txt")
+    assert is_png(work / "exp/student/attention/open.png")
+    assert is_png(work / "a.png")
+    assert (work / "a.png").read_bytes() != (work / "exp/student/attention/open.png").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        (["exp/avg", "open.wav"], SvtokError, "head 'avg' pools frames and has no token"),
+        (["exp/nothing", "open.wav"], SvtokError, "not the folder of a network"),
+        (["exp/student", "slow.wav"], SvtokError, "sampling rate is 8000 Hz, not 16000"),
+        (["exp/student", "none.wav"], SvtokError, r"none\.wav: there is no such file"),
+        (["exp/student", "open.wav", "--phones", "late.txt"], ProblemsError, r"late\.txt:1: .* the audio lasts 0\.5 s"),
+    ],
+)
+def test_what_cannot_be_drawn_is_refused_and_nothing_is_written(work, arguments, error, message):
+    (work / "late.txt").write_text("0.4 0.6 o\n")
+    with pytest.raises(error, match=message):
+        run(work, "attend", *arguments, "--out", "refused.png")
+    assert not list(work.glob("*refused*"))
+
+
+def test_training_curves_of_two_networks_are_drawn_into_one_picture(work):
+    assert "2 networks" in run(work, "plot", "training", "exp/avg", "exp/student", "--out", "training.png")
+    assert is_png(work / "training.png")
+
+
+def test_embeddings_of_some_speakers_are_drawn(work):
+    command = ["plot", "embeddings", "--embeddings", "emb", "--out", "map.png"]
+    assert "9 of 9 utterances" in run(work, *command)
+    assert is_png(work / "map.png")
+    output = run(work, *command, "--by", "phrase", "--only", "spk=spk0", "--only", "spk=spk1", "--only", "phrase=open")
+    assert "6 of 9 utterances" in output
+
+
+def test_a_value_without_its_column_is_a_mistake_of_usage(work):
+    result = CliRunner().invoke(
+        svtok,
+        ["plot", "embeddings", "--embeddings", "emb", "--data", str(work), "--out", "m.png", "--only", "open"],
+    )
+    assert result.exit_code == 2
+    assert "'open' is not COLUMN=VALUE, such as phrase=open" in result.output
