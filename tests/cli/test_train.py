@@ -3,6 +3,7 @@
 import subprocess
 import sys
 
+import click
 import numpy as np
 import pytest
 import soundfile
@@ -15,6 +16,7 @@ from svtok.errors import SvtokError
 from svtok.features.config import FeaturesConfig
 from svtok.features.extract import extract_features
 from svtok.manifest.sets import read_set
+from svtok.training.network_folder import load_network
 
 CONFIG = {
     "features": {"bands": 8},
@@ -94,6 +96,35 @@ def test_a_student_learns_from_its_teacher_and_gives_embeddings_without_stored_f
     assert embeddings.utts == utts
     assert embeddings.vectors.shape == (16, 8)
     assert not (work / "feats/tones/eval").exists()
+
+
+def test_a_student_learns_from_several_teachers_or_from_one_beside_it(work, teacher):
+    run(work, "train", "--head", "avg", "--config", "conf.yaml", "--out", "exp/second")
+    two = ("--teacher", str(teacher), "--teacher", "exp/second")
+    cosine = ("--set", "objective.distillation=cosine")
+    run(work, "train-student", *two, *cosine, "--config", "conf.yaml", "--out", "exp/of-two")
+    named = yaml.safe_load((work / "exp/of-two/config.yaml").read_text())["run"]["teacher"]
+    assert named.split() == [load_network(folder).hash for folder in (teacher, work / "exp/second")]
+    joint = ("--joint", "--teacher-head", "avg", "--set", "objective.loss=aam", "--classes", "both")
+    output = run(work, "train-student", *joint, "--config", "conf.yaml", "--out", "exp/joint")
+    assert "epoch 2/2: loss" in output
+    assert load_network(work / "exp/joint/teacher").config.network.head == "avg"
+    for folder in ("exp/of-two", "exp/joint", "exp/joint/teacher"):
+        run(work, "extract-embeddings", "--network", folder, "--out", f"{folder}/embeddings")
+    first = (work / "exp/joint/classes.tsv").read_text().splitlines()[:4]
+    assert first == ["spk\tphrase", "ann\t", "bob\t", "ann\tno"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((), "name a teacher"),
+        (("--teacher", "exp/teacher", "--teacher-head", "avg"), "are of a teacher trained beside"),
+    ],
+)
+def test_a_student_without_a_teacher_is_refused(work, arguments, message):
+    with pytest.raises(click.UsageError, match=message):
+        run(work, "train-student", *arguments, "--out", "exp/f")
 
 
 def test_embeddings_from_stored_features_equal_those_from_audio(work, teacher):

@@ -3,7 +3,7 @@
 import pytest
 
 from svtok.errors import ProblemsError, SvtokError
-from svtok.training.config import read_config
+from svtok.training.config import joint_teacher_config, read_config
 
 
 @pytest.fixture
@@ -61,6 +61,12 @@ def test_settings_that_cannot_be_read_are_refused(file, setting, message):
         ("network.sampled_vectors=0", r"network.sampled_vectors: .*greater than or equal to 1"),
         ("training.augment.erase_area=[0.5, 0.2]", "must rise within"),
         ("network.memory.top_k=900", r"top_k \(900\) is over the number of slots \(512\)"),
+        ("objective.margin=3.2", r"objective.margin: .*less than 3.14.* but it is 3.2"),
+        ("objective.margin_warm_up=1.5", r"objective.margin_warm_up: .*less than or equal to 1, but it is 1.5"),
+        ("objective.detection_cost.slope=0", r"objective.detection_cost.slope: .*greater than 0, but it is 0"),
+        ("objective.loss=ams", "unknown value 'ams' .*did you mean 'aam'?"),
+        ("objective.distillation=KL", "unknown value 'KL' .known: kl, hard, cosine"),
+        ("training.classes=speakers", "did you mean 'speaker'?"),
     ],
 )
 def test_values_out_of_range_are_refused(setting, message):
@@ -68,6 +74,48 @@ def test_values_out_of_range_are_refused(setting, message):
         read_config(None, [setting])
 
 
-def test_two_weights_of_zero_are_refused():
-    with pytest.raises(ProblemsError, match="nothing would be learned"):
-        read_config(None, ["objective.class_weight=0", "objective.distillation_weight=0"])
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("class_weight", "distillation_weight"), ("detection_cost.miss_weight", "detection_cost.false_alarm_weight")],
+)
+def test_two_weights_of_zero_are_refused(one, other):
+    with pytest.raises(ProblemsError, match="both 0: nothing would be learned"):
+        read_config(None, [f"objective.{one}=0", f"objective.{other}=0"])
+
+
+@pytest.mark.parametrize("loss", ["aam", "adcf"])
+def test_losses_of_cosines_refuse_linear_logits(loss):
+    with pytest.raises(ProblemsError, match=f"'{loss}' is a loss of cosines: .* must be 'cosine', not 'linear'"):
+        read_config(None, [f"objective.loss={loss}", "network.classifier=linear"])
+
+
+def test_a_detection_cost_refuses_smoothed_labels():
+    with pytest.raises(ProblemsError, match=r"label_smoothing \(0.1\) has no meaning with loss 'adcf'"):
+        read_config(None, ["objective.loss=adcf", "objective.label_smoothing=0.1"])
+
+
+def test_a_joint_teacher_is_as_its_student_but_for_the_head(file):
+    student = read_config(file, ["network.head=cls-dist", "network.embedding=concat", "objective.loss=aam"])
+    for head, wanted in ((None, "cls-sampled"), ("avg", "avg")):
+        teacher = joint_teacher_config(student, None, head)
+        assert teacher.network.head == wanted
+        assert teacher.network.embedding == "cls"
+        assert teacher.network.front_end == student.network.front_end
+        assert teacher.objective.loss == "aam"
+        assert teacher.training == student.training
+
+
+def test_a_joint_teachers_file_has_its_own_network_and_objective(file, tmp_path):
+    own = tmp_path / "teacher.yaml"
+    own.write_text("network: {head: avg, layers: 3}\nobjective: {loss: aam}\n")
+    student = read_config(file, ["network.head=cls-dist"])
+    teacher = joint_teacher_config(student, own, None)
+    assert (teacher.network.head, teacher.network.layers, teacher.objective.loss) == ("avg", 3, "aam")
+    assert teacher.network.front_end != student.network.front_end
+    assert teacher.training == student.training
+    assert joint_teacher_config(student, own, "cls").network.head == "cls"
+
+
+def test_a_joint_teachers_file_with_other_sections_is_refused(file):
+    with pytest.raises(ProblemsError, match=r"train.yaml: training: is the student's"):
+        joint_teacher_config(read_config(None, ["network.head=cls-dist"]), file, None)
