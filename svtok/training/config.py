@@ -122,6 +122,7 @@ class TrainingConfig(BaseModel):
     keep: Literal["last", "best"] = Field(
         "last", description="weights kept: of the last epoch, or of that with the lowest dev-set EER"
     )
+    measure_every: int = Field(1, ge=1, description="epochs from one dev-set EER to the next; the last always has one")
     workers: int = Field(0, ge=0, description="processes that read and augment; 0: the training process itself")
     augment: AugmentConfig = AugmentConfig()
 

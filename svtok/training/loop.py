@@ -77,7 +77,8 @@ class Trainer:
             row = self._epoch(epoch)
             lowest = min((r["dev_eer"] for r in self.rows if r.get("dev_eer") is not None), default=None)
             self.rows.append(row)
-            if self.config.keep == "best" and (lowest is None or row["dev_eer"] < lowest):
+            measured = row["dev_eer"]
+            if self.config.keep == "best" and measured is not None and (lowest is None or measured < lowest):
                 self.best = copy.deepcopy(self._weights())
             self.tell(row)
             optimizer = self.optimizer.state_dict()
@@ -109,7 +110,9 @@ class Trainer:
                 "training.learning_rate or use training.precision=fp32"
             )
         rate = self.optimizer.param_groups[0]["lr"]
-        row = {"epoch": epoch + 1, **means, "learning_rate": rate, "dev_eer": self.measure(self.network)}
+        due = (epoch + 1) % self.config.measure_every == 0 or epoch + 1 == self.config.epochs
+        dev_eer = self.measure(self.network) if due else None
+        row = {"epoch": epoch + 1, **means, "learning_rate": rate, "dev_eer": dev_eer}
         return {**row, "seconds": round(time.monotonic() - started, 2)}
 
     def _step(self, step: int, steps: int, batch: Batch) -> dict[str, Tensor]:

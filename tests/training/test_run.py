@@ -105,6 +105,12 @@ def test_a_finished_run_is_kept_on_resume(make_run):
     assert train_network(make_run(resume=True)) is False
 
 
+def test_the_dev_eer_is_measured_as_often_as_configured_and_at_the_end(make_run):
+    run = make_run(training={"epochs": 5, "measure_every": 2})
+    train_network(run)
+    assert [row["dev_eer"] is not None for row in rows(run.out)] == [False, True, False, True, True]
+
+
 def test_best_keeps_the_weights_of_the_lowest_dev_eer(make_run):
     run = make_run(training={"epochs": 6, "keep": "best"})
     train_network(run)
