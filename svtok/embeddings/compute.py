@@ -1,12 +1,13 @@
-"""Embeddings of utterances whose features are stored, by a network in memory."""
+"""What a network in memory tells of utterances whose features are stored: embeddings, or anything else."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from svtok.errors import SvtokError
@@ -21,7 +22,20 @@ PADDED_FRAMES = {"cpu": 4_000, "cuda": 100_000}
 def embed_all(
     network: Network, store: FeatureStore, utts: Sequence[str], device: torch.device, what: str | None = None
 ) -> NDArray[np.float32]:
-    """Embeddings (N, D) of utterances, in their order, computed in fp32.
+    """Embeddings (N, D) of utterances, in their order. As `compute_all`."""
+    return compute_all(network.embed, network, store, utts, device, what)
+
+
+def compute_all(
+    function: Callable[[Tensor, Tensor], Tensor],
+    network: Network,
+    store: FeatureStore,
+    utts: Sequence[str],
+    device: torch.device,
+    what: str | None = None,
+) -> NDArray[np.float32]:
+    """What a function of the network's input, frames (B, T, F) and lengths (B,), gives (B, D): (N, D) in the order of
+    the utterances, computed in fp32.
 
     The network, which must be on `device`, is read in evaluation mode and left in the mode it was in. `what` names the
     work in a progress display. Raises SvtokError for an utterance without features,
@@ -42,8 +56,8 @@ def embed_all(
         items = [torch.from_numpy(np.array(store[utts[position]])) for position in positions]
         frames = pad_sequence(items, batch_first=True).to(device)  # (B, T, F)
         with torch.inference_mode():
-            embedded = network.embed(frames, torch.from_numpy(lengths[positions]).to(device))  # (B, D)
-        vectors.append(embedded.float().cpu().numpy())
+            computed = function(frames, torch.from_numpy(lengths[positions]).to(device))  # (B, D)
+        vectors.append(computed.float().cpu().numpy())
     network.train(was_training)
     in_batches = np.concatenate(vectors)
     out = np.empty_like(in_batches)

@@ -1,8 +1,11 @@
-"""Embeddings of a prepared set, from the folder of a network to the folder of the embeddings."""
+"""A network of a folder reads a prepared set; its embeddings are written to a folder."""
 
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -15,13 +18,23 @@ from svtok.features.extract import extract_features
 from svtok.features.store import FeatureStore, default_features_folder
 from svtok.manifest.sets import PreparedSet, read_set
 from svtok.parallel import default_jobs
-from svtok.training.network_folder import load_network
+from svtok.training.network_folder import TrainedNetwork, load_network
 
 
-def extract_set_embeddings(
-    network_folder: Path, data: Path, features: Path | None, out: Path, device: torch.device
-) -> int:
-    """Write the embeddings of the set `data` by the network of a folder to `out`; returns how many.
+@dataclass(frozen=True)
+class NetworkInput:
+    """A trained network on its device, a prepared set, and features of the set as the network wants them."""
+
+    trained: TrainedNetwork
+    prepared: PreparedSet
+    store: FeatureStore
+
+
+@contextmanager
+def network_input(
+    network_folder: Path, data: Path, features: Path | None, device: torch.device
+) -> Iterator[NetworkInput]:
+    """The network of a folder and what it is to read of the set `data`.
 
     Features are read from `features`, by default from the place that belongs to the set. Where nothing is there, they
     are computed as the network was trained with and thrown away afterwards. Raises SvtokError where the network, the
@@ -35,10 +48,21 @@ def extract_set_embeddings(
                 f"{store.folder}: features of another kind than {network_folder} was trained with; "
                 "extract them with its config.yaml"
             )
-        utts = prepared.utterances["utt"].tolist()
-        network = trained.network.to(device)
-        vectors = embed_all(network, store, utts, device, what=f"embeddings {out}")
-    write_embeddings(out, utts, vectors, trained.hash)
+        trained.network.to(device)
+        yield NetworkInput(trained, prepared, store)
+
+
+def extract_set_embeddings(
+    network_folder: Path, data: Path, features: Path | None, out: Path, device: torch.device
+) -> int:
+    """Write the embeddings of the set `data` by the network of a folder to `out`; returns how many.
+
+    Features and errors are as `network_input` tells.
+    """
+    with network_input(network_folder, data, features, device) as given:
+        utts = given.prepared.utterances["utt"].tolist()
+        vectors = embed_all(given.trained.network, given.store, utts, device, what=f"embeddings {out}")
+    write_embeddings(out, utts, vectors, given.trained.hash)
     return len(utts)
 
 

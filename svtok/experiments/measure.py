@@ -17,11 +17,12 @@ from svtok.experiments.pool import PACKAGE_ROOT
 from svtok.experiments.results import CONDITIONS, RESAMPLED, Row
 from svtok.experiments.runs import Run, network, network_owner, run_key
 from svtok.manifest.sets import PreparedSet, read_set
+from svtok.manifest.trial_types import TARGET_TYPES
 from svtok.metrics import DCF08, resampled_rates
 from svtok.report.evaluate import CONDITIONS as NONTARGETS
 from svtok.report.labelled import label_with_set
 from svtok.report.results import read_evaluation
-from svtok.report.strata import TARGET_TYPES, take_apart
+from svtok.report.strata import take_apart
 from svtok.training.network_folder import LOG, load_network
 
 DRAWS = 200

@@ -12,7 +12,20 @@ import pandas as pd
 from svtok.errors import Problem, SvtokError, raise_problems
 from svtok.manifest.schema import TRIAL_TYPES, UNKNOWN, codes_of
 
-__all__ = ["TRIAL_TYPES", "UnknownTypesError", "agree", "derive_types", "is_unknown", "rows_in", "types_of"]
+__all__ = [
+    "TARGET_TYPES",
+    "TRIAL_TYPES",
+    "UnknownTypesError",
+    "agree",
+    "derive_types",
+    "is_unknown",
+    "rows_in",
+    "told_types",
+    "types_of",
+]
+
+TARGET_TYPES = ("TC", "target")
+"""The types of trials that are to be accepted."""
 
 
 class UnknownTypesError(SvtokError):
@@ -24,6 +37,11 @@ def types_of(trials: pd.DataFrame, models: pd.DataFrame, utterances: pd.DataFram
     if "type" in trials and set(trials["type"].unique()) <= set(TRIAL_TYPES):
         return pd.Categorical(trials["type"], categories=list(TRIAL_TYPES))
     return derive_types(trials, models, utterances)
+
+
+def told_types(trials: pd.DataFrame, models: pd.DataFrame, utterances: pd.DataFrame) -> pd.Categorical[str]:
+    """The type of each trial as the trials say, be it only target or nontarget, or else what `derive_types` finds."""
+    return pd.Categorical(trials["type"]) if "type" in trials else derive_types(trials, models, utterances)
 
 
 def derive_types(trials: pd.DataFrame, models: pd.DataFrame, utterances: pd.DataFrame) -> pd.Categorical[str]:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from svtok.errors import SvtokError
+from svtok.manifest.trial_types import TARGET_TYPES
 from svtok.metrics import (
     DCF08,
     DCF10,
@@ -21,7 +22,7 @@ from svtok.metrics import (
 )
 from svtok.report.labelled import LabelledScores
 from svtok.report.results import POOLED, Arithmetic, Condition
-from svtok.report.strata import TARGET_TYPES, Strata, is_target, take_apart
+from svtok.report.strata import Strata, is_target, take_apart
 
 CONDITIONS = {
     "TC-vs-IC": ("IC",),

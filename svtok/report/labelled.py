@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from svtok.errors import SvtokError
 from svtok.manifest.schema import UNKNOWN
 from svtok.manifest.sets import PreparedSet
-from svtok.manifest.trial_types import derive_types, rows_in
+from svtok.manifest.trial_types import rows_in, told_types
 from svtok.report.breakdown import by_default, columns_of_trials
 from svtok.scoring.scores import read_scores, scores_of_trials
 
@@ -47,7 +47,7 @@ def label_with_set(path: Path, prepared: PreparedSet, *, by: Sequence[str] | Non
     if models is None or trials is None:
         raise SvtokError(f"{prepared.folder or 'the set'} has no models and trials, so it cannot be evaluated")
     score = scores_of_trials(read_scores(path), trials, path=path)
-    types = pd.Categorical(trials["type"]) if "type" in trials else derive_types(trials, models, utterances)
+    types = told_types(trials, models, utterances)
     model_rows, test_rows = rows_in(trials["model"], models["model"]), rows_in(trials["utt"], utterances["utt"])
     if (model_rows < 0).any() or (test_rows < 0).any():
         raise SvtokError(f"trials of {prepared.folder} name unknown models or utterances: run `svtok validate`")

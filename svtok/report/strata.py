@@ -9,10 +9,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from svtok.manifest.trial_types import TARGET_TYPES
 from svtok.metrics import Counts, count_trials
 from svtok.report.labelled import LabelledScores
-
-TARGET_TYPES = ("TC", "target")
 
 
 @dataclass(frozen=True)
