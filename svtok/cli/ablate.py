@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import click
 
 from svtok.cli.options import FOLDER, device_option
 
 FILE = click.Path(path_type=Path, dir_okay=False)
+
+
+Command = TypeVar("Command", bound=Callable[..., object])
 
 
 def _numbers(context: click.Context, parameter: click.Parameter, value: str) -> list[int]:
@@ -22,13 +27,24 @@ def _words(context: click.Context, parameter: click.Parameter, value: str) -> li
     return value.split()
 
 
+def choice_options(command: Command) -> Command:
+    """--folds, --seeds and --systems, which choose among those that are there."""
+    for option in reversed(
+        [
+            click.option("--folds", callback=_numbers, default="", show_default="all", help='Such as "1 2".'),
+            click.option("--seeds", callback=_numbers, default="", show_default="all", help='Such as "0 1".'),
+            click.option("--systems", callback=_words, default="", show_default="all", help='Such as "avg cls".'),
+        ]
+    ):
+        command = option(command)
+    return command
+
+
 @click.command("ablate")
 @click.argument("plan", type=FILE)
 @click.option("--work", type=FOLDER, required=True, help="Folder of data/foldK and feats/foldK; gets exp/.")
 @click.option("--results", type=FILE, required=True, help="JSON file that gets a row for each condition of each run.")
-@click.option("--folds", callback=_numbers, default="", show_default="all of the plan", help='Such as "1 2".')
-@click.option("--seeds", callback=_numbers, default="", show_default="all of the plan", help='Such as "0 1".')
-@click.option("--systems", callback=_words, default="", show_default="all of the plan", help='Such as "avg cls".')
+@choice_options
 @click.option(
     "--jobs",
     type=click.IntRange(min=1),
@@ -59,11 +75,11 @@ def ablate(
     """
     from svtok.experiments.ablate import Ablation
     from svtok.experiments.plan import read_plan
-    from svtok.experiments.runs import narrowed
+    from svtok.experiments.runs import Choice, runs_of_plan
     from svtok.training.inputs import pick_device
 
     read = read_plan(plan)
-    runs = narrowed(read, folds, seeds, systems)
+    runs = runs_of_plan(read, Choice(folds, seeds, systems))
     Ablation(read, work, results, pick_device(device), jobs, _tell).run(runs)
     click.echo(f"{results}: all {len(runs)} runs are done")
 

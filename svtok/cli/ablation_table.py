@@ -6,11 +6,12 @@ from pathlib import Path
 
 import click
 
-FILE = click.Path(path_type=Path, dir_okay=False)
+from svtok.cli.ablate import FILE, choice_options
 
 
 @click.command("ablation-table")
 @click.argument("results", type=FILE)
+@choice_options
 @click.option("--plan", type=FILE, help="The plan: tells which runs there should be, and the order of the systems.")
 @click.option(
     "--against",
@@ -24,7 +25,14 @@ FILE = click.Path(path_type=Path, dir_okay=False)
 )
 @click.option("--markdown", type=FILE, help="Write the table here as Markdown, as well.")
 def ablation_table(
-    results: Path, plan: Path | None, against: tuple[str, ...], conditions: str, markdown: Path | None
+    results: Path,
+    folds: list[int],
+    seeds: list[int],
+    systems: list[str],
+    plan: Path | None,
+    against: tuple[str, ...],
+    conditions: str,
+    markdown: Path | None,
 ) -> None:
     """Print the table of an ablation from RESULTS, which `svtok ablate` writes, and nothing else.
 
@@ -38,16 +46,18 @@ def ablation_table(
     from svtok.errors import SvtokError
     from svtok.experiments.plan import read_plan
     from svtok.experiments.results import read_results
-    from svtok.experiments.table import Ablated, ablation_markdown, ablation_text, planned_pairs
+    from svtok.experiments.runs import Choice, all_of
+    from svtok.experiments.table import Ablated, ablation_markdown, ablation_text, with_results
     from svtok.files import write_text
 
     rows = read_results(results)
     if not rows:
         raise SvtokError(f"{results}: there are no results; svtok ablate writes them")
-    planned = planned_pairs(rows, read_plan(plan) if plan else None)
-    if not against and "avg" in planned:
+    known = all_of(read_plan(plan)) if plan else Choice()
+    chosen = Choice(folds, seeds, systems).among(with_results(known, rows))
+    if not against and "avg" in chosen.systems:
         against = ("avg",)
-    ablated = Ablated(rows, planned, against, conditions.split())
+    ablated = Ablated(rows, chosen, against, conditions.split())
     click.echo(ablation_text(ablated))
     if markdown:
         write_text(markdown, ablation_markdown(ablated))

@@ -97,7 +97,7 @@ def _placeholders(options: list[str]) -> list[str]:
 
 
 class Plan(BaseModel):
-    """A plan, as its file tells it. Every list is worked through in its order: seeds, then folds, then systems."""
+    """A plan, as its file tells it. Runs begin by rising seed, then fold, then in the order of the systems."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -117,6 +117,12 @@ class Plan(BaseModel):
         """The configuration file of a system."""
         chosen = self.systems[name].config or self.config
         return self.file(chosen) if chosen else None
+
+    def files_of(self, name: str) -> list[Path]:
+        """The files of the plan's folder that the options of a system name, as {conf}/FILE."""
+        system = self.systems[name]
+        options = [*system.train, *system.extract, *system.score]
+        return [self.file(option.removeprefix("{conf}/")) for option in options if option.startswith("{conf}/")]
 
     def settings_of(self, name: str) -> Config:
         """The whole training configuration of a system. Raises as `read_config`."""
@@ -147,6 +153,9 @@ def _wrong(plan: Plan) -> list[str]:
             elif plan.systems[other].network:
                 wrong.append(f"systems.{name}: {other} trains no network; name {plan.systems[other].network}")
         wrong += [f"systems.{name}: {text}" for text in _wrong_settings(plan, name)]
+        wrong += [
+            f"systems.{name}: {file}: there is no such file" for file in plan.files_of(name) if not file.is_file()
+        ]
         above.append(name)
     return wrong
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from svtok.errors import Problem, raise_problems, unknown_name
 from svtok.experiments.plan import Plan
-from svtok.files import write_text
+from svtok.files import sha256_of_files, write_text
 from svtok.training.network_folder import WEIGHTS
 
 KEY = "network.key"
@@ -45,26 +45,35 @@ def run_name(system: str, fold: int, seed: int) -> str:
     return f"fold{fold}/seed{seed}/{system}"
 
 
-def planned_runs(plan: Plan) -> list[Run]:
-    """All runs of a plan, in their order."""
-    systems = enumerate(plan.systems)
-    return sorted(Run(seed, fold, *system) for system in systems for seed in plan.seeds for fold in plan.folds)
+@dataclass(frozen=True)
+class Choice:
+    """Some folds, seeds and systems; what is empty is all."""
+
+    folds: Sequence[int] = ()
+    seeds: Sequence[int] = ()
+    systems: Sequence[str] = ()
+
+    def among(self, known: Choice) -> Choice:
+        """The folds, seeds and systems chosen among the known ones. Raises ProblemsError with all that are unknown."""
+        unknown = []
+        for what in ("folds", "seeds", "systems"):
+            names = [str(name) for name in getattr(known, what)]
+            wrong = [str(name) for name in getattr(self, what) if str(name) not in names]
+            unknown += [Problem(unknown_name(what.removesuffix("s"), name, names)) for name in wrong]
+        raise_problems(unknown)
+        return Choice(self.folds or known.folds, self.seeds or known.seeds, self.systems or known.systems)
 
 
-def narrowed(plan: Plan, folds: Iterable[int], seeds: Iterable[int], systems: Iterable[str]) -> list[Run]:
-    """The runs of some folds, seeds and systems; an empty choice is all. Raises ProblemsError for unknown ones."""
-    choices = (("fold", plan.folds, folds), ("seed", plan.seeds, seeds), ("system", plan.systems, systems))
-    chosen = [list(choice) or list(known) for _, known, choice in choices]
-    problems = [
-        Problem(unknown_name(what, str(name), map(str, known)))
-        for (what, known, _), names in zip(choices, chosen, strict=True)
-        for name in names
-        if name not in known
-    ]
-    raise_problems(problems)
-    return [
-        run for run in planned_runs(plan) if run.fold in chosen[0] and run.seed in chosen[1] and run.system in chosen[2]
-    ]
+def runs_of_plan(plan: Plan, choice: Choice) -> list[Run]:
+    """The runs of a plan in their order, those chosen. Raises ProblemsError as `Choice.among`."""
+    chosen = choice.among(all_of(plan))
+    systems = [(place, name) for place, name in enumerate(plan.systems) if name in chosen.systems]
+    return [Run(seed, fold, *system) for seed in chosen.seeds for fold in chosen.folds for system in systems]
+
+
+def all_of(plan: Plan) -> Choice:
+    """All folds, seeds and systems of a plan."""
+    return Choice(plan.folds, plan.seeds, list(plan.systems))
 
 
 def network_owner(plan: Plan, run: Run) -> Run:
@@ -81,15 +90,22 @@ def network_key(plan: Plan, name: str) -> str:
     asked = {
         "config": plan.settings_of(name).model_dump(mode="json", exclude_unset=True),
         "teachers": [network_key(plan, teacher) for teacher in system.teacher],
-        **system.model_dump(mode="json", include={"joint", "train", "features"}, exclude_defaults=True),
+        **_asked(plan, name, "joint", "train", "features"),
     }
     return _hash(asked)
 
 
 def run_key(plan: Plan, name: str) -> str:
     """What tells whether the results of a system are of what the plan asks for: its network, and how it is scored."""
-    options = plan.systems[name].model_dump(mode="json", include={"extract", "score"}, exclude_defaults=True)
+    options = _asked(plan, name, "extract", "score")
     return _hash({"network": network_key(plan, name), "test_set": plan.test_set, **options})
+
+
+def _asked(plan: Plan, name: str, *fields: str) -> dict[str, object]:
+    """Those of the fields of a system that the plan sets, and a hash of the files that its options name."""
+    tree = plan.systems[name].model_dump(mode="json", include=set(fields), exclude_defaults=True)
+    files = plan.files_of(name)
+    return {**tree, "files": sha256_of_files(files)} if files else tree
 
 
 def _hash(tree: object) -> str:

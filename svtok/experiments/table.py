@@ -3,33 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from statistics import fmean
 
 from svtok.errors import Problem, raise_problems, unknown_name
-from svtok.experiments.plan import Plan
 from svtok.experiments.results import CONDITIONS, RESAMPLED, Row
-from svtok.experiments.runs import run_name
+from svtok.experiments.runs import Choice, run_name
 from svtok.experiments.summary import Mean, Pair, Runs, mean_difference, mean_eer, runs_of, seed_deviation
 from svtok.report.tables import Rows, markdown_table, percent, text_table
 
 NONE = "-"
 
 
-@dataclass(frozen=True)
 class Ablated:
-    """The results to tell: `planned` are the runs that each system should have, and the order of the systems."""
+    """The results of the folds, seeds and systems chosen, in the order of the systems.
 
-    rows: Sequence[Row]
-    planned: dict[str, list[Pair]]
-    against: Sequence[str] = ()
-    conditions: Sequence[str] = RESAMPLED
+    Raises ProblemsError where a system to compare with, or a condition, is unknown.
+    """
 
-    def __post_init__(self) -> None:
-        known = (("system", self.against, self.planned), ("condition", self.conditions, CONDITIONS))
+    def __init__(
+        self, rows: Sequence[Row], chosen: Choice, against: Sequence[str] = (), conditions: Sequence[str] = RESAMPLED
+    ) -> None:
+        known = (("system", against, dict.fromkeys(row.system for row in rows)), ("condition", conditions, CONDITIONS))
         raise_problems(
             [Problem(unknown_name(what, name, of)) for what, names, of in known for name in names if name not in of]
         )
+        self.rows = [row for row in rows if row.fold in chosen.folds and row.seed in chosen.seeds]
+        self.chosen, self.against, self.conditions = chosen, against, conditions
+        self.pairs = [(fold, seed) for seed in chosen.seeds for fold in chosen.folds]
 
     def done(self, system: str) -> Runs:
         """The runs of a system that ended well, in any condition."""
@@ -40,20 +40,18 @@ class Ablated:
         return {(row.fold, row.seed): row.error for row in self.rows if row.system == system and row.error}
 
     def missing(self, system: str) -> list[Pair]:
-        """The planned runs of a system of which nothing is known."""
-        return [pair for pair in self.planned[system] if pair not in {**self.done(system), **self.failed(system)}]
+        """The runs of a system of which nothing is known."""
+        return [pair for pair in self.pairs if pair not in {**self.done(system), **self.failed(system)}]
 
 
-def planned_pairs(rows: Sequence[Row], plan: Plan | None) -> dict[str, list[Pair]]:
-    """The folds and seeds that each system should have: those of the plan, else all that any system has.
-
-    Systems come in the order of the plan, and after them what else has results.
-    """
-    folds, seeds = sorted({row.fold for row in rows}), sorted({row.seed for row in rows})
-    if plan:
-        folds, seeds = list(plan.folds), list(plan.seeds)
-    pairs = [(fold, seed) for seed in seeds for fold in folds]
-    return dict.fromkeys([*(plan.systems if plan else ()), *(row.system for row in rows)], pairs)
+def with_results(known: Choice, rows: Iterable[Row]) -> Choice:
+    """The folds, seeds and systems known from a plan, and after them what else has results."""
+    rows = list(rows)
+    return Choice(
+        list(dict.fromkeys([*known.folds, *sorted(row.fold for row in rows)])),
+        list(dict.fromkeys([*known.seeds, *sorted(row.seed for row in rows)])),
+        list(dict.fromkeys([*known.systems, *(row.system for row in rows)])),
+    )
 
 
 def ablation_text(ablated: Ablated) -> str:
@@ -73,7 +71,7 @@ def _table(ablated: Ablated) -> tuple[list[str], Rows]:
     header = ["system", "runs"]
     for condition in ablated.conditions:
         header += [f"{condition} EER %", "SD", *(f"minus {other}" for other in ablated.against)]
-    rows = [[system, *_cells(ablated, system)] for system in ablated.planned]
+    rows = [[system, *_cells(ablated, system)] for system in ablated.chosen.systems]
     return [*header, "parameters", "seconds"], rows
 
 
@@ -101,7 +99,7 @@ def _cells(ablated: Ablated, system: str) -> list[str]:
 
 def _counts(ablated: Ablated, system: str) -> str:
     failed = len(ablated.failed(system))
-    text = f"{len(ablated.done(system))}/{len(ablated.planned[system])}"
+    text = f"{len(ablated.done(system))}/{len(ablated.pairs)}"
     return f"{text}, {failed} failed" if failed else text
 
 
@@ -113,10 +111,8 @@ def _signed(mean: Mean) -> str:
 def _caption(ablated: Ablated) -> str:
     corpora = dict.fromkeys(row.corpus for row in ablated.rows if row.corpus)
     sets = dict.fromkeys(row.test_set for row in ablated.rows)
-    pairs = {pair for planned in ablated.planned.values() for pair in planned}
-    folds, seeds = ({pair[place] for pair in pairs} for place in (0, 1))
     where = f"{', '.join(corpora) or 'unnamed trials'} ({' and '.join(sets)})"
-    return f"Mean error rates on {where}: folds {_listed(folds)}, seeds {_listed(seeds)}"
+    return f"Mean error rates on {where}: folds {_listed(ablated.chosen.folds)}, seeds {_listed(ablated.chosen.seeds)}"
 
 
 def _listed(numbers: Iterable[int]) -> str:
@@ -132,7 +128,7 @@ def _notes(ablated: Ablated) -> list[str]:
         f"Seconds: of training, the mean of a run, on {_tally(row.hardware for row in _ended(ablated))}.",
         f"Commits: {_tally(row.commit for row in _ended(ablated))}.",
     ]
-    for system in ablated.planned:
+    for system in ablated.chosen.systems:
         notes += _partial(ablated, system)
         if len({row.settings for row in ablated.rows if row.system == system}) > 1:
             notes.append(f"CAUTION, the runs of {system} are NOT all of the same settings: run svtok ablate again.")
@@ -144,7 +140,7 @@ def _notes(ablated: Ablated) -> list[str]:
 
 def _ended(ablated: Ablated) -> list[Row]:
     """A row for each run that ended well."""
-    return [row for system in ablated.planned for row in ablated.done(system).values()]
+    return [row for system in ablated.chosen.systems for row in ablated.done(system).values()]
 
 
 def _tally(names: Iterable[str]) -> str:

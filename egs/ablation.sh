@@ -1,0 +1,87 @@
+# shellcheck shell=bash
+# The runner of every ablation: `. ablation.sh "$@"` at the end of egs/*/ablation.sh, which says what differs:
+#   root, folds        the defaults of --root and --folds
+#   recipe_options     the names of its own options (variables with their defaults), recipe_help what they mean
+#   check_corpus       stops where the corpus is not there
+#   prepare_fold K     writes data/foldK with svtok
+# Everything but the results is written under $work: data/foldK, feats/foldK and exp/.
+set -euo pipefail
+
+here=$(cd "$(dirname "$0")" && pwd)
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+
+plan=$here/conf/ablation.plan.yaml
+features_config=$here/conf/features.yaml
+work=$here/exp/ablation
+results=$here/results.json
+seeds=
+systems=
+against="avg"
+jobs=
+device=auto
+option_names="$recipe_options root plan features_config work results folds seeds systems against jobs device"
+help_message="usage: bash $0 [options]
+
+$recipe_help
+
+Prepares the folds, extracts their features, runs svtok ablate and prints the table of its results, which is also written
+to exp/ablation.md of the work folder. What is done is skipped: stop it at any time, and run the same command again.
+
+  --folds \"1 2\"               folds to prepare and to run ($folds)
+  --seeds \"0 1\"               seeds of the trainings (all of the plan)
+  --systems \"NAMES\"           systems to run (all of the plan)
+  --against \"NAMES\"           systems with which the table compares all others ($against)
+  --plan FILE                 the systems, and how each is trained and scored (conf/ablation.plan.yaml)
+  --features-config FILE      configuration of features (conf/features.yaml)
+  --work DIR                  where data/, feats/ and exp/ are written (exp/ablation of the recipe's folder)
+  --results FILE              the results of every single run, kept and added to (results.json of the recipe's folder)
+  --jobs N                    runs at once (as many as processors; on a GPU, what the plan says)
+  --device NAME               auto, cpu or cuda ($device)
+  --conf FILE                 shell assignments of these options"
+
+# shellcheck source=steps.sh
+. "$(dirname "${BASH_SOURCE[0]}")/steps.sh"
+
+extract_features() {
+  local fold=$1 part
+  for part in train dev eval; do
+    step "features-fold$fold-$part" "feats/fold$fold/$part" "$(stamp "prepare-fold$fold")" "$features_config" -- \
+      svtok extract-features "data/fold$fold/$part" --config "$features_config" --out "feats/fold$fold/$part" \
+      ${jobs:+--jobs "$jobs"}
+  done
+}
+
+print_table() {
+  local options=() system
+  for system in $against; do options+=(--against "$system"); done
+  svtok ablation-table "$results" --plan "$plan" --folds "$folds" --seeds "$seeds" --systems "$systems" \
+    "${options[@]+"${options[@]}"}" --markdown exp/ablation.md
+}
+
+run_ablation() {
+  local fold failed=0
+  work=$(absolute "$work") root=$(absolute "$root") plan=$(absolute "$plan") results=$(absolute "$results")
+  features_config=$(absolute "$features_config")
+  svtok_version=$(svtok --version)
+  finished=false # an exit status would not tell: it is 0 in the trap of a killed shell
+  trap finish EXIT
+  check_corpus
+  mkdir -p "$work"
+  cd "$work"
+  for fold in $folds; do
+    prepare_fold "$fold"
+    extract_features "$fold"
+  done
+  svtok ablate "$plan" --work . --results "$results" --folds "$folds" --seeds "$seeds" --systems "$systems" \
+    ${jobs:+--jobs "$jobs"} --device "$device" || failed=$?
+  if [[ "$failed" -le 1 && -e "$results" ]]; then print_table; fi
+  [[ "$failed" -eq 0 ]] || exit "$failed"
+  finished=true
+}
+
+invocation="bash ${here#"$top"/}/ablation.sh$(printf ' %q' "$@")"
+# shellcheck source=../bin/parse_options.sh
+. "$top/bin/parse_options.sh" "$@"
+[[ ${#arguments[@]} -eq 0 ]] || fail "unexpected argument '${arguments[0]}' (--help tells the options)"
+log "$invocation"
+run_ablation
