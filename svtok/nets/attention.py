@@ -10,13 +10,15 @@ class SelfAttention(nn.Module):
     """Dot-product attention of every row (token or frame) to every real row.
 
     The softmax is written out: in bf16 training on CPU it is 1.4 times as fast as torch's fused attention.
+    `rotation` is applied to queries and keys, each (B, S, heads, D / heads).
     """
 
-    def __init__(self, dim: int, heads: int, dropout: float) -> None:
+    def __init__(self, dim: int, heads: int, dropout: float, rotation: nn.Module | None = None) -> None:
         super().__init__()
         if dim % heads:
             raise ValueError(f"{heads} heads do not divide {dim} dimensions")
         self.heads = heads
+        self.rotation = nn.Identity() if rotation is None else rotation
         self.query = nn.Linear(dim, dim)
         self.key_value = nn.Linear(dim, 2 * dim)
         self.out = nn.Linear(dim, dim)
@@ -40,8 +42,11 @@ class SelfAttention(nn.Module):
     def attend(self, x: Tensor, mask: Tensor, rows: int | None = None) -> tuple[Tensor, Tensor]:
         """Attention weights (B, heads, rows, S), each row summing to 1, and values (B, heads, S, D / heads)."""
         size = x.shape[2] // self.heads
-        query = self.query(x if rows is None else x[:, :rows]).unflatten(2, (self.heads, size)).transpose(1, 2)
+        query = self.query(x if rows is None else x[:, :rows]).unflatten(
+            2, (self.heads, size)
+        )  # (B, rows, heads, size)
         key, value = self.key_value(x).unflatten(2, (2, self.heads, size)).unbind(2)  # each (B, S, heads, size)
-        scores = query @ key.permute(0, 2, 3, 1) * size**-0.5  # (B, heads, rows, S)
+        query, key = self.rotation(query).transpose(1, 2), self.rotation(key).permute(0, 2, 3, 1)
+        scores = query @ key * size**-0.5  # (B, heads, rows, S)
         scores = scores.masked_fill(~mask[:, None, None, :], -torch.inf)
         return scores.softmax(dim=3), value.transpose(1, 2)

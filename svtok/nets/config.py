@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from math import isqrt
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
@@ -104,6 +106,9 @@ class MemoryConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    keys: Literal["flat", "product"] = Field(
+        "flat", description="a key for each slot, or slots = n * n pairs of half keys, for large tables (needs top_k)"
+    )
     slots: int = Field(512, ge=1, description="pairs of a key and a value")
     key_dim: int = Field(128, ge=1, description="dimension of keys and queries")
     top_k: int = Field(0, ge=0, description="slots kept a query, the best-scoring ones; 0: all")
@@ -115,7 +120,18 @@ class MemoryConfig(BaseModel):
     def _check(self) -> MemoryConfig:
         if self.top_k > self.slots:
             raise ValueError(f"top_k ({self.top_k}) is over the number of slots ({self.slots})")
+        if self.keys == "product" and (problems := "; ".join(self._misfits_of_product_keys())):
+            raise ValueError(f"product keys need {problems}")
         return self
+
+    def _misfits_of_product_keys(self) -> Iterator[str]:
+        side = isqrt(self.slots)
+        if side * side != self.slots:
+            yield f"a square number of slots, such as {side * side} or {(side + 1) ** 2}, not {self.slots}"
+        if self.key_dim % 2:
+            yield f"an even key_dim, not {self.key_dim}"
+        if not self.top_k:
+            yield "a top_k of at least 1, not 0"
 
 
 class NetworkConfig(BaseModel):
@@ -125,13 +141,16 @@ class NetworkConfig(BaseModel):
 
     head: Head = Field("cls", description="what becomes the embedding: averaged frames, or a token's state")
     front_end: FrontEndConfig = ResidualConfig()
-    positions: Literal["none", "sinusoidal", "learned"] = Field(
-        "sinusoidal", description="position vectors added to the frames after the front-end"
+    positions: Literal["none", "sinusoidal", "learned", "rotary"] = Field(
+        "sinusoidal",
+        description="position vectors added to the frames after the front-end, or rotations of queries and keys",
     )
     max_frames: int = Field(2000, ge=1, description="longest utterance (frames after subsampling) of learned positions")
     layers: int = Field(2, ge=0, description="pairs of self-attention and what follows it; 0: none, as in the peers")
     attention_heads: int = Field(4, ge=1, description="parallel heads of each self-attention")
-    after_attention: Literal["memory", "feed-forward"] = Field("memory", description="what follows each self-attention")
+    after_attention: Literal["memory", "feed-forward", "feed-forward-memory"] = Field(
+        "memory", description="what follows each self-attention: one, or the memory layer after the feed-forward"
+    )
     memory: MemoryConfig = MemoryConfig()
     feed_forward_dim: int = Field(1024, ge=1, description="hidden dimension of the feed-forward")
     dropout: float = Field(0.1, ge=0, lt=1, description="dropout of attention weights and of each layer's output")
@@ -155,6 +174,13 @@ class NetworkConfig(BaseModel):
         return self.front_end.dim
 
     @property
+    def token_names(self) -> tuple[str, ...]:
+        """The tokens of the head, in the order in which they stand before the frames."""
+        if self.head not in TOKEN_HEADS:
+            return ()
+        return ("cls", "dist") if self.head.endswith("-dist") else ("cls",)
+
+    @property
     def state_dim(self) -> int:
         """Dimension of each state that the classifiers see."""
         return self.embedding_dim or (2 * self.dim if self.head in STATISTICS_HEADS else self.dim)
@@ -174,6 +200,11 @@ class NetworkConfig(BaseModel):
         if self.layers and self.dim % self.attention_heads:
             raise ValueError(
                 f"attention_heads ({self.attention_heads}) must divide the front-end's {self.dim} channels"
+            )
+        if self.layers and self.positions == "rotary" and self.dim // self.attention_heads % 2:
+            raise ValueError(
+                f"rotary positions need an even number of channels a head, not {self.dim} / {self.attention_heads} "
+                f"= {self.dim // self.attention_heads}"
             )
         if not self.layers and self.head in TOKEN_HEADS:
             raise ValueError(f"head '{self.head}' needs at least 1 layer of attention, not 0")

@@ -1,4 +1,4 @@
-"""The encoder: layers of self-attention, each followed by a memory layer or a feed-forward."""
+"""The encoder: layers of self-attention, each followed by a memory layer, a feed-forward, or both."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from svtok.nets.attention import SelfAttention
 from svtok.nets.config import NetworkConfig
 from svtok.nets.memory import MemoryLayer
+from svtok.nets.positions import make_rotation
 
 
 def _feed_forward(dim: int, hidden: int, dropout: float) -> nn.Module:
@@ -17,26 +18,31 @@ def _feed_forward(dim: int, hidden: int, dropout: float) -> nn.Module:
 
 
 class EncoderLayer(nn.Module):
-    """Pre-normalised: x + attention(norm(x)), then x + memory(norm(x))."""
+    """Attention, then feed-forward and memory where configured; each pre-normalised and added: x + part(norm(x))."""
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
-        dim = config.dim
+        dim, parts = config.dim, config.after_attention
         self.attention_norm = nn.LayerNorm(dim)
-        self.attention = SelfAttention(dim, config.attention_heads, config.dropout)
-        self.after_norm = nn.LayerNorm(dim)
-        self.after: nn.Module = (
-            MemoryLayer(dim, config.memory)
-            if config.after_attention == "memory"
-            else _feed_forward(dim, config.feed_forward_dim, config.dropout)
-        )
+        self.attention = SelfAttention(dim, config.attention_heads, config.dropout, make_rotation(config))
+        self.feed_forward = self.memory = None
+        if parts in ("feed-forward", "feed-forward-memory"):
+            self.feed_forward_norm = nn.LayerNorm(dim)
+            self.feed_forward = _feed_forward(dim, config.feed_forward_dim, config.dropout)
+        if parts in ("memory", "feed-forward-memory"):
+            self.memory_norm = nn.LayerNorm(dim)
+            self.memory = MemoryLayer(dim, config.memory)
         self.dropout = nn.Dropout(config.dropout)
 
     def forward(self, x: Tensor, mask: Tensor, rows: int | None = None) -> Tensor:
         """x (B, S, D), mask (B, S) -> the first `rows` rows (all by default), (B, rows, D)."""
         attended = self.attention(self.attention_norm(x), mask, rows)
         x = x[:, :rows] + self.dropout(attended)
-        return x + self.dropout(self.after(self.after_norm(x)))
+        if self.feed_forward is not None:
+            x = x + self.dropout(self.feed_forward(self.feed_forward_norm(x)))
+        if self.memory is not None:
+            x = x + self.dropout(self.memory(self.memory_norm(x), mask[:, :rows]))
+        return x
 
 
 class Encoder(nn.Module):

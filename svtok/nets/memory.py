@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from svtok.nets.config import MemoryConfig
 
+USED = 0.01
+"""What a slot must exceed to count as used, as part of an even share of the reading."""
+
 
 class MemoryLayer(nn.Module):
-    """Each row's query is compared with all keys; the best keys' softmax weighs their values.
+    """Each row's query is compared with the keys; the best keys' softmax weighs their values.
+
+    With flat keys every slot has a key of its own. With product keys the slots are the pairs of n first and n second
+    halves of a key, so that the best of n * n slots are found by comparing with 2 * n halves (Lample et al., 2019,
+    section 3.2).
 
     The predecessor of the paper concatenates what was read to the input (`concat`, then a projection back to D);
     `residual` gives the value read alone, to be added by the encoder.
@@ -17,23 +27,100 @@ class MemoryLayer(nn.Module):
 
     def __init__(self, dim: int, config: MemoryConfig) -> None:
         super().__init__()
+        self.product = config.keys == "product"
         self.top_k = config.top_k
         self.query = nn.Linear(dim, config.key_dim)
         # keys uniform +-1/sqrt(dim), values normal with std dim^-0.5: the product-key memory's initial values
-        bound = config.key_dim**-0.5
-        self.keys = nn.Parameter(torch.empty(config.slots, config.key_dim).uniform_(-bound, bound))
+        shape = (2, math.isqrt(config.slots), config.key_dim // 2) if self.product else (config.slots, config.key_dim)
+        bound = shape[-1] ** -0.5
+        self.keys = nn.Parameter(torch.empty(shape).uniform_(-bound, bound))
         self.values = nn.Parameter(torch.randn(config.slots, dim) * dim**-0.5)
         self.project = nn.Linear(2 * dim, dim) if config.combine == "concat" else None
+        self.usage = SlotUsage(config.slots)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """x (B, S, D) -> (B, S, D)."""
-        read = self.weights(x) @ self.values  # (B, S, D)
-        return read if self.project is None else self.project(torch.cat([x, read], dim=-1))
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        """x (B, S, D), mask (B, S), True where a row is real -> (B, S, D). The mask is for the usage alone."""
+        query = self.query(x)  # (B, S, key_dim)
+        if self.product:
+            scores, slots = product_scores(query, self.keys, self.top_k)  # each (B, S, top_k)
+            weights = scores.softmax(dim=2)
+            read = weighted_values(self.values, slots, weights)
+        else:
+            weights, slots = flat_scores(query, self.keys, self.top_k).softmax(dim=2), None  # (B, S, slots)
+            read = weights @ self.values  # (B, S, D)
+        if self.training:
+            self.usage.add(weights.detach(), slots, mask)
+        return read if self.project is None else self.project(torch.cat([x, read], dim=2))
 
-    def weights(self, x: Tensor) -> Tensor:
-        """How much each slot is read by each row: (B, S, slots), each row summing to 1."""
-        scores = self.query(x) @ self.keys.T  # (B, S, slots)
-        if self.top_k:
-            best = scores.topk(self.top_k, dim=-1)
-            scores = torch.full_like(scores, -torch.inf).scatter(-1, best.indices, best.values)
-        return scores.softmax(dim=-1)
+    def diagnostics(self) -> dict[str, float]:
+        """How the slots were read in training since the last call; see `SlotUsage.take`."""
+        return self.usage.take()
+
+
+class SlotUsage(nn.Module):
+    """How much each slot was read by real rows in training, since it was last told; no part of a saved network."""
+
+    reads: Tensor
+
+    def __init__(self, slots: int) -> None:
+        super().__init__()
+        self.register_buffer("reads", torch.zeros(slots), persistent=False)
+
+    def add(self, weights: Tensor, slots: Tensor | None, mask: Tensor) -> None:
+        """Count weights (B, S, N) of the slots (B, S, N), by default of all N in their order, in the rows of a mask."""
+        weights = weights * mask[..., None]
+        if slots is None:
+            self.reads += weights.sum(dim=(0, 1), dtype=self.reads.dtype)
+        else:
+            self.reads.index_add_(0, slots.flatten(), weights.flatten().to(self.reads.dtype))
+
+    def take(self) -> dict[str, float]:
+        """What was counted since the last call; nothing where nothing was read (Lample et al., 2019, section 4.5).
+
+        `slots_used` is the share of slots that got over `USED` of an even share of the reading (their paper counts
+        those of any weight, which under a softmax over all slots are all); `slots_perplexity` is the exponential of the
+        entropy of the mean reading, between 1 and the number of slots.
+        """
+        reads = self.reads.to("cpu", torch.float64, copy=True)
+        self.reads.zero_()
+        if not reads.any():
+            return {}
+        share = reads / reads.sum()  # (slots,)
+        used = (share * len(share) > USED).double().mean()
+        return {"slots_used": float(used), "slots_perplexity": float(torch.special.entr(share).sum().exp())}
+
+
+def flat_scores(query: Tensor, keys: Tensor, top_k: int) -> Tensor:
+    """query (B, S, K), keys (slots, K) -> (B, S, slots): the scores of the top_k best, the others -inf; 0: of all."""
+    scores = query @ keys.T  # (B, S, slots)
+    if not top_k:
+        return scores
+    best = scores.topk(top_k, dim=2)
+    return torch.full_like(scores, -torch.inf).scatter(2, best.indices, best.values)
+
+
+def product_scores(query: Tensor, keys: Tensor, top_k: int) -> tuple[Tensor, Tensor]:
+    """The top_k best of the n * n pairs of half keys: scores and slots, each (B, S, top_k), the best first.
+
+    Args:
+        query: (B, S, K).
+        keys: (2, n, K / 2). Slot i * n + j has the key that joins keys[0, i] and keys[1, j].
+        top_k: at most n * n.
+    """
+    side = keys.shape[1]
+    halves = torch.stack(query.chunk(2, dim=2), dim=1)  # (B, 2, S, K / 2)
+    scores = halves @ keys.transpose(1, 2)  # (B, 2, S, n)
+    # a pair among the top_k has each half among the top_k of its side
+    (first, second), (i, j) = (best.unbind(1) for best in scores.topk(min(top_k, side), dim=3))  # each (B, S, k)
+    sums = (first[..., :, None] + second[..., None, :]).flatten(2)  # (B, S, k * k)
+    pairs = (i[..., :, None] * side + j[..., None, :]).flatten(2)
+    best = sums.topk(top_k, dim=2)
+    return best.values, pairs.gather(2, best.indices)
+
+
+def weighted_values(values: Tensor, slots: Tensor, weights: Tensor) -> Tensor:
+    """values (slots, D), slots and weights (B, S, N) -> (B, S, D); the values of N slots a row are never laid out."""
+    read = functional.embedding_bag(
+        slots.flatten(0, 1), values, mode="sum", per_sample_weights=weights.flatten(0, 1).to(values.dtype)
+    )
+    return read.view(*slots.shape[:2], -1)

@@ -15,6 +15,14 @@ FRONT_ENDS = (
 )
 
 
+VARIANTS = [
+    {"positions": "rotary"},
+    {"after_attention": "feed-forward-memory"},
+    {"memory": {"slots": 5, "key_dim": 4, "top_k": 2, "combine": "concat"}},
+    {"memory": {"keys": "product", "slots": 9, "key_dim": 4, "top_k": 4}},
+]
+
+
 def trained(config: NetworkConfig) -> Network:
     """A network in evaluation mode whose BatchNorms have seen data, so that a padded frame would not stay 0."""
     torch.manual_seed(1)
@@ -29,7 +37,17 @@ def trained(config: NetworkConfig) -> Network:
 @pytest.mark.parametrize("subsample", [1, 2, 3])
 def test_an_embedding_is_the_same_alone_and_in_a_batch_whatever_the_padding_holds(tiny, head, fields, subsample):
     front_end = {"channels": 6, "blocks": [6, 8], "subsample": subsample}
-    network = trained(tiny(head=head, front_end=front_end, **fields))
+    assert_padding_is_not_seen(trained(tiny(head=head, front_end=front_end, **fields)))
+
+
+@pytest.mark.parametrize("head", ["avg", "cls", "cls-sampled-dist"])
+@pytest.mark.parametrize("fields", VARIANTS, ids=str)
+def test_padding_is_not_seen_by_any_variant_of_the_layers(tiny, head, fields):
+    assert_padding_is_not_seen(trained(tiny(head=head, **fields)))
+
+
+def assert_padding_is_not_seen(network: Network) -> None:
+    """An embedding is the same alone and in a batch."""
     frames = torch.randn(3, 30, 5) * 100  # what stands behind an utterance's end is not zero
     with torch.no_grad():
         together = network.embed(frames, LENGTHS)

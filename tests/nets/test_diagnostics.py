@@ -1,0 +1,49 @@
+"""What a network tells of its training."""
+
+import math
+
+import pytest
+import torch
+
+from svtok.nets.diagnostics import diagnostics
+from svtok.nets.network import Network
+
+
+def test_each_memory_layer_is_told_by_its_path_and_starts_again(tiny):
+    network = Network(tiny(layers=2), feature_dim=5, classes=4).train()
+    network(torch.randn(3, 9, 5), torch.tensor([9, 4, 7]))
+    told = diagnostics(network)
+    names = [f"encoder.layers.{layer}.memory.slots_{what}" for layer in (0, 1) for what in ("used", "perplexity")]
+    assert list(told) == names
+    assert all(0 < told[name] <= 1 for name in names if name.endswith("used"))
+    assert all(1 <= told[name] <= 5 for name in names if name.endswith("perplexity"))
+    assert diagnostics(network) == {}
+
+
+def test_padding_does_not_count(tiny):
+    """The readings of two utterances together are those of each alone: 9 + 4 frames and a token each."""
+    network = Network(tiny(layers=2, dropout=0.0), feature_dim=5, classes=4).eval()
+    frames = torch.randn(2, 9, 5) * 50
+    memory = network.encoder.layers[0].memory.train()
+    network(frames, torch.tensor([9, 4]))
+    together = memory.usage.reads.clone()
+    assert together.sum() == pytest.approx(9 + 4 + 2)
+    memory.diagnostics()
+    network(frames[:1], torch.tensor([9]))
+    network(frames[1:, :4], torch.tensor([4]))
+    torch.testing.assert_close(memory.usage.reads, together)
+
+
+def test_a_network_without_memory_tells_nothing(tiny):
+    network = Network(tiny(after_attention="feed-forward"), feature_dim=5, classes=4).train()
+    network(torch.randn(3, 9, 5), torch.tensor([9, 4, 7]))
+    assert diagnostics(network) == {}
+
+
+def test_an_even_reading_has_the_perplexity_of_the_number_of_slots(tiny):
+    network = Network(tiny(layers=1), feature_dim=5, classes=4).train()
+    torch.nn.init.zeros_(network.encoder.layers[0].memory.keys)
+    network(torch.randn(3, 9, 5), torch.tensor([9, 4, 7]))
+    told = diagnostics(network)
+    assert math.isclose(told["encoder.layers.0.memory.slots_perplexity"], 5, rel_tol=1e-6)
+    assert told["encoder.layers.0.memory.slots_used"] == 1
