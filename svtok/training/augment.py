@@ -9,20 +9,24 @@ import numpy as np
 from svtok.training.config import AugmentConfig
 
 
-def augment(features: np.ndarray, config: AugmentConfig, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def augment(
+    features: np.ndarray, config: AugmentConfig, rng: np.random.Generator, phonetic_dim: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
     """Two changed copies of features (T, F): with all augmentation, and with all but the erasing.
 
-    Both have the same tempo, so the same T, which differs from that of `features`, and the same masks.
+    Both have the same tempo, so the same T, which differs from that of `features`, and the same masks. The last
+    `phonetic_dim` columns have the tempo alone: they are not what was recorded.
     """
     unerased = change_tempo(features, config.tempo, rng)
     augmented = unerased.copy()
+    views = [array[:, : features.shape[1] - phonetic_dim] for array in (augmented, unerased)]
     for _ in range(config.erasings):
         if rng.random() < config.erase_probability:
-            erase(augmented, config.erase_area, rng)
+            erase(views[0], config.erase_area, rng)
     for _ in range(config.time_masks):
-        mask_run((augmented, unerased), config.time_mask_share, rng)
+        mask_run(views, config.time_mask_share, rng)
     for _ in range(config.dim_masks):
-        mask_run((augmented.T, unerased.T), config.dim_mask_share, rng)
+        mask_run([view.T for view in views], config.dim_mask_share, rng)
     return augmented, unerased
 
 

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
+
 from svtok.errors import Problem, SvtokError, raise_problems
-from svtok.features.config import FeaturesConfig
+from svtok.features.config import differences
 from svtok.features.store import FeatureStore
 from svtok.training.classes import ClassList
 from svtok.training.config import Config
@@ -20,9 +22,9 @@ def misfits(run: Run, teachers: Sequence[TrainedNetwork], classes: ClassList) ->
     config, store = run.config, run.train.store
     problems = []
     if config.features is not None:
-        problems += _differences(config.features, store.config, "the configuration's", f"those of {store.folder}")
+        problems += differences(config.features, store.config, "the configuration's", f"those of {store.folder}")
     if run.dev is not None:
-        problems += _differences(run.dev.store.config, store.config, "the dev set's", "the training set's")
+        problems += differences(run.dev.store.config, store.config, "the dev set's", "the training set's")
     elif config.training.keep == "best":
         problems.append(Problem("training.keep is 'best', which needs a dev set (--dev)"))
     for trained in (config, run.joint):
@@ -56,7 +58,7 @@ def _unfit_teachers(run: Run, teachers: Sequence[TrainedNetwork], classes: Class
     problems = []
     for folder, teacher in zip(run.teachers, teachers, strict=True):
         whose = f"that of the teacher {folder}"
-        problems += _differences(teacher.features, run.train.store.config, whose, "the training set's")
+        problems += differences(teacher.features, run.train.store.config, whose, "the training set's")
         if teacher.classes != classes:
             problems.append(
                 Problem(
@@ -66,16 +68,6 @@ def _unfit_teachers(run: Run, teachers: Sequence[TrainedNetwork], classes: Class
                 )
             )
     return problems
-
-
-def _differences(one: FeaturesConfig, other: FeaturesConfig, whose: str, whose_other: str) -> list[Problem]:
-    """A problem for each field in which two kinds of features differ."""
-    mine, theirs = one.model_dump(), other.model_dump()
-    return [
-        Problem(f"features.{name}: {whose} is {mine[name]}, {whose_other} is {theirs[name]}")
-        for name in mine
-        if mine[name] != theirs[name]
-    ]
 
 
 def _too_long(config: Config, store: FeatureStore, *, augmented: bool) -> list[Problem]:
@@ -96,7 +88,7 @@ def _too_long(config: Config, store: FeatureStore, *, augmented: bool) -> list[P
 
 
 def check_same_run(
-    folder: Path, config: Config, about: dict[str, Any], *, resume: bool, told_at_end: Sequence[str] = ()
+    folder: Path, config: BaseModel, about: dict[str, Any], *, resume: bool, told_at_end: Sequence[str] = ()
 ) -> None:
     """The folder is in use: only the very run that it holds may go on, and only when asked to.
 
@@ -107,7 +99,7 @@ def check_same_run(
     if not resume:
         state = "holds a trained network" if (folder / WEIGHTS).is_file() else "holds an unfinished training"
         raise SvtokError(f"{folder}: {state}; use --resume to go on with it, another --out, or remove it")
-    old_config, old_about = read_settings(folder)
+    old_config, old_about = read_settings(folder, type(config))
     old_about.pop("svtok", None)
     old = _flat({**old_config.model_dump(mode="json"), "run": old_about})
     new = _flat({**config.model_dump(mode="json"), "run": about})

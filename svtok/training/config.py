@@ -101,15 +101,11 @@ class ObjectiveConfig(BaseModel):
         return self
 
 
-class TrainingConfig(BaseModel):
-    """How it is minimised: classes, batches, steps, precision."""
+class StepsConfig(BaseModel):
+    """How anything is minimised: batches, steps, precision."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    classes: Literal["speaker", "speaker-phrase", "phrase", "both"] = Field(
-        "speaker-phrase",
-        description="what is told apart: speakers, each speaker's each phrase, phrases, or the first two side by side",
-    )
     epochs: int = Field(25, ge=1, description="passes over the training set")
     batch_size: int = Field(64, ge=2, description="utterances a step")
     crop_frames: int = Field(0, ge=0, description="longer utterances are cropped to so many frames; 0: never")
@@ -120,11 +116,20 @@ class TrainingConfig(BaseModel):
     clip_gradient: float = Field(1.0, gt=0, description="largest norm of the gradient")
     precision: Literal["bf16", "fp32"] = Field("bf16", description="arithmetic of the forward and backward pass")
     keep: Literal["last", "best"] = Field(
-        "last", description="weights kept: of the last epoch, or of that with the lowest dev-set EER"
+        "last", description="weights kept: of the last epoch, or of that with the lowest error on the dev set"
     )
-    measure_every: int = Field(1, ge=1, description="epochs from one dev-set EER to the next; the last always has one")
+    measure_every: int = Field(1, ge=1, description="epochs from one look at the dev set to the next; the last always has one")
     workers: int = Field(0, ge=0, description="processes that read and augment; 0: the training process itself")
     augment: AugmentConfig = AugmentConfig()
+
+
+class TrainingConfig(StepsConfig):
+    """How a speaker network is trained: classes, and the steps."""
+
+    classes: Literal["speaker", "speaker-phrase", "phrase", "both"] = Field(
+        "speaker-phrase",
+        description="what is told apart: speakers, each speaker's each phrase, phrases, or the first two side by side",
+    )
 
 
 class Config(BaseModel):
@@ -161,16 +166,25 @@ def read_config(
         ProblemsError: unknown keys (with the nearest known) and wrong values, all at once.
         SvtokError: a setting without `=`.
     """
+    tree, where = read_tree(path, settings)
+    network = tree.get("network") or {}
+    chosen = head or (network.get("head", default_head) if isinstance(network, dict) else None)
+    if chosen is not None:
+        tree["network"] = {**network, "head": chosen}
+    return validated(Config, tree, where)
+
+
+def read_tree(path: Path | None, settings: Iterable[str] = ()) -> tuple[dict[str, Any], str]:
+    """The mapping in a YAML file (empty without one), changed by `key=value` settings, and what to call it in messages.
+
+    Raises ProblemsError for a file that is no such mapping, SvtokError for a setting without `=`.
+    """
     tree = load_yaml(path) if path else {}
     where = str(path) if path else "configuration"
     for setting in settings:
         _set(tree, setting)
         where = f"{path} with --set" if path else "--set"
-    network = tree.get("network") or {}
-    chosen = head or (network.get("head", default_head) if isinstance(network, dict) else None)
-    if chosen is not None:
-        tree["network"] = {**network, "head": chosen}
-    return validated(Config, {key: value for key, value in tree.items() if value is not None}, where)
+    return {key: value for key, value in tree.items() if value is not None}, where
 
 
 def joint_teacher_config(student: Config, path: Path | None, head: str | None) -> Config:

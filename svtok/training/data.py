@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from svtok.features.store import FeatureStore
 from svtok.training.augment import augment
-from svtok.training.config import TrainingConfig
+from svtok.training.config import StepsConfig
 
 Key = tuple[int, int]
 """What the loader asks for: the number of an utterance, and the epoch, which seeds its augmentation."""
@@ -56,7 +56,7 @@ class TrainingUtterances(Dataset[Item]):
     """
 
     def __init__(
-        self, store: FeatureStore, utts: Sequence[str], labels: np.ndarray, config: TrainingConfig, seed: int
+        self, store: FeatureStore, utts: Sequence[str], labels: np.ndarray, config: StepsConfig, seed: int
     ) -> None:
         self.store, self.utts, self.labels, self.config, self.seed = store, list(utts), labels, config, seed
 
@@ -67,7 +67,8 @@ class TrainingUtterances(Dataset[Item]):
         number, epoch = key
         rng = np.random.default_rng([self.seed, epoch, number])
         clean = crop(np.asarray(self.store[self.utts[number]]), self.config.crop_frames, rng)
-        return *augment(clean, self.config.augment, rng), clean, self.labels[number]
+        augmented = augment(clean, self.config.augment, rng, self.store.config.phonetic_dim)
+        return *augmented, clean, self.labels[number]
 
 
 def crop(features: np.ndarray, frames: int, rng: np.random.Generator) -> np.ndarray:

@@ -64,6 +64,13 @@ def open_dev(dev: Path | None, features: Path | None, *, beside: Path) -> Source
     return open_source(dev, features)
 
 
+def about_source(source: Source | None) -> dict[str, str] | None:
+    """What identifies the data of a run: the folder for people, the fingerprint for machines."""
+    if source is None:
+        return None
+    return {"data": str(source.prepared.folder), "fingerprint": source.store.fingerprint}
+
+
 def pick_device(name: str) -> torch.device:
     """`auto` (a GPU where there is one), `cpu` or `cuda`. Raises SvtokError for a GPU that is not there."""
     if name == "cuda" and not torch.cuda.is_available():

@@ -6,18 +6,16 @@ import copy
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from svtok.errors import SvtokError
-from svtok.nets.network import Network
 from svtok.progress import progress
-from svtok.training.config import TrainingConfig
+from svtok.training.config import StepsConfig
 from svtok.training.data import Batch, EpochSampler
-from svtok.training.objectives import Networks, Objective
 from svtok.training.schedule import warm_up_cosine
 
 Row = dict[str, Any]
@@ -27,7 +25,17 @@ Weights = dict[str, dict[str, Tensor]]
 """The weights of each module that is trained: network, objective, and teacher."""
 
 
-def make_optimizer(modules: Iterable[nn.Module], config: TrainingConfig) -> torch.optim.AdamW:
+class Trained(Protocol):
+    """The networks of an objective: the one that is trained, and a teacher that is trained beside it, or None."""
+
+    @property
+    def network(self) -> nn.Module: ...
+
+    @property
+    def joint_teacher(self) -> nn.Module | None: ...
+
+
+def make_optimizer(modules: Iterable[nn.Module], config: StepsConfig) -> torch.optim.AdamW:
     """AdamW that decays matrices and leaves vectors (biases, norms) and numbers alone."""
     parameters = [p for module in modules for p in module.parameters() if p.requires_grad]
     groups = [
@@ -41,19 +49,21 @@ def make_optimizer(modules: Iterable[nn.Module], config: TrainingConfig) -> torc
 class Trainer:
     """Trains a network, with the parameters of its objective and a teacher beside it if there is one.
 
-    `measure` gives the dev-set EER of the network, or None without a dev set; `save` gets the whole state after each
-    epoch; `tell` gets each epoch's row.
+    `objective(networks, batch, progress)` gives a loss and what to log, as an Objective does. `measure` gives the error
+    of the network on a dev set, or None without one, which is logged under the name `measured`; `save` gets the whole
+    state after each epoch; `tell` gets each epoch's row.
     """
 
-    networks: Networks
-    objective: Objective
+    networks: Trained
+    objective: nn.Module
     loader: DataLoader[Any]
     sampler: EpochSampler
-    config: TrainingConfig
+    config: StepsConfig
     device: torch.device
-    measure: Callable[[Network], float | None]
+    measure: Callable[[], float | None]
     save: Callable[[dict[str, Any]], None]
     tell: Callable[[Row], None]
+    measured: str = "dev_eer"
     rows: list[Row] = field(default_factory=list)
     best: Weights | None = None
 
@@ -75,10 +85,10 @@ class Trainer:
         """Train the epochs that are left; returns the weights of the epoch that the configuration keeps."""
         for epoch in range(len(self.rows), self.config.epochs):
             row = self._epoch(epoch)
-            lowest = min((r["dev_eer"] for r in self.rows if r.get("dev_eer") is not None), default=None)
+            lowest = min((r[self.measured] for r in self.rows if r.get(self.measured) is not None), default=None)
             self.rows.append(row)
-            measured = row["dev_eer"]
-            if self.config.keep == "best" and measured is not None and (lowest is None or measured < lowest):
+            error = row[self.measured]
+            if self.config.keep == "best" and error is not None and (lowest is None or error < lowest):
                 self.best = copy.deepcopy(self._weights())
             self.tell(row)
             optimizer = self.optimizer.state_dict()
@@ -111,8 +121,8 @@ class Trainer:
             )
         rate = self.optimizer.param_groups[0]["lr"]
         due = (epoch + 1) % self.config.measure_every == 0 or epoch + 1 == self.config.epochs
-        dev_eer = self.measure(self.network) if due else None
-        row = {"epoch": epoch + 1, **means, "learning_rate": rate, "dev_eer": dev_eer}
+        error = self.measure() if due else None
+        row = {"epoch": epoch + 1, **means, "learning_rate": rate, self.measured: error}
         return {**row, "seconds": round(time.monotonic() - started, 2)}
 
     def _step(self, step: int, steps: int, batch: Batch) -> dict[str, Tensor]:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from pathlib import Path
 
 import torch
 
 from svtok.errors import raise_problems
-from svtok.files import write_text
+from svtok.features.store import PHONETIC
 from svtok.nets.network import Network
-from svtok.training.board import open_board
+from svtok.phonetic.embedder import PhoneticEmbedder
 from svtok.training.checkpoint import CHECKPOINT, load_checkpoint, save_checkpoint
 from svtok.training.checks import check_same_run, misfits
 from svtok.training.classes import ClassList
@@ -20,11 +18,11 @@ from svtok.training.config import Config
 from svtok.training.data import TrainingUtterances, make_loader
 from svtok.training.dev import make_measure, nontargets_of
 from svtok.training.distillation import Distillation, JointDistillation
-from svtok.training.inputs import Run, Source
+from svtok.training.inputs import Run, about_source
+from svtok.training.log import make_tell, write_log
 from svtok.training.loop import Row, Trainer
 from svtok.training.network_folder import (
     CONFIG,
-    LOG,
     TEACHER,
     WEIGHTS,
     TrainedNetwork,
@@ -39,14 +37,17 @@ from svtok.training.objectives import Networks, Objective
 def train_network(run: Run) -> bool:
     """Train and write the network of a run. Returns False if it had ended before and nothing was left to do.
 
-    A teacher that is trained beside it is written to the folder `teacher` within the run's. Raises SvtokError or
+    A teacher that is trained beside it is written to the folder `teacher` within the run's. The network that computed
+    phonetic columns, where the features have some, is copied to the folder `phonetic`. Raises SvtokError or
     ProblemsError, before anything is written, where the parts do not fit together.
     """
     teachers = [load_network(folder) for folder in run.teachers]
     classes = ClassList.of(run.train.prepared.utterances, run.config.training.classes)
     raise_problems(misfits(run, teachers, classes))
     config, joint = _settled(run, run.config), run.joint and _settled(run, run.joint)
-    about = {"seed": run.seed, "train": _about(run.train), "dev": _about(run.dev)}
+    store = run.train.store
+    phonetic = PhoneticEmbedder.open(store.folder / PHONETIC, store.config) if store.config.phonetic else None
+    about = {"seed": run.seed, "train": about_source(run.train), "dev": about_source(run.dev)}
     hashes = " ".join(teacher.hash for teacher in teachers)
     about_student = {**about, "teacher": hashes or None, **({"joint": True} if joint else {})}
     if run.out.exists() and any(run.out.iterdir()):
@@ -59,11 +60,14 @@ def train_network(run: Run) -> bool:
     write_settings(run.out, config, classes, about_student)
     if joint:
         write_settings(run.out / TEACHER, joint, classes, about)
+    if phonetic:
+        for folder in (run.out, run.out / TEACHER) if joint else (run.out,):
+            phonetic.copy_to(folder / PHONETIC)
     torch.manual_seed(run.seed)
     trainer = _make_trainer(run, config, joint, classes, teachers)
     if state := load_checkpoint(run.out):
         trainer.restore(state)
-    _write_log(run.out, trainer.rows)
+    write_log(run.out, trainer.rows)
     weights = trainer.run()
     if joint:
         write_weights(run.out / TEACHER, weights["teacher"])
@@ -86,19 +90,12 @@ def _make_trainer(
     data = TrainingUtterances(run.train.store, utterances["utt"].tolist(), labels, config.training, run.seed)
     loader, sampler = make_loader(data)
     # the teacher first: it starts as it would if it were trained alone
-    joint_teacher = Network(joint.network, run.train.store.dim, len(classes)).to(run.device) if joint else None
-    network = Network(config.network, run.train.store.dim, len(classes)).to(run.device)
+    sizes = run.train.store.dim, len(classes), run.train.store.config.phonetic_dim
+    joint_teacher = Network(joint.network, *sizes).to(run.device) if joint else None
+    network = Network(config.network, *sizes).to(run.device)
     frozen = [teacher.network.to(run.device).requires_grad_(False) for teacher in teachers]
     nontarget = nontargets_of(kind)
     measure = make_measure(run.dev.prepared, run.dev.store, run.device, nontarget) if run.dev else None
-    board = open_board(run.out)
-
-    def tell(row: Row) -> None:
-        with open(run.out / LOG, "a", encoding="utf-8") as stream:
-            stream.write(json.dumps(row) + "\n")
-        board(row)
-        print(_line(row, config.training.epochs, nontarget), flush=True)
-
     return Trainer(
         networks=Networks(network, frozen, joint_teacher),
         objective=_make_objective(config, joint, classes, teachers),
@@ -106,9 +103,9 @@ def _make_trainer(
         sampler=sampler,
         config=config.training,
         device=run.device,
-        measure=lambda network: measure(network) if measure else None,
+        measure=lambda: measure(network) if measure else None,
         save=lambda state: save_checkpoint(run.out, state),
-        tell=tell,
+        tell=make_tell(run.out, lambda row: _line(row, config.training.epochs, nontarget)),
     )
 
 
@@ -120,18 +117,6 @@ def _make_objective(
     if teachers:
         return Distillation(config, classes.sizes, [teacher.config.network for teacher in teachers])
     return Classification(config, classes.sizes)
-
-
-def _about(source: Source | None) -> dict[str, str] | None:
-    """What identifies the data of a run: the folder for people, the fingerprint for machines."""
-    if source is None:
-        return None
-    return {"data": str(source.prepared.folder), "fingerprint": source.store.fingerprint}
-
-
-def _write_log(folder: Path, rows: list[Row]) -> None:
-    """The log of the epochs that count: rows of an epoch that was cut off and is done again are left out."""
-    write_text(folder / LOG, "".join(json.dumps(row) + "\n" for row in rows))
 
 
 def _line(row: Row, epochs: int, nontarget: str) -> str:
