@@ -22,3 +22,14 @@ def frame_times(wave: np.ndarray, config: FeaturesConfig) -> np.ndarray:
         kept = np.flatnonzero(voiced_frames(log_energy, config.vad))
     times: np.ndarray = (kept * config.frame_shift + config.frame_length / 2) / config.sample_rate
     return times
+
+
+def frame_spans(wave: np.ndarray, config: FeaturesConfig, subsample: int) -> np.ndarray:
+    """From when to when each frame of a network stands that takes one in `subsample` frames: (ceil(T / subsample), 2).
+
+    In seconds from the start of the samples (N,). Its frame j is centred on frame j * subsample of the features, and as
+    long as the step to the next.
+    """
+    step = subsample * config.frame_shift / config.sample_rate
+    spans: np.ndarray = frame_times(wave, config)[::subsample, None] + np.array([-step / 2, step / 2])
+    return spans

@@ -15,7 +15,7 @@ from svtok.errors import SvtokError
 from svtok.features.config import FeaturesConfig
 from svtok.features.extract import compute_features
 from svtok.features.spectral import spectral_features
-from svtok.features.times import frame_times
+from svtok.features.times import frame_spans
 from svtok.nets.config import TOKEN_HEADS
 from svtok.training.network_folder import TrainedNetwork
 
@@ -84,25 +84,15 @@ def attend(trained: TrainedNetwork, audio: Path) -> tuple[Attention, Spectrogram
         )
     with torch.inference_mode():
         layers = network.attention(torch.from_numpy(features)[None], torch.tensor([len(features)]))
-    spans = frame_spans(frame_times(wave, config), config, network.config.front_end.subsample)
+    spans = frame_spans(wave, config, network.config.front_end.subsample)
     return Attention(tuple(network.tokens), spans, [layer[0].numpy() for layer in layers]), spectrogram(wave, config)
-
-
-def frame_spans(times: NDArray[np.float64], config: FeaturesConfig, subsample: int) -> NDArray[np.float64]:
-    """From when to when each frame after subsampling stands: (ceil(T / subsample), 2) in seconds.
-
-    `times` (T,) are those of `frame_times`. A front-end's frame j is centred on frame j * subsample of the features,
-    and as long as the step to the next.
-    """
-    step = subsample * config.frame_shift / config.sample_rate
-    return times[::subsample, None] + np.array([-step / 2, step / 2])
 
 
 def spectrogram(wave: NDArray[np.float32], config: FeaturesConfig) -> Spectrogram:
     """The log-mel spectrogram of samples (N,), framed as the features are, whatever else is done to these."""
     framing = config.model_dump(include=FRAMING)
     picture = FeaturesConfig(bands=(max(config.bands),), normalise="none", **framing)
-    spans = frame_spans(frame_times(wave, picture), picture, subsample=1)
+    spans = frame_spans(wave, picture, subsample=1)
     return Spectrogram(
         energies=spectral_features(wave, picture).features,
         duration=len(wave) / picture.sample_rate,

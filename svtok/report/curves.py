@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from svtok.config_errors import load_yaml
 from svtok.errors import Problem, SvtokError, raise_problems
@@ -111,6 +112,14 @@ def panels_of(logs: Sequence[pd.DataFrame]) -> list[Panel]:
     return [panel for panel in panels if any(panel.key in log and log[panel.key].notna().any() for log in logs)]
 
 
+def points_of(log: pd.DataFrame, panel: Panel) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The epochs for which a log has the panel's value, and the values as they are drawn: each (epochs,)."""
+    if panel.key not in log:
+        return np.empty(0), np.empty(0)
+    told = log.dropna(subset=panel.key)
+    return told["epoch"].to_numpy(), panel.factor * told[panel.key].to_numpy()
+
+
 def legend_entry(name: str, log: pd.DataFrame) -> str:
     """The name of a network and, where it was measured on a dev set, its lowest EER there."""
     best = lowest_dev_eer(log)
@@ -157,10 +166,9 @@ def _draw_panel(axes: Axes, panel: Panel, logs: Sequence[pd.DataFrame], styles: 
     from matplotlib.ticker import MaxNLocator
 
     for log, style in zip(logs, styles, strict=True):
-        if panel.key not in log:
-            continue
-        marker = "." if len(log) == 1 else ""  # a line of one point is not seen
-        axes.plot(log["epoch"], panel.factor * log[panel.key], marker=marker, **style)
+        epochs, values = points_of(log, panel)
+        marker = "." if len(epochs) == 1 else ""  # a line of one point is not seen
+        axes.plot(epochs, values, marker=marker, **style)
         if panel.key == "dev_eer" and (best := lowest_dev_eer(log)):
             axes.plot(best[0], panel.factor * best[1], "o", color=style["color"], markersize=5)
     axes.set(title=panel.label, xlabel="Epoch")

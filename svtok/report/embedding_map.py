@@ -145,7 +145,7 @@ def draw_map(drawn: EmbeddingMap, path: Path, *, title: str, legend: str) -> Non
     axes = figure.add_subplot()
     _scatter(axes, drawn, names)
     if drawn.shares is None:  # the coordinates of t-SNE have no unit
-        axes.set(xlabel="t-SNE 1", ylabel="t-SNE 2", xticklabels=[], yticklabels=[])
+        axes.set(xlabel="t-SNE 1", ylabel="t-SNE 2", xticks=[], yticks=[])
     else:
         one, two = (f"({100 * share:.0f} % of the variance)" for share in drawn.shares)
         axes.set(xlabel=f"Principal component 1 {one}", ylabel=f"Principal component 2 {two}")

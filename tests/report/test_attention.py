@@ -14,7 +14,7 @@ from svtok.errors import SvtokError
 from svtok.features.config import FeaturesConfig, VadConfig
 from svtok.features.spectral import spectral_features
 from svtok.nets.network import Network
-from svtok.report.attention import Attention, attend, caption_of, frame_spans, spectrogram
+from svtok.report.attention import Attention, attend, caption_of, spectrogram
 from svtok.report.attention_plot import draw_attention, outline
 from svtok.report.phones import Phone
 from svtok.training.classes import ClassList
@@ -43,17 +43,6 @@ def audio(tmp_path: Path) -> Path:
     wave[2000:6000] += 0.2 * rng.standard_normal(4000)
     soundfile.write(tmp_path / "noise.wav", wave, 16000)
     return tmp_path / "noise.wav"
-
-
-def test_frames_after_subsampling_stand_where_their_middle_frame_does():
-    times = np.array([0.0125, 0.0225, 0.0325, 0.0425, 0.0525])
-    spans = frame_spans(times, FeaturesConfig(frame_shift_ms=10), 2)
-    np.testing.assert_allclose(spans, [[0.0025, 0.0225], [0.0225, 0.0425], [0.0425, 0.0625]])
-
-
-def test_frames_that_were_left_out_leave_a_gap():
-    spans = frame_spans(np.array([0.0125, 0.0225, 0.1125]), FeaturesConfig(frame_shift_ms=10), 1)
-    np.testing.assert_allclose(spans, [[0.0075, 0.0175], [0.0175, 0.0275], [0.1075, 0.1175]])
 
 
 def test_weights_are_told_as_multiples_of_an_equal_share_and_tokens_apart():

@@ -11,10 +11,12 @@ from matplotlib import image
 from svtok.errors import ProblemsError, SvtokError
 from svtok.manifest.corpus_info import CorpusInfo, write_corpus_info
 from svtok.report.curves import (
+    Panel,
     draw_curves,
     legend_entry,
     lowest_dev_eer,
     panels_of,
+    points_of,
     read_training_log,
     short_names,
     title_of,
@@ -102,3 +104,11 @@ def test_a_readable_png_is_drawn_of_many_networks_and_of_one_epoch(tmp_path):
     assert min(one.shape[:2]) > 600
     assert one.shape[1] == many.shape[1]
     assert many.shape[0] > one.shape[0]  # for the legend
+
+
+def test_a_line_goes_over_epochs_that_were_not_measured(tmp_path):
+    log = read_training_log(write_network(tmp_path / "a", [*ROWS, {"epoch": 4, "dev_eer": None}]))
+    epochs, values = points_of(log.assign(dev_eer=[0.3, np.nan, 0.25, np.nan]), Panel("dev_eer", "EER (%)", 100))
+    np.testing.assert_array_equal(epochs, [1, 3])
+    np.testing.assert_allclose(values, [30, 25])
+    assert points_of(log, Panel("divergence", ""))[0].size == 0
