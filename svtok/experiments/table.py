@@ -146,7 +146,8 @@ def _ended(ablated: Ablated) -> list[Row]:
 def _tally(names: Iterable[str]) -> str:
     """Each name with how often it stands there."""
     listed = list(names)
-    return ", ".join(f"{name} ({listed.count(name)} runs)" for name in dict.fromkeys(listed)) or "nothing"
+    counts = {name: listed.count(name) for name in listed}
+    return ", ".join(f"{name} ({n} run{'' if n == 1 else 's'})" for name, n in counts.items()) or "nothing"
 
 
 def _partial(ablated: Ablated, system: str) -> list[str]:

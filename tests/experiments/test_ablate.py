@@ -1,0 +1,303 @@
+"""Running plans, with a stand-in for svtok that only notes its calls and makes what it is asked to make."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from click.testing import CliRunner
+
+from svtok.cli.ablate import ablate as command
+from svtok.errors import ProblemsError, SvtokError
+from svtok.experiments import ablate as module
+from svtok.experiments import pool
+from svtok.experiments.ablate import Ablation
+from svtok.experiments.plan import Plan, read_plan
+from svtok.experiments.results import Row, read_results
+from svtok.experiments.runs import Choice, Run, runs_of_plan
+
+STAND_IN = """
+import os, sys, time
+from pathlib import Path
+
+words = sys.argv[1:]
+with open(os.environ["CALLS"], "a") as stream:
+    stream.write(" ".join(words) + "\\n")
+options = dict(zip(words, words[1:]))
+for name in ("--teacher", "--network"):
+    if name in options and not Path(options[name], "network.safetensors").exists():
+        sys.exit(f"error: {options[name]} is not there")
+if os.environ.get("SLEEP_AT", "nothing") in " ".join(words):
+    Path("pid").write_text(str(os.getpid()))
+    time.sleep(60)
+if os.environ.get("FAIL_AT", "nothing") in " ".join(words):
+    print("a line before", "error: wrong", f"  in {os.getcwd()}/data", sep="\\n", file=sys.stderr)
+    sys.exit(1)
+made = Path(options.get("--out") or options["--json"])
+made.parent.mkdir(parents=True, exist_ok=True)
+if made.suffix:
+    made.write_text("{}")
+else:
+    made.mkdir(exist_ok=True)
+    (made / "network.safetensors").write_text("")
+"""
+FOUR = ("avg: {head: avg}", "cls: {head: cls}", "student: {teacher: cls}", "norm: {network: avg}")
+
+
+@pytest.fixture
+def calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[str]]:
+    """Puts the stand-in in svtok's place, and two folds into tmp_path/work; tells the calls since last asked."""
+    package = tmp_path / "package/svtok"
+    package.mkdir(parents=True)
+    (package / "__main__.py").write_text(STAND_IN)
+    monkeypatch.setattr(pool, "PACKAGE_ROOT", package.parent)
+    monkeypatch.setenv("CALLS", str(tmp_path / "calls"))
+    monkeypatch.setattr(module, "rows_of", rows_of)
+    for fold in (1, 2):
+        for name in ("train", "dev", "eval"):
+            for file in (f"data/fold{fold}/{name}/utterances.tsv", f"feats/fold{fold}/{name}/features.tsv"):
+                (tmp_path / "work" / file).parent.mkdir(parents=True)
+                (tmp_path / "work" / file).write_text("")
+
+    def noted() -> list[str]:
+        path = tmp_path / "calls"
+        lines = path.read_text().splitlines() if path.exists() else []
+        path.unlink(missing_ok=True)
+        return lines
+
+    return noted
+
+
+def rows_of(plan: Plan, run: Run, work: Path, *, hardware: str, commit: str) -> list[Row]:
+    """What the files of the stand-in cannot tell."""
+    assert (work / run.folder / "evaluation-eval.json").is_file()
+    about = {"hardware": hardware, "commit": commit, "settings": module.run_key(plan, run.system)}
+    return [Row(system=run.system, fold=run.fold, seed=run.seed, condition="TC-vs-IC", eer=0.125, **about)]
+
+
+def ablation(plan: Plan, tmp_path: Path, jobs: int = 1, told: list[str] | None = None) -> Ablation:
+    tell = print if told is None else told.append
+    return Ablation(plan, tmp_path / "work", tmp_path / "results.json", torch.device("cpu"), jobs, tell)
+
+
+def run(plan: Plan, tmp_path: Path, jobs: int = 1, choice: Choice | None = None, told: list[str] | None = None) -> None:
+    ablation(plan, tmp_path, jobs, told).run(runs_of_plan(plan, choice or Choice()))
+
+
+def trained(calls: list[str]) -> list[str]:
+    """The folders that were trained, in the order of their trainings."""
+    words = [call.split() for call in calls if call.startswith("train")]
+    return [each[each.index("--out") + 1].removeprefix("exp/").removesuffix("/network") for each in words]
+
+
+def test_runs_go_by_seed_then_fold_then_system(make_plan, calls, tmp_path: Path) -> None:
+    run(make_plan(*FOUR[:2], folds="[1, 2]", seeds="[0, 1]"), tmp_path)
+    expected = [f"fold{fold}/seed{seed}/{name}" for seed in (0, 1) for fold in (1, 2) for name in ("avg", "cls")]
+    assert trained(calls()) == expected
+
+
+def test_a_run_is_the_public_commands(make_plan, calls, tmp_path: Path) -> None:
+    (tmp_path / "c.yaml").write_text("{}\n")
+    norm = "norm: {network: student, extract: '--device cuda', score: '--cohort {train_embeddings} --top 3'}"
+    run(make_plan(FOUR[1], "student: {teacher: cls, set: {training.epochs: 2}}", norm, config="c.yaml"), tmp_path)
+    cls, student, scored = (f"exp/fold1/seed0/{name}" for name in ("cls", "student", "norm"))
+    sets = (
+        "--data data/fold1/train --features feats/fold1/train --dev data/fold1/dev --dev-features feats/fold1/dev "
+        f"--config {tmp_path}/c.yaml"
+    )
+    of_eval = "--data data/fold1/eval --features feats/fold1/eval"
+    told = calls()
+    assert told[:5] == [
+        f"train {sets} --head cls --out {cls}/network --seed 0 --device cpu --resume",
+        f"extract-embeddings --network {cls}/network {of_eval} --out {cls}/embeddings/eval --device cpu",
+        f"score --embeddings {cls}/embeddings/eval --data data/fold1/eval --out {cls}/scores-eval.tsv",
+        f"evaluate --scores {cls}/scores-eval.tsv --data data/fold1/eval --json {cls}/evaluation-eval.json "
+        "--resamples 0",
+        f"train-student {sets} --set training.epochs=2 --teacher {cls}/network --out {student}/network --seed 0 "
+        "--device cpu --resume",
+    ]
+    assert told[8:11] == [
+        f"extract-embeddings --network {student}/network --data data/fold1/train --features feats/fold1/train "
+        f"--out {scored}/embeddings/train --device cpu --device cuda",
+        f"extract-embeddings --network {student}/network {of_eval} --out {scored}/embeddings/eval "
+        "--device cpu --device cuda",
+        f"score --embeddings {scored}/embeddings/eval --data data/fold1/eval --out {scored}/scores-eval.tsv "
+        f"--cohort {scored}/embeddings/train --top 3",
+    ]
+
+
+def test_students_wait_for_their_teachers_and_others_do_not(make_plan, calls, tmp_path: Path) -> None:
+    run(make_plan("cls: {head: cls}", "student: {teacher: cls}", "avg: {head: avg}"), tmp_path, jobs=3)
+    assert [row.error for row in read_results(tmp_path / "results.json")] == [None] * 3
+    assert trained(calls())[-1] == "fold1/seed0/student"
+
+
+def test_finished_runs_are_not_run_again(make_plan, calls, tmp_path: Path) -> None:
+    plan = make_plan(*FOUR)
+    run(plan, tmp_path, jobs=2)
+    assert len(calls()) == 3 * 4 + 3
+    results = (tmp_path / "results.json").read_bytes()
+    run(plan, tmp_path)
+    assert calls() == []
+    assert (tmp_path / "results.json").read_bytes() == results
+    run(make_plan(*FOUR, "new: {head: avg}"), tmp_path)
+    assert trained(calls()) == ["fold1/seed0/new"]
+
+
+def test_some_folds_seeds_and_systems_are_chosen(make_plan, calls, tmp_path: Path) -> None:
+    plan = make_plan(*FOUR, folds="[1, 2]", seeds="[0, 1]")
+    run(plan, tmp_path, choice=Choice([2], [1], ["cls"]))
+    assert trained(calls()) == ["fold2/seed1/cls"]
+    with pytest.raises(ProblemsError) as caught:
+        runs_of_plan(plan, Choice([3], [0], ["clss"]))
+    assert [problem.what for problem in caught.value.problems] == [
+        "unknown fold '3' (known: 1, 2)",
+        "unknown system 'clss' (known: avg, cls, student, norm); did you mean 'cls'?",
+    ]
+
+
+def test_networks_that_are_needed_are_trained_though_not_asked_for(make_plan, calls, tmp_path: Path) -> None:
+    plan = make_plan(*FOUR)
+    run(plan, tmp_path, choice=Choice(systems=["student"]))
+    assert trained(calls()) == ["fold1/seed0/cls", "fold1/seed0/student"]
+    (tmp_path / "work/exp/fold1/seed0/cls/network/network.safetensors").unlink()
+    (tmp_path / "results.json").write_text("[]")
+    run(plan, tmp_path, choice=Choice(systems=["student"]))
+    assert trained(calls()) == ["fold1/seed0/cls", "fold1/seed0/student"]
+
+
+def test_a_changed_system_is_trained_again_from_the_beginning_and_its_students_too(
+    make_plan, calls, tmp_path: Path
+) -> None:
+    run(make_plan(*FOUR), tmp_path)
+    calls()
+    half = tmp_path / "work/exp/fold1/seed0/cls/network/half"
+    half.write_text("")
+    run(make_plan(FOUR[0], "cls: {head: cls, set: {training.epochs: 3}}", *FOUR[2:]), tmp_path)
+    assert trained(calls()) == ["fold1/seed0/cls", "fold1/seed0/student"]
+    assert not half.exists()
+
+
+def test_changed_scoring_keeps_the_network(make_plan, calls, tmp_path: Path) -> None:
+    run(make_plan(*FOUR[:2]), tmp_path)
+    calls()
+    kept = tmp_path / "work/exp/fold1/seed0/cls/network/kept"
+    kept.write_text("")
+    run(make_plan(FOUR[0], "cls: {head: cls, score: --norm s-norm}"), tmp_path)
+    assert trained(calls()) == ["fold1/seed0/cls"]  # which --resume leaves as it is
+    assert kept.exists()
+
+
+def test_a_failed_run_is_a_row_and_tried_again(
+    make_plan, calls, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan, told = make_plan(*FOUR), list[str]()
+    monkeypatch.setenv("FAIL_AT", "seed0/cls/network --seed")
+    with pytest.raises(SvtokError, match="2 of 4 runs failed: fold1/seed0/cls, fold1/seed0/student; the same command"):
+        run(plan, tmp_path, told=told)
+    rows = {row.system: row for row in read_results(tmp_path / "results.json")}
+    assert rows["cls"].error == "svtok train: wrong | in data (exit code 1)"
+    assert rows["student"].error == "needs the network of fold1/seed0/cls, which has failed"
+    assert (rows["cls"].condition, rows["cls"].eer, rows["avg"].error, rows["norm"].error) == (None, None, None, None)
+    assert any("ended fold1/seed0/cls: FAILED, svtok train: wrong" in line for line in told)
+    assert "a line before" in (tmp_path / "work/exp/fold1/seed0/cls/log.txt").read_text()
+    calls()
+    monkeypatch.delenv("FAIL_AT")
+    run(plan, tmp_path)
+    assert trained(calls()) == ["fold1/seed0/cls", "fold1/seed0/student"]
+    assert [row.error for row in read_results(tmp_path / "results.json")] == [None] * 4
+
+
+def test_what_was_begun_and_ended_is_told_with_an_outlook(make_plan, calls, tmp_path: Path) -> None:
+    told: list[str] = []
+    run(make_plan(*FOUR[:2]), tmp_path, told=told)
+    assert told[0].startswith("2 runs asked for, 2 left, 1 at once on ")
+    assert told[1] == "begun fold1/seed0/avg"
+    assert told[2] == "ended fold1/seed0/avg: TC-vs-IC 12.50 %; 1 left, about 0.0 h"
+    assert told[4] == "ended fold1/seed0/cls: TC-vs-IC 12.50 %; none left"
+
+
+def test_sigterm_ends_the_commands_that_run_and_keeps_what_was_done(
+    make_plan, calls, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = make_plan(*FOUR[:2])
+    monkeypatch.setenv("SLEEP_AT", "score --embeddings exp/fold1/seed0/cls")
+    pid = tmp_path / "work/pid"
+
+    def terminate() -> None:
+        while not (pid.exists() and pid.read_text()):
+            time.sleep(0.02)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=terminate).start()
+    with pytest.raises(KeyboardInterrupt):
+        run(plan, tmp_path)
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(pid.read_text()), 0)
+    assert [row.system for row in read_results(tmp_path / "results.json")] == ["avg"]
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    calls()
+    monkeypatch.delenv("SLEEP_AT")
+    run(plan, tmp_path)
+    assert trained(calls()) == ["fold1/seed0/cls"]
+
+
+def test_missing_sets_and_features_are_all_told_before_anything_runs(make_plan, calls, tmp_path: Path) -> None:
+    plan = make_plan("avg: {head: avg}", "phones: {head: avg, features: phones}", folds="[1, 3]")
+    with pytest.raises(ProblemsError) as caught:
+        run(plan, tmp_path)
+    told = [str(problem.path) for problem in caught.value.problems]
+    assert sorted(told) == sorted(
+        [f"{room}/fold3/{name}" for room in ("data", "feats", "phones") for name in ("train", "dev", "eval")]
+        + [f"phones/fold1/{name}" for name in ("train", "dev", "eval")]
+    )
+    assert calls() == []
+
+
+def test_two_at_once_in_a_folder_are_refused(make_plan, calls, tmp_path: Path) -> None:
+    (tmp_path / "work/exp").mkdir()
+    with open(tmp_path / "work/exp/.lock", "w") as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        with pytest.raises(SvtokError, match="another svtok ablate is at work here"):
+            run(make_plan(*FOUR), tmp_path)
+    assert calls() == []
+
+
+def test_runs_share_the_processors(make_plan, calls, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "default_jobs", lambda: 8)
+    plan = make_plan(*FOUR, gpu_jobs="3")
+    assert [ablation(plan, tmp_path, jobs).children.environment["OMP_NUM_THREADS"] for jobs in (3, 16)] == ["2", "1"]
+    usual = Ablation(plan, tmp_path / "work", tmp_path / "results.json", torch.device("cpu"))
+    assert usual.jobs == 8
+    assert usual.hardware.endswith(", 1 thread")
+    monkeypatch.setattr(module, "hardware_name", lambda device, threads: "a GPU")
+    on_gpu = Ablation(plan, tmp_path / "work", tmp_path / "results.json", torch.device("cuda"))
+    assert (on_gpu.jobs, on_gpu.hardware) == (3, "a GPU")
+
+
+def test_the_command_ends_with_what_was_done(make_plan, calls, tmp_path: Path) -> None:
+    make_plan(*FOUR)
+    arguments = [str(tmp_path / "plan.yaml"), "--work", str(tmp_path / "work"), "--jobs", "2", "--device", "cpu"]
+    arguments += ["--results", str(tmp_path / "results.json"), "--systems", "avg norm", "--seeds", "0"]
+    result = CliRunner().invoke(command, arguments)
+    assert result.exit_code == 0, result.output
+    assert "all 2 runs are done" in result.output
+    assert [row.system for row in read_results(tmp_path / "results.json")] == ["avg", "norm"]
+    wrong = CliRunner().invoke(command, [*arguments, "--folds", "one"])
+    assert wrong.exit_code == 2
+    assert "'one' is no list of numbers" in wrong.output
+
+
+def test_the_plans_of_the_recipes_are_sound() -> None:
+    root = Path(__file__).resolve().parents[2]
+    plans = sorted((root / "egs").glob("*/conf/ablation.plan.yaml"))
+    assert [path.parents[1].name for path in plans] == ["arabic_commands", "rsr2015"]
+    for path in plans:
+        assert "avg" in read_plan(path).systems

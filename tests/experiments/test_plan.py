@@ -1,0 +1,115 @@
+"""Plans: what they say, and everything that is wrong with them at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from svtok.errors import ProblemsError
+from svtok.experiments.plan import read_plan
+from svtok.experiments.runs import network_key, run_key
+
+
+def problems_of(path: Path, text: str) -> list[str]:
+    path.write_text(text)
+    with pytest.raises(ProblemsError) as caught:
+        read_plan(path)
+    return [problem.what for problem in caught.value.problems]
+
+
+def test_a_plan_tells_its_systems_in_order(make_plan) -> None:
+    plan = make_plan(
+        "avg: {head: avg}",
+        "teacher: {head: cls-sampled, set: {training.epochs: 3, network.front_end.blocks: [8, 8]}}",
+        "student: {teacher: teacher}",
+        "ensemble: {teacher: [avg, teacher], joint: false}",
+        "norm: {network: avg, score: '--norm as-norm --cohort \"{train_embeddings}\"'}",
+        folds="[1, 2]",
+        seeds="[3]",
+    )
+    assert list(plan.systems) == ["avg", "teacher", "student", "ensemble", "norm"]
+    assert (plan.folds, plan.seeds, plan.test_set) == ((1, 2), (3,), "eval")
+    assert plan.systems["student"].teacher == ("teacher",)
+    assert plan.systems["ensemble"].teacher == ("avg", "teacher")
+    assert plan.systems["norm"].score == ("--norm", "as-norm", "--cohort", "{train_embeddings}")
+    assert plan.systems["norm"].extracted_sets("eval") == ["train", "eval"]
+    assert plan.settings_of("teacher").network.front_end.blocks == (8, 8)
+    assert plan.settings_of("student").network.head == "cls-sampled-dist"
+
+
+def test_files_of_a_plan_are_beside_it(make_plan, tmp_path: Path) -> None:
+    (tmp_path / "all.yaml").write_text("training: {epochs: 7}\n")
+    (tmp_path / "own.yaml").write_text("training: {epochs: 9}\n")
+    plan = make_plan("a: {head: avg}", "b: {head: avg, config: own.yaml}", config="all.yaml")
+    assert plan.config_of("a") == tmp_path / "all.yaml"
+    assert plan.settings_of("a").training.epochs == 7
+    assert plan.settings_of("b").training.epochs == 9
+
+
+def test_all_mistakes_of_the_form_are_told_at_once(tmp_path: Path) -> None:
+    told = problems_of(
+        tmp_path / "plan.yaml",
+        "folds: [1, 0]\nseeds: []\nsystem: {}\nsystems:\n  a: {heads: avg}\n"
+        "  b: {network: a, head: avg, score: '--cohort {trian_data}'}\n",
+    )
+    assert len(told) == 5
+    assert told[0].startswith("folds.1: ")
+    assert told[1].startswith("seeds: ")
+    assert "systems.a: unknown key 'heads'" in told[2]
+    assert "did you mean 'head'" in told[2]
+    assert "with network nothing is trained, so head must go" in told[3]
+    assert "unknown placeholder 'trian_data'" in told[3]
+    assert "did you mean 'train_data'" in told[3]
+    assert told[4].startswith("unknown key 'system'")
+
+
+def test_all_mistakes_of_the_meaning_are_told_at_once(tmp_path: Path) -> None:
+    told = problems_of(
+        tmp_path / "plan.yaml",
+        "folds: [1, 1]\nsystems:\n  student: {teacher: late}\n  late: {head: avgg, set: {training.epoch: 3}}\n"
+        "  ../up: {head: avg}\n  norm: {network: late}\n  other: {network: norm}\n"
+        "  joint: {joint: true, train: '--teacher-config {conf}/none.yaml'}\n",
+    )
+    assert told[0] == "folds [1, 1]: one stands twice"
+    assert told[1] == "systems.student: unknown system 'late'; a system stands below those that it uses"
+    assert any("systems.late" in text and "avgg" in text for text in told)
+    assert any("systems.late" in text and "training: unknown key 'epoch'" in text for text in told)
+    assert any("systems.../up: a name may have" in text for text in told)
+    assert any("systems.other: norm trains no network; name late" in text for text in told)
+    assert any("none.yaml: there is no such file" in text for text in told)
+    assert len(told) == 7
+
+
+def test_a_brace_that_is_not_closed_is_told(tmp_path: Path) -> None:
+    (told,) = problems_of(tmp_path / "plan.yaml", "systems:\n  a: {head: avg, score: '--cohort {data'}\n")
+    assert told.startswith("systems.a: ")
+
+
+def test_the_key_of_a_system_changes_with_what_it_is_and_with_nothing_else(make_plan, tmp_path: Path) -> None:
+    config, extra = tmp_path / "c.yaml", tmp_path / "extra.yaml"
+    config.write_text("training: {epochs: 3}\n")
+    extra.write_text("a: 1\n")
+
+    def keys(head: str = "cls", score: str = "--norm s-norm", **other: object) -> tuple[str, str, str]:
+        plan = make_plan(
+            f"teacher: {{head: {head}}}",
+            "student: {teacher: teacher}",
+            f"norm: {{network: student, score: '{score} --more {{conf}}/extra.yaml'}}",
+            config="c.yaml",
+            **other,
+        )
+        return network_key(plan, "student"), network_key(plan, "norm"), run_key(plan, "norm")
+
+    before = keys()
+    assert before[0] == before[1]
+    config.write_text("# the same\ntraining:\n  epochs: 3\n")
+    assert keys(folds="[1, 2]") == before
+    assert keys(score="--norm as-norm")[:2] == before[:2]
+    assert keys(score="--norm as-norm")[2] != before[2]
+    assert keys(head="avg")[0] != before[0]  # the teacher's head
+    extra.write_text("a: 2\n")
+    assert keys()[:2] == before[:2]
+    assert keys()[2] != before[2]
+    config.write_text("training: {epochs: 4}\n")
+    assert keys()[0] != before[0]
