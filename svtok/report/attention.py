@@ -9,14 +9,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from svtok.audio.decode import read_audio
 from svtok.corpora.synthetic.marker import is_synthetic
 from svtok.errors import SvtokError
 from svtok.features.config import FeaturesConfig
-from svtok.features.extract import compute_features
+from svtok.features.extract import FrameEmbedder
 from svtok.features.spectral import spectral_features
 from svtok.features.times import frame_spans
 from svtok.nets.config import TOKEN_HEADS
+from svtok.report.recording import read_recording
 from svtok.training.network_folder import TrainedNetwork
 
 FRAMING = {"sample_rate", "low_freq", "high_freq", "frame_length_ms", "frame_shift_ms", "window", "preemphasis"}
@@ -58,11 +58,13 @@ class Attention:
         return self.layers[layer][:, :, : len(self.tokens)].sum(axis=2)
 
 
-def attend(trained: TrainedNetwork, audio: Path) -> tuple[Attention, Spectrogram]:
+def attend(
+    trained: TrainedNetwork, audio: Path, phonetic: FrameEmbedder | None = None
+) -> tuple[Attention, Spectrogram]:
     """The attention of a network's tokens over an audio file, and the file's spectrogram.
 
-    Raises SvtokError for a network without tokens, and for audio that cannot be read or is not what the network was
-    trained for: another sampling rate (unless its features resample), too short, too long.
+    `phonetic` computes the phonetic columns of the network's features, where these have some. Raises SvtokError for a
+    network without tokens and for audio that is too long for it, and where `read_recording` does.
     """
     network, config = trained.network, trained.features
     head = network.config.head
@@ -71,19 +73,14 @@ def attend(trained: TrainedNetwork, audio: Path) -> tuple[Attention, Spectrogram
             f"the head '{head}' pools frames and has no token whose attention could be drawn; "
             f"take a network with one of the heads {', '.join(TOKEN_HEADS)}"
         )
-    wave, rate = read_audio(audio, sample_rate=config.sample_rate, resample=config.resample)
-    try:
-        features = compute_features(wave, rate, config)
-    except SvtokError as error:
-        raise SvtokError(f"{audio}: {error}") from None
-    longest = network.config.longest_utterance
-    if longest is not None and len(features) > longest:
+    wave, frames, lengths = read_recording(audio, config, phonetic)
+    longest, count = network.config.longest_utterance, frames.shape[1]
+    if longest is not None and count > longest:
         raise SvtokError(
-            f"{audio}: has {len(features)} frames; the network's learned positions (network.max_frames) end after "
-            f"{longest}"
+            f"{audio}: has {count} frames; the network's learned positions (network.max_frames) end after {longest}"
         )
     with torch.inference_mode():
-        layers = network.attention(torch.from_numpy(features)[None], torch.tensor([len(features)]))
+        layers = network.attention(frames, lengths)
     spans = frame_spans(wave, config, network.config.front_end.subsample)
     return Attention(tuple(network.tokens), spans, [layer[0].numpy() for layer in layers]), spectrogram(wave, config)
 

@@ -25,12 +25,19 @@ LEVEL_HEIGHT = 0.17
 
 
 def draw_attention(
-    attention: Attention, spectrogram: Spectrogram, path: Path, *, title: str, phones: Sequence[Phone] = ()
+    attention: Attention,
+    spectrogram: Spectrogram,
+    path: Path,
+    *,
+    title: str,
+    phones: Sequence[Phone] = (),
+    phones_label: str = "Phones",
 ) -> None:
     """Draw the attention as a PNG: a column a token, a panel a layer, a strip a head, over time in seconds.
 
     A strip's height is how often a frame has what an equal share would be, on one scale for the whole picture; a line
-    marks the equal share. `phones` are named under each spectrogram and bounded by lines throughout.
+    marks the equal share. `phones` are named under each spectrogram and bounded by lines throughout; `phones_label`
+    tells where they come from.
     """
     columns, layers, heads = len(attention.tokens), len(attention.layers), len(attention.layers[0])
     width = float(np.clip(3 * spectrogram.duration, 4.5, 11))  # of the time axis, inches
@@ -42,7 +49,7 @@ def draw_attention(
     for column, token in enumerate(attention.tokens):
         _draw_spectrogram(grid[0, column], spectrogram)
         grid[0, column].set_title(NAMES.get(token, token))
-        _draw_phones(grid[1, column], phones, levels)
+        _draw_phones(grid[1, column], phones, levels, phones_label)
         for layer in range(layers):
             axes = grid[2 + layer, column]
             weights, on_tokens = attention.over_frames(layer)[:, column], attention.on_tokens(layer)[:, column]
@@ -98,12 +105,12 @@ def _levels(phones: Sequence[Phone], seconds_an_inch: float) -> list[int]:
     return label_levels(centres, [a_letter * (len(phone.name) + 0.5) for phone in phones])
 
 
-def _draw_phones(axes: Axes, phones: Sequence[Phone], levels: Sequence[int]) -> None:
+def _draw_phones(axes: Axes, phones: Sequence[Phone], levels: Sequence[int], label: str) -> None:
     axes.set(ylim=(max(levels, default=0) + 0.6, -0.6), yticks=[])
     axes.tick_params(bottom=False)
     axes.spines[:].set_visible(False)
     if phones:
-        axes.set_ylabel("Phones", fontsize=LABEL_SIZE, rotation=0, ha="right", va="center")
+        axes.set_ylabel(label, fontsize=LABEL_SIZE, rotation=0, ha="right", va="center")
     box = {"facecolor": "white", "edgecolor": "none", "pad": 0.4}
     for phone, level in zip(phones, levels, strict=True):
         centre = (phone.start + phone.end) / 2

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
 from svtok.errors import Problem, raise_problems
+from svtok.features.times import frame_spans
 from svtok.manifest.rows import Lines
+from svtok.phonetic.folder import load_phone_network
+from svtok.report.recording import read_recording
 
 ROUNDING = 0.005
 """Seconds by which a phone may end after the audio, or start before the end of the one before it."""
@@ -44,6 +52,30 @@ def read_phones(path: Path, duration: float) -> list[Phone]:
         elif phone:
             phones.append(phone)
     raise_problems(problems)
+    return phones
+
+
+def recognise_phones(folder: Path, audio: Path) -> list[Phone]:
+    """What the phonetic network of a folder hears in an audio file: the phones on its best path, blanks left out.
+
+    Trained by CTC, the network tells a phone in a few frames, not from its beginning to its end. Raises SvtokError
+    where the folder holds no trained phonetic network, and where `read_recording` does.
+    """
+    trained = load_phone_network(folder)
+    wave, frames, lengths = read_recording(audio, trained.features)
+    with torch.inference_mode():
+        logits, _ = trained.network(frames, lengths)  # (1, T', 1 + phones)
+    spans = frame_spans(wave, trained.features, trained.network.subsample)
+    return phones_on_path(logits[0].argmax(dim=1).tolist(), spans, trained.phones.names)
+
+
+def phones_on_path(path: Sequence[int], spans: NDArray[np.float64], names: Sequence[str]) -> list[Phone]:
+    """Each run of one phone on a path (T',) of numbers from 1, 0 being the blank, over frames at `spans` (T', 2)."""
+    phones = []
+    for number, run in groupby(range(len(path)), key=path.__getitem__):
+        frames = list(run)
+        if number:
+            phones.append(Phone(float(spans[frames[0], 0]), float(spans[frames[-1], 1]), names[number - 1]))
     return phones
 
 

@@ -2,6 +2,7 @@
 
 import json
 
+import click
 import numpy as np
 import pytest
 import soundfile
@@ -14,9 +15,14 @@ from svtok.errors import ProblemsError, SvtokError
 from svtok.manifest.sets import PreparedSet, write_set
 from svtok.manifest.tables import read_utterances
 from svtok.nets.network import Network
+from svtok.nets.phone_network import PhoneNetwork
+from svtok.phonetic.config import PhoneticConfig
+from svtok.phonetic.folder import PHONES
+from svtok.phonetic.phone_list import PhoneList
+from svtok.report.phones import recognise_phones
 from svtok.training.classes import ClassList
 from svtok.training.config import Config
-from svtok.training.network_folder import write_settings, write_weights
+from svtok.training.network_folder import write_config, write_settings, write_weights
 
 
 def write_network(folder, head):
@@ -41,6 +47,7 @@ def work(tmp_path_factory):
     soundfile.write(root / "slow.wav", 0.1 * rng.standard_normal(8000), 8000)
     write_network(root / "exp/student", "cls-dist")
     write_network(root / "exp/avg", "avg")
+    write_phonetic_network(root / "exp/phonetic")
     lines = ["utt\tpath\tspk\tphrase", *(f"u{n}\tu{n}.wav\tspk{n % 3}\topen" for n in range(9))]
     (root / "table.tsv").write_text("\n".join(lines) + "\n")
     utterances = read_utterances(root / "table.tsv")
@@ -57,6 +64,20 @@ def run(root, *arguments):
         return CliRunner().invoke(svtok, list(arguments), standalone_mode=False, catch_exceptions=False).output
 
 
+def write_phonetic_network(folder):
+    """The folder of a tiny phonetic network that always hears the second of its two phones."""
+    small = {"front_end": {"channels": 4, "blocks": [8], "subsample": 2}, "bottleneck": 3}
+    config = PhoneticConfig.model_validate({"features": {"bands": 8}, "network": small})
+    network = PhoneNetwork(config.network, 8, 2)
+    torch.nn.init.constant_(network.output.weight, 0)
+    with torch.no_grad():
+        network.output.bias.copy_(torch.tensor([0.0, 1.0, 2.0]))
+    folder.mkdir(parents=True)
+    write_config(folder, config, {})
+    PhoneList(("a", "o")).write(folder / PHONES)
+    write_weights(folder, network.state_dict())
+
+
 def is_png(path):
     return path.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
 
@@ -70,10 +91,25 @@ def test_attention_is_drawn_into_the_networks_folder_unless_told_otherwise(work)
     assert (work / "a.png").read_bytes() != (work / "exp/student/attention/open.png").read_bytes()
 
 
+def test_phones_that_a_phonetic_network_hears_are_drawn(work):
+    [heard] = recognise_phones(work / "exp/phonetic", work / "open.wav")  # in all of the 24 frames after subsampling
+    assert heard.name == "o"
+    assert (heard.start, heard.end) == pytest.approx((0.0025, 0.4825))
+    run(work, "attend", "exp/student", "open.wav", "--out", "heard.png", "--phonetic", "exp/phonetic")
+    assert is_png(work / "heard.png")
+
+
+def test_phones_are_told_in_one_way(work):
+    arguments = ["exp/student", "open.wav", "--phones", "phones.txt", "--phonetic", "exp/phonetic"]
+    with pytest.raises(click.UsageError, match="two ways to tell the phones"):
+        run(work, "attend", *arguments)
+
+
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
         (["exp/avg", "open.wav"], SvtokError, "head 'avg' pools frames and has no token"),
+        (["exp/student", "open.wav", "--phonetic", "exp/avg"], SvtokError, "not the folder of a phonetic network"),
         (["exp/nothing", "open.wav"], SvtokError, "not the folder of a network"),
         (["exp/student", "slow.wav"], SvtokError, "sampling rate is 8000 Hz, not 16000"),
         (["exp/student", "none.wav"], SvtokError, r"none\.wav: there is no such file"),

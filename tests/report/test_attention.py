@@ -11,12 +11,13 @@ from matplotlib import image
 from svtok.audio.decode import AudioError
 from svtok.corpora.synthetic.marker import MARKER_FILE
 from svtok.errors import SvtokError
-from svtok.features.config import FeaturesConfig, VadConfig
+from svtok.features.config import FeaturesConfig, PhoneticColumns, VadConfig
 from svtok.features.spectral import spectral_features
 from svtok.nets.network import Network
 from svtok.report.attention import Attention, attend, caption_of, spectrogram
 from svtok.report.attention_plot import draw_attention, outline
 from svtok.report.phones import Phone
+from svtok.report.recording import read_recording
 from svtok.training.classes import ClassList
 from svtok.training.config import Config
 from svtok.training.network_folder import TrainedNetwork
@@ -31,7 +32,7 @@ def untrained(*, head: str = "cls-dist", subsample: int = 1, features: FeaturesC
     small = {"attention_heads": 2, "memory": {"slots": 4, "key_dim": 4}, "front_end": front_end}
     config = Config.model_validate({"features": features, "network": {**small, "head": head, **fields}})
     torch.manual_seed(0)
-    network = Network(config.network, features.dim, 2).eval()
+    network = Network(config.network, features.dim, 2, features.phonetic_dim).eval()
     return TrainedNetwork(network, config, features, ClassList((("ann", ""), ("bob", ""))), "hash")
 
 
@@ -84,6 +85,29 @@ def test_the_spectrogram_is_log_mel_whatever_the_features_are():
     assert (drawn.lowest, drawn.highest) == (20, 8000)
     several = spectrogram(wave, FeaturesConfig(bands=(8, 16), log_energy=True, normalise="gaussianise"))
     assert several.energies.shape == (23, 16)
+
+
+class LoudestBand:
+    """A phonetic column: which band is the loudest."""
+
+    columns = PhoneticColumns(hash="loudest", dim=1)
+
+    def __call__(self, features):
+        return features.argmax(axis=1).astype(np.float32)[:, None]
+
+    def copy_to(self, folder):
+        raise AssertionError("a picture keeps no copy")
+
+
+def test_phonetic_columns_are_computed_for_a_network_that_reads_them(audio):
+    trained = untrained(features=FeaturesConfig(bands=BANDS, phonetic=LoudestBand.columns))
+    wave, frames, lengths = read_recording(audio, trained.features, LoudestBand())
+    assert frames.shape == (1, 48, BANDS + 1)
+    np.testing.assert_array_equal(frames[0, :, BANDS], frames[0, :, :BANDS].argmax(dim=1))
+    assert (len(wave), lengths.tolist()) == (8000, [48])
+    attention, drawn = attend(trained, audio, LoudestBand())
+    assert attention.layers[0].shape == (2, 2, 2 + 48)
+    assert drawn.energies.shape == (48, BANDS)
 
 
 @pytest.mark.parametrize("head", ["avg", "stats"])

@@ -2,12 +2,13 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from svtok.errors import ProblemsError
-from svtok.report.phones import Phone, label_levels, read_phones
+from svtok.report.phones import Phone, label_levels, phones_on_path, read_phones
 
 
 def write(folder: Path, text: str) -> Path:
@@ -39,6 +40,13 @@ def test_all_that_is_wrong_is_told_at_once_with_its_line(tmp_path):
 def test_an_empty_file_is_refused(tmp_path):
     with pytest.raises(ProblemsError, match=r"a.phones: the file is empty"):
         read_phones(write(tmp_path, ""), 0.5)
+
+
+def test_a_phone_on_a_path_lasts_from_the_first_to_the_last_frame_of_its_run():
+    spans = np.array([[t, t + 1] for t in range(8)], dtype=float)
+    path = [0, 2, 2, 1, 0, 1, 1, 1]
+    assert phones_on_path(path, spans, ("a", "b")) == [Phone(1, 3, "b"), Phone(3, 4, "a"), Phone(5, 8, "a")]
+    assert phones_on_path([0, 0], spans[:2], ("a", "b")) == []
 
 
 def test_labels_are_in_one_row_where_there_is_room():
