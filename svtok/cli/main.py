@@ -20,10 +20,14 @@ COMMANDS = {
     "train": LazyCommand("svtok.cli.train", "train", "Train a network."),
     "train-teacher": LazyCommand("svtok.cli.train", "train_teacher", "Train a teacher network."),
     "train-student": LazyCommand("svtok.cli.train", "train_student", "Train a student from a frozen teacher."),
+    "train-phonetic": LazyCommand("svtok.cli.train_phonetic", "train_phonetic", "Train a network that tells phones."),
     "extract-embeddings": LazyCommand(
         "svtok.cli.extract_embeddings", "extract_embeddings", "Compute a set's embeddings."
     ),
     "score": LazyCommand("svtok.cli.score", "score", "Score a set's trials."),
+    "score-phrases": LazyCommand("svtok.cli.score_phrases", "score_phrases", "Score whether the phrase was spoken."),
+    "calibrate": LazyCommand("svtok.cli.calibrate", "calibrate", "Scores to log likelihood ratios; a threshold."),
+    "fuse": LazyCommand("svtok.cli.fuse", "fuse", "One log likelihood ratio of several systems' scores."),
     "evaluate": LazyCommand("svtok.cli.evaluate", "evaluate", "Error rates by trial type, from scores."),
     "compare": LazyCommand("svtok.cli.compare", "compare", "One table of several systems' evaluations."),
     "ablate": LazyCommand("svtok.cli.ablate", "ablate", "Run every system of a plan on every fold with every seed."),

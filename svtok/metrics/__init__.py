@@ -10,6 +10,7 @@ from svtok.metrics.bootstrap import (
     speaker_intervals,
 )
 from svtok.metrics.cllr import cllr, min_cllr
+from svtok.metrics.mixture import mixture_cllr, mixture_roc
 from svtok.metrics.official import sdsv_curve, sdsv_eer
 from svtok.metrics.roc import DCF08, DCF10, Cost, Roc, dcf08, dcf10, eer, min_dcf, roc
 
@@ -28,4 +29,5 @@ __all__ = [
     "eer",
     "min_cllr",
 ]
-__all__ += ["min_dcf", "resampled_interval", "resampled_rates", "roc", "sdsv_curve", "sdsv_eer", "speaker_intervals"]
+__all__ += ["min_dcf", "mixture_cllr", "mixture_roc", "resampled_interval", "resampled_rates", "roc"]
+__all__ += ["sdsv_curve", "sdsv_eer", "speaker_intervals"]

@@ -6,6 +6,7 @@ a distinct score, and straight lines between the points. Nothing here depends on
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -46,6 +47,17 @@ class Cost:
     def trivial(self) -> float:
         """The cost of the better of accept-all and reject-all."""
         return min(self.c_miss * self.p_target, self.c_fa * (1 - self.p_target))
+
+    @property
+    def effective_prior(self) -> float:
+        """The probability of a target at which costs of 1 and 1 ask for the same decisions."""
+        missing, accepting = self.c_miss * self.p_target, self.c_fa * (1 - self.p_target)
+        return missing / (missing + accepting)
+
+    @property
+    def threshold(self) -> float:
+        """The natural-log likelihood ratio from which on accepting costs less than rejecting (Bayes' decision)."""
+        return math.log(self.c_fa * (1 - self.p_target)) - math.log(self.c_miss * self.p_target)
 
 
 DCF08 = Cost(c_miss=10, c_fa=1, p_target=0.01)

@@ -1,0 +1,122 @@
+"""What `svtok calibrate` and `svtok fuse` share: a calibration is the fusion of one file of scores."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from svtok.cli.options import data_option
+
+if TYPE_CHECKING:
+    from svtok.scoring.fusion import Rule
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+FILE = click.Path(path_type=Path, dir_okay=False)
+TYPES = ("IC", "TW", "IW", "nontarget")
+
+
+def _shares(_: click.Context, __: click.Parameter, text: str | None) -> dict[str, float] | None:
+    """`IC=2,TW,IW` as the weight of each type."""
+    if text is None:
+        return None
+    shares: dict[str, float] = {}
+    wrong = []
+    for item in text.split(","):
+        name, equals, weight = item.strip().partition("=")
+        try:
+            share = float(weight) if equals else 1.0
+        except ValueError:
+            share = math.nan
+        if name not in TYPES:
+            wrong.append(f"'{name}' is no type of non-targets (known: {', '.join(TYPES)})")
+        if name in shares:
+            wrong.append(f"'{name}' is given twice")
+        if not 0 < share < math.inf:
+            wrong.append(f"the weight of '{name}' must be a number above 0, not '{weight}'")
+        shares[name] = share
+    if wrong:
+        raise click.BadParameter("; ".join(wrong))
+    return shares
+
+
+def fit_options(command: Command) -> Command:
+    """--data, --out, and for what the fit is to be best."""
+    positive = click.FloatRange(min=0, min_open=True)
+    for option in reversed(
+        [
+            data_option("dev"),
+            click.option("--out", type=FILE, required=True, help="YAML file to write."),
+            click.option(
+                "--nontargets",
+                callback=_shares,
+                metavar="TYPE[=WEIGHT],...",
+                show_default="each non-target trial counts alike",
+                help="Types of non-targets that count, and how much: IC=8,TW=1,IW=1 for impostors who mostly know the "
+                "phrase; IC,TW,IW for all types alike.",
+            ),
+            click.option("--c-miss", type=positive, default=10.0, show_default=True, help="Cost of a miss."),
+            click.option("--c-fa", type=positive, default=1.0, show_default=True, help="Cost of a false acceptance."),
+            click.option(
+                "--p-target",
+                type=click.FloatRange(0, 1, min_open=True, max_open=True),
+                default=0.01,
+                show_default=True,
+                help="Probability that a trial is a target. The fit is weighted at it and the costs, and the "
+                "threshold is the best for them.",
+            ),
+        ]
+    ):
+        command = option(command)
+    return command
+
+
+def fit(
+    scores: Sequence[Path],
+    *,
+    data: Path,
+    out: Path,
+    nontargets: Mapping[str, float] | None,
+    c_miss: float,
+    c_fa: float,
+    p_target: float,
+    rule: Rule,
+) -> None:
+    """Fit on the trials of a set, write the file, print what it does there."""
+    from svtok.manifest.sets import read_set
+    from svtok.metrics import Cost
+    from svtok.report.fusion_table import fusion_table
+    from svtok.scoring.fusion import fit_fusion, write_fusion
+    from svtok.scoring.stack import by_type, read_stack
+
+    trials, stacked = read_stack(scores)
+    typed = by_type(trials, stacked, read_set(data), path=scores[0])
+    cost = Cost(c_miss=c_miss, c_fa=c_fa, p_target=p_target)
+    fusion = fit_fusion(typed, [str(path) for path in scores], rule=rule, shares=nontargets, cost=cost)
+    write_fusion(out, fusion)
+    click.echo(f"{out}: fitted on {data}\n\n{fusion_table(fusion, typed)}")
+
+
+def apply(file: Path, scores: Sequence[Path], out: Path) -> None:
+    """Write the likelihood ratios of the trials of some files of scores."""
+    from svtok.errors import SvtokError
+    from svtok.scoring.fusion import read_fusion
+    from svtok.scoring.scores import write_scores
+    from svtok.scoring.stack import read_stack
+
+    fusion = read_fusion(file)
+    if len(fusion.scores) != len(scores):
+        raise SvtokError(
+            f"{file} was fitted on {len(fusion.scores)} files of scores ({', '.join(fusion.scores)}); "
+            f"{len(scores)} given ({', '.join(map(str, scores))})"
+        )
+    trials, stacked = read_stack(scores)
+    ratios = fusion.llr(stacked)
+    write_scores(out, trials, ratios)
+    for fitted, applied in zip(fusion.scores, scores, strict=True):
+        click.echo(f"{applied}: as {fitted} in the fit")
+    accepted = int((ratios >= fusion.threshold).sum())
+    click.echo(f"{out}: {len(ratios)} log likelihood ratios, {accepted} from the threshold {fusion.threshold:.4g} on")
