@@ -134,6 +134,35 @@ class MemoryConfig(BaseModel):
             yield "a top_k of at least 1, not 0"
 
 
+class SampledConfig(BaseModel):
+    """Sampled class token: what it is drawn from in training, and what stands in its place in evaluation."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    vectors: int = Field(8, ge=1, description="R: trainable vectors of a list; draws of a Gaussian in evaluation")
+    distribution: Literal["list", "gaussian"] = Field(
+        "list", description="drawn from R trainable vectors, or from a Gaussian of trainable mean and variance"
+    )
+    weights: Literal["uniform", "learned"] = Field("uniform", description="probabilities of the vectors of a list")
+    draw: Literal["utterance", "batch"] = Field("utterance", description="drawn for each utterance, or once a batch")
+    evaluation: Literal["mean-token", "mean-embedding", "seeded-draw"] = Field(
+        "mean-token",
+        description="the mean vector, the mean of the embeddings from each of R vectors, or one vector drawn by seed",
+    )
+    seed: int = Field(0, ge=0, description="fixes the draws of evaluation")
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether nothing is drawn: a list of one vector."""
+        return self.distribution == "list" and self.vectors == 1
+
+    @model_validator(mode="after")
+    def _check(self) -> SampledConfig:
+        if self.distribution == "gaussian" and self.weights == "learned":
+            raise ValueError("learned weights are of a list of vectors; distribution 'gaussian' has none")
+        return self
+
+
 class NetworkConfig(BaseModel):
     """A speaker-verification network: front-end, tokens, attention layers with memory, embedding, classifier."""
 
@@ -154,7 +183,7 @@ class NetworkConfig(BaseModel):
     memory: MemoryConfig = MemoryConfig()
     feed_forward_dim: int = Field(1024, ge=1, description="hidden dimension of the feed-forward")
     dropout: float = Field(0.1, ge=0, lt=1, description="dropout of attention weights and of each layer's output")
-    sampled_vectors: int = Field(8, ge=1, description="R: trainable vectors of the sampled class token")
+    sampled: SampledConfig = SampledConfig()
     embedding: Literal["cls", "dist", "mean", "concat"] = Field(
         "cls", description="test embedding of a head with a distillation token: one state, their mean, or both"
     )

@@ -11,7 +11,7 @@ from svtok.nets.encoder import Encoder
 from svtok.nets.front_ends import make_front_end
 from svtok.nets.pooling import make_pooling
 from svtok.nets.positions import make_positions
-from svtok.nets.tokens import make_tokens
+from svtok.nets.tokens import candidate_rows, drawn_rows, evaluation_rows, make_tokens
 
 
 class Network(nn.Module):
@@ -46,36 +46,41 @@ class Network(nn.Module):
 
     def forward(self, frames: Tensor, lengths: Tensor) -> dict[str, Tensor]:
         """frames (B, T, F), lengths (B,) -> the state of each token, or of the pooled frames: (B, D) by name."""
-        x, mask = self.front_end(frames, lengths)  # (B, T', D), (B, T')
-        x = self.positions(x)
-        if self.pooling is None:
-            states = self._token_states(x, mask)
-        else:
-            states = {self.config.head: self.pooling(self.encoder(x, mask) if self.encoder else x, mask)}
-        return {name: self.norms[name](self.projections[name](state)) for name, state in states.items()}
+        x, mask = self._frames(frames, lengths)
+        if self.pooling is not None:
+            return self._finished({self.config.head: self.pooling(self.encoder(x, mask) if self.encoder else x, mask)})
+        if self.training:
+            return self._token_states(drawn_rows(self.tokens, len(x)), x, mask)
+        starts, weights = evaluation_rows(self.tokens)  # (N, tokens, D), (N,)
+        readings = [self._token_states(start, x, mask) for start in starts]
+        return {name: _average([states[name] for states in readings], weights) for name in self.tokens}
 
-    def _token_states(self, x: Tensor, mask: Tensor) -> dict[str, Tensor]:
-        """The last state of each token: frames x (B, T', D), mask (B, T') -> (B, D) by name."""
+    def _frames(self, frames: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """What the encoder reads of frames (B, T, F): x (B, T', D), and which are real, mask (B, T')."""
+        x, mask = self.front_end(frames, lengths)
+        return self.positions(x), mask
+
+    def _token_states(self, start: Tensor, x: Tensor, mask: Tensor) -> dict[str, Tensor]:
+        """The state of each token, (B, D) by name, where they start as (tokens, D) or (B, tokens, D)."""
         assert self.encoder is not None  # the configuration refuses tokens without attention
-        x, mask = self._with_tokens(x, mask)
-        x = self.encoder(x, mask, rows=len(self.tokens))  # (B, tokens, D)
-        return {name: x[:, row] for row, name in enumerate(self.tokens)}
+        x = self.encoder(*_behind(start, x, mask), rows=len(self.tokens))  # (B, tokens, D)
+        return self._finished({name: x[:, row] for row, name in enumerate(self.tokens)})
 
-    def _with_tokens(self, x: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """The tokens before the frames: x (B, tokens + T', D), mask (B, tokens + T')."""
-        rows = [token(len(x)) for token in self.tokens.values()]
-        return torch.cat([*rows, x], dim=1), torch.cat([mask.new_ones(len(x), len(rows)), mask], dim=1)
+    def _finished(self, states: dict[str, Tensor]) -> dict[str, Tensor]:
+        return {name: self.norms[name](self.projections[name](state)) for name, state in states.items()}
 
     def attention(self, frames: Tensor, lengths: Tensor) -> list[Tensor]:
         """What the tokens attend to: one tensor (B, heads, tokens, tokens + T') a layer, each row summing to 1.
 
         Tokens stand in the order of `tokens`, before the T' frames (T' = ceil(T / subsample)); padding has weight 0.
-        ValueError for a head without tokens.
+        They start as evaluation has them. ValueError for a head without tokens.
         """
         if self.encoder is None or not self.tokens:
             raise ValueError(f"the head '{self.config.head}' has no token whose attention could be told")
-        x, mask = self.front_end(frames, lengths)  # (B, T', D), (B, T')
-        return self.encoder.attention(*self._with_tokens(self.positions(x), mask), rows=len(self.tokens))
+        x, mask = self._frames(frames, lengths)
+        starts, weights = evaluation_rows(self.tokens)  # (N, tokens, D), (N,)
+        readings = [self.encoder.attention(*_behind(start, x, mask), rows=len(self.tokens)) for start in starts]
+        return [_average(list(layer), weights) for layer in zip(*readings, strict=True)]
 
     def classify(self, states: dict[str, Tensor]) -> dict[str, Tensor]:
         """Logits (B, classes) of each state, by its name."""
@@ -84,6 +89,15 @@ class Network(nn.Module):
     def embed(self, frames: Tensor, lengths: Tensor) -> Tensor:
         """Embeddings: (B, D), or (B, 2 D) when configured as the concatenation of both tokens' states."""
         return self.join(self(frames, lengths))
+
+    def embed_each(self, frames: Tensor, lengths: Tensor) -> Tensor:
+        """Embeddings from each of the sampled class token's R vectors: (B, R, D).
+
+        For evaluation mode. ValueError for a class token that is not drawn from several vectors.
+        """
+        starts = candidate_rows(self.tokens)  # (R, tokens, D)
+        x, mask = self._frames(frames, lengths)
+        return torch.stack([self.join(self._token_states(start, x, mask)) for start in starts], dim=1)
 
     def join(self, states: dict[str, Tensor]) -> Tensor:
         """The embeddings, as `embed` gives them, of states (B, D)."""
@@ -94,3 +108,14 @@ class Network(nn.Module):
         if self.config.embedding == "mean":
             return (states["cls"] + states["dist"]) / 2
         return states[self.config.embedding]
+
+
+def _behind(start: Tensor, x: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    """Frames x (B, T', D), mask (B, T') behind the rows of tokens: (B, tokens + T', D), (B, tokens + T')."""
+    start = start.expand(len(x), -1, -1)  # (B, tokens, D)
+    return torch.cat([start, x], dim=1), torch.cat([mask.new_ones(start.shape[:2]), mask], dim=1)
+
+
+def _average(tensors: list[Tensor], weights: Tensor) -> Tensor:
+    """The weighted sum of N tensors; weights (N,) sum to 1."""
+    return (torch.stack(tensors, dim=-1) * weights).sum(dim=-1)

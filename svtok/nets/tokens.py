@@ -1,50 +1,69 @@
 """Tokens: trainable vectors put before the frames, whose final states stand for the utterance.
 
-Which heads have which tokens: `cls` one class token; `cls-sampled` one drawn from R trainable vectors; the `-dist`
-heads also a distillation token, which learns the teacher's posterior; the others have none and pool the frames.
+Which heads have which tokens: `cls` one class token; `cls-sampled` one that is drawn; the `-dist` heads also a
+distillation token, which learns the teacher's posterior; the others have none and pool the frames.
 """
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 from torch import Tensor, nn
 
-from svtok.nets.config import TOKEN_HEADS, NetworkConfig
+from svtok.nets.config import NetworkConfig
+from svtok.nets.sampled_token import INITIAL_STD, SampledToken
 
 
 class Token(nn.Module):
-    """One row drawn from R trainable vectors for each utterance in training, their mean in evaluation.
+    """The same trainable vector for every utterance."""
 
-    With R = 1 nothing is drawn, so that it is the plain token bit for bit (Mingote et al., 2023: the sampled token
-    replaces a single initial vector; how it is drawn and read in evaluation is not told there).
-    """
-
-    def __init__(self, dim: int, vectors: int = 1) -> None:
+    def __init__(self, dim: int) -> None:
         super().__init__()
-        if vectors < 1:
-            raise ValueError(f"a token needs at least 1 vector, not {vectors}")
-        self.vectors = nn.Parameter(torch.empty(vectors, dim))
-        nn.init.trunc_normal_(self.vectors, std=0.02)
+        self.vectors = nn.Parameter(torch.empty(1, dim))
+        nn.init.trunc_normal_(self.vectors, std=INITIAL_STD)
 
     def forward(self, utterances: int) -> Tensor:
-        """A row for each of the utterances: (B, 1, D)."""
-        count = self.vectors.shape[0]
-        if count == 1:
-            rows = self.vectors.expand(utterances, -1)  # (B, D)
-        elif self.training:
-            drawn = torch.randint(count, (utterances,), device=self.vectors.device)
-            rows = self.vectors[drawn]  # (B, D)
-        else:
-            rows = self.vectors.mean(dim=0).expand(utterances, -1)  # (B, D)
-        return rows[:, None, :]
+        """(B, D)."""
+        return self.vectors.expand(utterances, -1)
+
+    def readings(self) -> tuple[Tensor, Tensor]:
+        """What evaluation reads: the vector (1, D), of weight 1 (1,)."""
+        return self.vectors, self.vectors.new_ones(1)
 
 
 def make_tokens(config: NetworkConfig) -> nn.ModuleDict:
-    """The tokens of a head by the name of their state, in the order in which they stand before the frames."""
+    """The tokens of a head by the name of their state, in the order in which they stand before the frames.
+
+    A list of one vector is a plain token.
+    """
+    sampled = config.head.startswith("cls-sampled") and not config.sampled.is_plain
     tokens = nn.ModuleDict()
-    if config.head in TOKEN_HEADS:
-        vectors = config.sampled_vectors if config.head.startswith("cls-sampled") else 1
-        tokens["cls"] = Token(config.dim, vectors)
-    if config.head.endswith("-dist"):
-        tokens["dist"] = Token(config.dim)
+    for name in config.token_names:
+        tokens[name] = SampledToken(config.dim, config.sampled) if sampled and name == "cls" else Token(config.dim)
     return tokens
+
+
+def drawn_rows(tokens: nn.ModuleDict, utterances: int) -> Tensor:
+    """The rows of a training step: (B, tokens, D)."""
+    return torch.stack([token(utterances) for token in tokens.values()], dim=1)
+
+
+def evaluation_rows(tokens: nn.ModuleDict) -> tuple[Tensor, Tensor]:
+    """The rows of an evaluation: (N, tokens, D), and the weights (N,) by which the states after them are averaged."""
+    vectors, weights = cast(Token | SampledToken, tokens["cls"]).readings()
+    return _beside_the_others(tokens, vectors), weights
+
+
+def candidate_rows(tokens: nn.ModuleDict) -> Tensor:
+    """Rows with each of the R vectors of the sampled class token: (R, tokens, D). ValueError without such."""
+    token = dict(tokens.items()).get("cls")
+    if not isinstance(token, SampledToken):
+        raise ValueError("there is no class token that is drawn from several vectors")
+    return _beside_the_others(tokens, token.distribution.candidates()[0])
+
+
+def _beside_the_others(tokens: nn.ModuleDict, vectors: Tensor) -> Tensor:
+    """The class token's vectors (N, D), each with the plain tokens behind it: (N, tokens, D)."""
+    others = [cast(Token, token)(len(vectors)) for name, token in tokens.items() if name != "cls"]
+    return torch.stack([vectors, *others], dim=1)

@@ -24,7 +24,7 @@ CONFIG = {
         "front_end": {"channels": 4, "blocks": [8], "subsample": 2},
         "attention_heads": 2,
         "memory": {"slots": 4, "key_dim": 4},
-        "sampled_vectors": 2,
+        "sampled": {"vectors": 2},
     },
     "training": {"epochs": 2, "batch_size": 4, "precision": "fp32"},
 }

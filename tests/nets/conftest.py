@@ -15,7 +15,7 @@ def tiny():
             "attention_heads": 2,
             "memory": {"slots": 5, "key_dim": 4},
             "feed_forward_dim": 16,
-            "sampled_vectors": 3,
+            "sampled": {"vectors": 3},
             "max_frames": 40,
         }
         return NetworkConfig(**{**small, **fields})

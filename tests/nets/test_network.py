@@ -21,6 +21,11 @@ VARIANTS = [
     {"memory": {"slots": 5, "key_dim": 4, "top_k": 2, "combine": "concat"}},
     {"memory": {"keys": "product", "slots": 9, "key_dim": 4, "top_k": 4}},
 ]
+SAMPLED = [
+    {"distribution": distribution, "weights": weights, "evaluation": evaluation}
+    for distribution, weights in (("list", "uniform"), ("list", "learned"), ("gaussian", "uniform"))
+    for evaluation in ("mean-token", "mean-embedding", "seeded-draw")
+]
 
 
 def trained(config: NetworkConfig) -> Network:
@@ -44,6 +49,11 @@ def test_an_embedding_is_the_same_alone_and_in_a_batch_whatever_the_padding_hold
 @pytest.mark.parametrize("fields", VARIANTS, ids=str)
 def test_padding_is_not_seen_by_any_variant_of_the_layers(tiny, head, fields):
     assert_padding_is_not_seen(trained(tiny(head=head, **fields)))
+
+
+@pytest.mark.parametrize("sampled", SAMPLED, ids=str)
+def test_padding_is_not_seen_by_any_variant_of_the_sampled_token(tiny, sampled):
+    assert_padding_is_not_seen(trained(tiny(head="cls-sampled-dist", sampled={"vectors": 3, **sampled})))
 
 
 def assert_padding_is_not_seen(network: Network) -> None:
@@ -103,7 +113,7 @@ def test_sampled_token_of_one_vector_equals_the_class_token_bit_for_bit_in_train
     results = []
     for head in ("cls", "cls-sampled"):
         torch.manual_seed(3)
-        network = Network(tiny(head=head, sampled_vectors=1), feature_dim=5, classes=4).train()
+        network = Network(tiny(head=head, sampled={"vectors": 1}), feature_dim=5, classes=4).train()
         logits = network.classify(network(torch.randn(3, 23, 5), LENGTHS))["cls"]
         logits.square().sum().backward()
         results.append(
@@ -111,6 +121,69 @@ def test_sampled_token_of_one_vector_equals_the_class_token_bit_for_bit_in_train
         )
     for one, other in zip(*results, strict=True):
         assert torch.equal(one, other)
+
+
+def spread_out(network: Network) -> Network:
+    """The network with vectors of the class token so far apart that the embeddings differ."""
+    for parameter in network.tokens["cls"].distribution.parameters():
+        torch.nn.init.normal_(parameter)
+    return network
+
+
+@pytest.mark.parametrize("sampled", SAMPLED, ids=str)
+@pytest.mark.parametrize("embedding", ["cls", "concat"])
+def test_embeddings_of_a_sampled_token_are_read_as_configured(tiny, sampled, embedding):
+    """Against networks whose plain class token is each vector in turn."""
+    config = tiny(head="cls-sampled-dist", embedding=embedding, sampled={"vectors": 3, "seed": 5, **sampled})
+    network = spread_out(trained(config))
+    plain = Network(tiny(head="cls-dist", embedding=embedding), feature_dim=5, classes=4).eval()
+    shared = {name: tensor for name, tensor in network.state_dict().items() if not name.startswith("tokens.cls")}
+    plain.load_state_dict(shared, strict=False)
+    frames = torch.randn(3, 23, 5)
+
+    def embed_from(vector: torch.Tensor) -> torch.Tensor:
+        plain.tokens["cls"].vectors.copy_(vector)
+        return plain.embed(frames, LENGTHS)
+
+    distribution = network.tokens["cls"].distribution
+    with torch.no_grad():
+        vectors, weights = distribution.candidates()
+        each = torch.stack([embed_from(vector) for vector in vectors], dim=1)  # (B, R, D)
+        expected = {
+            "mean-token": embed_from(distribution.mean()),
+            "mean-embedding": (each * weights[:, None]).sum(dim=1),
+            "seeded-draw": embed_from(distribution.seeded_draw()),
+        }[sampled["evaluation"]]
+        torch.testing.assert_close(network.embed_each(frames, LENGTHS), each, atol=1e-5, rtol=1e-5)
+        torch.testing.assert_close(network.embed(frames, LENGTHS), expected, atol=1e-5, rtol=1e-5)
+        assert torch.equal(network.embed(frames, LENGTHS), network.embed(frames, LENGTHS))
+
+
+@pytest.mark.parametrize("sampled", SAMPLED, ids=str)
+def test_a_saved_network_of_a_sampled_token_embeds_the_same(tiny, sampled):
+    """What evaluation draws is of the seed, not of the moment at which the network was made."""
+    config = tiny(head="cls-sampled", sampled={"vectors": 3, **sampled})
+    network = spread_out(trained(config))
+    torch.manual_seed(99)
+    other = Network(config, feature_dim=5, classes=4).eval()
+    other.load_state_dict(network.state_dict())
+    frames = torch.randn(3, 23, 5)
+    assert torch.equal(network.embed(frames, LENGTHS), other.embed(frames, LENGTHS))
+
+
+def test_the_front_end_runs_once_for_the_mean_of_many_embeddings(tiny):
+    network = trained(tiny(head="cls-sampled", sampled={"vectors": 5, "evaluation": "mean-embedding"}))
+    calls = []
+    network.front_end.register_forward_hook(lambda *_: calls.append(1))
+    network.embed(torch.randn(3, 23, 5), LENGTHS)
+    network.embed_each(torch.randn(3, 23, 5), LENGTHS)
+    assert len(calls) == 2
+
+
+@pytest.mark.parametrize("head", ["avg", "cls", "cls-dist"])
+def test_embeddings_from_each_vector_need_a_sampled_token(tiny, head):
+    with pytest.raises(ValueError, match="no class token that is drawn"):
+        trained(tiny(head=head)).embed_each(torch.randn(3, 23, 5), LENGTHS)
 
 
 def test_token_rows_of_the_last_layer_equal_those_of_the_full_layer(tiny):

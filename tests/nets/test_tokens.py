@@ -1,57 +1,52 @@
-"""The class token, the sampled class token and the distillation token."""
+"""The class token and the distillation token, and which head has which."""
 
 import pytest
 import torch
 
 from svtok.nets.config import NetworkConfig
-from svtok.nets.tokens import Token, make_tokens
+from svtok.nets.sampled_token import SampledToken
+from svtok.nets.tokens import Token, candidate_rows, drawn_rows, evaluation_rows, make_tokens
 
 
-def test_one_vector_is_the_same_row_for_every_utterance():
-    token = Token(4)
-    assert token(3).shape == (3, 1, 4)
-    assert (token(3) == token.vectors).all()
-
-
-def test_one_vector_draws_nothing_from_the_random_generator():
+def test_a_token_is_the_same_row_for_every_utterance_in_training_and_evaluation():
     token = Token(4).train()
-    before = torch.get_rng_state()
-    token(3)
-    assert torch.equal(before, torch.get_rng_state())
-
-
-def test_training_draws_one_of_the_vectors_for_each_utterance():
-    torch.manual_seed(0)
-    token = Token(2, vectors=3).train()
-    rows = token(300)[:, 0]
-    chosen = (rows[:, None] == token.vectors).all(dim=2)  # (utterances, vectors)
-    assert (chosen.sum(dim=1) == 1).all()
-    assert (chosen.sum(dim=0) > 60).all()
-
-
-def test_evaluation_uses_the_mean_of_the_vectors():
-    token = Token(2, vectors=2).eval()
-    with torch.no_grad():
-        token.vectors.copy_(torch.tensor([[1.0, 2.0], [3.0, 6.0]]))
-    assert token(2).tolist() == [[[2.0, 4.0]], [[2.0, 4.0]]]
-
-
-def test_no_vectors_are_refused():
-    with pytest.raises(ValueError, match="at least 1 vector, not 0"):
-        Token(4, vectors=0)
+    assert token(3).shape == (3, 4)
+    assert (token(3) == token.vectors).all()
+    vectors, weights = token.readings()
+    assert torch.equal(vectors, token.vectors)
+    assert weights.tolist() == [1.0]
 
 
 @pytest.mark.parametrize(
-    ("head", "vectors"),
+    ("head", "vectors", "kinds"),
     [
-        ("avg", {}),
-        ("cls", {"cls": 1}),
-        ("cls-sampled", {"cls": 6}),
-        ("cls-dist", {"cls": 1, "dist": 1}),
-        ("cls-sampled-dist", {"cls": 6, "dist": 1}),
+        ("avg", 6, {}),
+        ("stats", 6, {}),
+        ("cls", 6, {"cls": Token}),
+        ("cls-sampled", 6, {"cls": SampledToken}),
+        ("cls-sampled", 1, {"cls": Token}),
+        ("cls-dist", 6, {"cls": Token, "dist": Token}),
+        ("cls-sampled-dist", 6, {"cls": SampledToken, "dist": Token}),
     ],
 )
-def test_each_head_has_its_tokens_in_order(head, vectors):
-    tokens = make_tokens(NetworkConfig(head=head, sampled_vectors=6))
-    assert {name: len(token.vectors) for name, token in tokens.items()} == vectors
-    assert list(tokens) == list(vectors)
+def test_each_head_has_its_tokens_in_order(head, vectors, kinds):
+    tokens = make_tokens(NetworkConfig(head=head, sampled={"vectors": vectors}))
+    assert {name: type(token) for name, token in tokens.items()} == kinds
+    assert list(tokens) == list(kinds)
+
+
+def test_a_gaussian_is_drawn_also_where_evaluation_takes_one_draw():
+    tokens = make_tokens(NetworkConfig(head="cls-sampled", sampled={"vectors": 1, "distribution": "gaussian"}))
+    assert isinstance(tokens["cls"], SampledToken)
+
+
+def test_rows_hold_the_class_token_and_then_the_distillation_token():
+    tokens = make_tokens(NetworkConfig(head="cls-sampled-dist", sampled={"vectors": 3, "evaluation": "mean-embedding"}))
+    vectors, dist = tokens["cls"].distribution.vectors, tokens["dist"].vectors[0]
+    for rows in (evaluation_rows(tokens)[0], candidate_rows(tokens)):
+        assert rows.shape == (3, 2, 256)
+        assert torch.equal(rows[:, 0], vectors)
+        assert all(torch.equal(row, dist) for row in rows[:, 1])
+    drawn = drawn_rows(tokens, utterances=5)
+    assert drawn.shape == (5, 2, 256)
+    assert all(torch.equal(row, dist) for row in drawn[:, 1])

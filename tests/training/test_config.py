@@ -58,7 +58,7 @@ def test_settings_that_cannot_be_read_are_refused(file, setting, message):
     ("setting", "message"),
     [
         ("objective.temperature=0", r"objective.temperature: .*greater than 0"),
-        ("network.sampled_vectors=0", r"network.sampled_vectors: .*greater than or equal to 1"),
+        ("network.sampled.vectors=0", r"network.sampled.vectors: .*greater than or equal to 1, but it is 0"),
         ("training.augment.erase_area=[0.5, 0.2]", "must rise within"),
         ("network.memory.top_k=900", r"top_k \(900\) is over the number of slots \(512\)"),
         ("objective.margin=3.2", r"objective.margin: .*less than 3.14.* but it is 3.2"),
