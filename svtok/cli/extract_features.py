@@ -6,15 +6,18 @@ from pathlib import Path
 
 import click
 
-from svtok.cli.options import jobs_option
+from svtok.cli.options import FOLDER, jobs_option
 from svtok.errors import SvtokError
 
 
 @click.command("extract-features")
 @click.argument("data", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="DIR...")
 @click.option(
-    "--config", type=click.Path(path_type=Path), help="YAML file with a section 'features'; without it, the defaults."
+    "--config",
+    type=click.Path(path_type=Path),
+    help="YAML file with a section 'features'; default: those that --phonetic was trained with, else the defaults.",
 )
+@click.option("--phonetic", type=FOLDER, help="Folder of a phonetic network, whose bottleneck is added to each frame.")
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
@@ -22,15 +25,18 @@ from svtok.errors import SvtokError
     help="Folder of the features; for one DIR only.",
 )
 @jobs_option
-def extract_features(data: tuple[Path, ...], config: Path | None, out: Path | None, jobs: int) -> None:
+def extract_features(
+    data: tuple[Path, ...], config: Path | None, phonetic: Path | None, out: Path | None, jobs: int
+) -> None:
     """Compute the features of the prepared sets DIR, each into one memory-mapped array with an index.
 
     Finished work is kept: an interrupted run goes on, and features whose recordings and configuration have not changed
     are not computed again. Every recording that cannot be used is told at the end, and nothing is written for its set.
 
     \b
-    Example:
+    Examples:
       svtok extract-features data/rsr2015/train data/rsr2015/eval --config conf/features.yaml --jobs 4
+      svtok extract-features data/rsr2015/train --phonetic exp/phonetic --out feats/rsr2015-phonetic/train
     """
     if out is not None and len(data) > 1:
         raise SvtokError(f"--out names the folder of one set, but {len(data)} are given; leave it out")
@@ -40,9 +46,15 @@ def extract_features(data: tuple[Path, ...], config: Path | None, out: Path | No
     from svtok.features.store import FeatureStore, default_features_folder
     from svtok.manifest.sets import read_set
 
-    settings = read_features_config(config) if config else FeaturesConfig()
+    settings = read_features_config(config) if config else None
+    embedder = None
+    if phonetic is not None:
+        from svtok.phonetic.embedder import PhoneticEmbedder
+
+        embedder = PhoneticEmbedder.open(phonetic, settings)
+        settings = embedder.features
     for folder in data:
         target = out or default_features_folder(folder)
-        done = extract(read_set(folder), settings, target, jobs)
+        done = extract(read_set(folder), settings or FeaturesConfig(), target, jobs, embedder)
         store = FeatureStore.open(target)
         click.echo(f"{target}: {len(store)} utterances, {store.dim} dimensions{'' if done else ' (already done)'}")

@@ -8,43 +8,21 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from svtok.cli.options import FOLDER, data_option, device_option, features_option
+from svtok.cli.options import FOLDER, Command, training_options
 
 if TYPE_CHECKING:
     from svtok.training.config import Config
 
 
-def _training_options(command: Callable[..., Any]) -> Callable[..., Any]:
+def _speaker_network_options(command: Command) -> Command:
     """The options that the three commands share."""
     for option in reversed(
         [
-            data_option("train"),
-            features_option,
-            click.option(
-                "--dev", type=FOLDER, help="Prepared dev set, for an EER each epoch; default: 'dev' beside --data."
-            ),
-            click.option("--dev-features", type=FOLDER, help="Features of the dev set; default: as for --features."),
-            click.option(
-                "--config",
-                "config_file",
-                type=click.Path(path_type=Path, dir_okay=False),
-                help="YAML file with the sections network, objective, training (and features).",
-            ),
-            click.option(
-                "--set",
-                "settings",
-                multiple=True,
-                metavar="KEY=VALUE",
-                help="Change a value of the configuration, such as training.epochs=5. May be repeated.",
-            ),
+            training_options("exp/HEAD"),
             click.option("--head", help="avg, cls, cls-sampled, cls-dist or cls-sampled-dist."),
             click.option(
                 "--classes", help="What is told apart: speaker, speaker-phrase, phrase or both; sets training.classes."
             ),
-            click.option("--out", type=FOLDER, help="Folder of the network; default: exp/HEAD."),
-            click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Fixes everything."),
-            device_option,
-            click.option("--resume", is_flag=True, help="Go on with the unfinished training in --out."),
         ]
     ):
         command = option(command)
@@ -52,7 +30,7 @@ def _training_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @click.command()
-@_training_options
+@_speaker_network_options
 def train(**options: Any) -> None:
     """Train a network with one of the heads avg, cls, cls-sampled.
 
@@ -67,7 +45,7 @@ def train(**options: Any) -> None:
 
 
 @click.command("train-teacher")
-@_training_options
+@_speaker_network_options
 def train_teacher(**options: Any) -> None:
     """Train a teacher: as `svtok train`, with the head cls-sampled by default.
 
@@ -79,7 +57,7 @@ def train_teacher(**options: Any) -> None:
 
 
 @click.command("train-student")
-@_training_options
+@_speaker_network_options
 @click.option(
     "--teacher",
     "teachers",

@@ -11,6 +11,7 @@ import torch
 
 from svtok.errors import SvtokError, raise_problems
 from svtok.features.config import FeaturesConfig, PhoneticColumns, differences
+from svtok.features.store import PHONETIC
 from svtok.nets.phone_network import PhoneNetwork
 from svtok.phonetic.folder import copy_phone_network, load_phone_network
 
@@ -48,6 +49,14 @@ class PhoneticEmbedder:
     def copy_to(self, folder: Path) -> None:
         """Copy the network into a folder of its own."""
         copy_phone_network(self.folder, folder)
+
+
+def stored_embedder(folder: Path, config: FeaturesConfig) -> PhoneticEmbedder | None:
+    """What computes the phonetic columns of `config`, from the copy that a feature store or a network's folder keeps.
+
+    None where `config` has no such columns. Raises SvtokError or ProblemsError where the copy is missing or another.
+    """
+    return PhoneticEmbedder.open(folder / PHONETIC, config) if config.phonetic else None
 
 
 @lru_cache(maxsize=1)

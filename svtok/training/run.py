@@ -9,7 +9,7 @@ import torch
 from svtok.errors import raise_problems
 from svtok.features.store import PHONETIC
 from svtok.nets.network import Network
-from svtok.phonetic.embedder import PhoneticEmbedder
+from svtok.phonetic.embedder import stored_embedder
 from svtok.training.checkpoint import CHECKPOINT, load_checkpoint, save_checkpoint
 from svtok.training.checks import check_same_run, misfits
 from svtok.training.classes import ClassList
@@ -45,8 +45,7 @@ def train_network(run: Run) -> bool:
     classes = ClassList.of(run.train.prepared.utterances, run.config.training.classes)
     raise_problems(misfits(run, teachers, classes))
     config, joint = _settled(run, run.config), run.joint and _settled(run, run.joint)
-    store = run.train.store
-    phonetic = PhoneticEmbedder.open(store.folder / PHONETIC, store.config) if store.config.phonetic else None
+    phonetic = stored_embedder(run.train.store.folder, run.train.store.config)
     about = {"seed": run.seed, "train": about_source(run.train), "dev": about_source(run.dev)}
     hashes = " ".join(teacher.hash for teacher in teachers)
     about_student = {**about, "teacher": hashes or None, **({"joint": True} if joint else {})}
