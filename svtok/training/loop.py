@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from svtok.errors import SvtokError
+from svtok.nets.diagnostics import diagnostics
 from svtok.progress import progress
 from svtok.training.config import StepsConfig
 from svtok.training.data import Batch, EpochSampler
@@ -123,7 +124,7 @@ class Trainer:
         due = (epoch + 1) % self.config.measure_every == 0 or epoch + 1 == self.config.epochs
         error = self.measure() if due else None
         row = {"epoch": epoch + 1, **means, "learning_rate": rate, self.measured: error}
-        return {**row, "seconds": round(time.monotonic() - started, 2)}
+        return {**row, "seconds": round(time.monotonic() - started, 2), **diagnostics(self.network)}
 
     def _step(self, step: int, steps: int, batch: Batch) -> dict[str, Tensor]:
         """One update; returns the values to log."""
