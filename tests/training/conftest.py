@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,9 @@ from svtok.manifest.sets import PreparedSet, write_set
 from svtok.training.config import Config
 from svtok.training.data import Batch
 from svtok.training.inputs import Run, open_source
+from svtok.training.loop import Trainer
+from svtok.training.network_folder import load_network
+from svtok.training.run import train_network
 
 BANDS = 5
 TINY: dict[str, Any] = {
@@ -24,7 +28,7 @@ TINY: dict[str, Any] = {
         "front_end": {"channels": 6, "blocks": [8]},
         "attention_heads": 2,
         "memory": {"slots": 4, "key_dim": 4},
-        "sampled_vectors": 3,
+        "sampled": {"vectors": 3},
     },
     "training": {"epochs": 3, "batch_size": 8, "precision": "fp32", "learning_rate": 0.01},
 }
@@ -94,3 +98,50 @@ def make_run(corpus, tmp_path):
         )
 
     return make
+
+
+@pytest.fixture
+def rows():
+    """What a folder's log tells of each epoch."""
+
+    def read(folder: Path) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in (folder / "training.jsonl").read_text().splitlines()]
+
+    return read
+
+
+@pytest.fixture
+def assert_same_weights():
+    """Compares the networks of two folders, bit for bit."""
+
+    def compare(one: Path, other: Path) -> None:
+        mine, theirs = (load_network(folder).network.state_dict() for folder in (one, other))
+        assert mine.keys() == theirs.keys()
+        for name, tensor in mine.items():
+            assert torch.equal(tensor, theirs[name]), name
+
+    return compare
+
+
+class CutOffError(Exception):
+    """Stands for a machine that goes down."""
+
+
+@pytest.fixture
+def cut_off(monkeypatch):
+    """Trains a run that is cut off in the middle of an epoch (from 1)."""
+
+    def train(run: Run, epoch: int) -> None:
+        step = Trainer._step
+
+        def stop(trainer: Trainer, number: int, steps: int, batch: Batch) -> Any:
+            if number == len(trainer.sampler) * (epoch - 1) + 1:
+                raise CutOffError
+            return step(trainer, number, steps, batch)
+
+        monkeypatch.setattr(Trainer, "_step", stop)
+        with pytest.raises(CutOffError):
+            train_network(run)
+        monkeypatch.setattr(Trainer, "_step", step)
+
+    return train

@@ -1,0 +1,139 @@
+"""Students of trained teachers, and of teachers trained beside them, as whole runs."""
+
+import numpy as np
+import pytest
+import yaml
+
+from svtok.errors import ProblemsError, SvtokError
+from svtok.training.network_folder import load_network
+from svtok.training.run import train_network
+
+
+@pytest.mark.parametrize("head", ["cls-dist", "cls-sampled-dist"])
+def test_a_student_names_its_teachers_hash_and_leaves_the_teacher_alone(make_run, head, rows):
+    train_network(teacher := make_run("teacher", head="cls-sampled"))
+    before = (teacher.out / "network.safetensors").read_bytes()
+    train_network(student := make_run("student", head=head, teachers=[teacher.out]))
+    assert f"teacher: {load_network(teacher.out).hash}" in (student.out / "config.yaml").read_text()
+    assert (teacher.out / "network.safetensors").read_bytes() == before
+    log = rows(student.out)
+    assert np.isfinite([row["distillation_loss"] for row in log]).all()
+
+
+def test_another_teacher_is_refused_on_resume(make_run, cut_off):
+    for seed in (1, 2):
+        train_network(make_run(f"teacher{seed}", seed=seed))
+    folder = make_run("x").out.parent
+    cut_off(make_run("student", head="cls-dist", teachers=[folder / "teacher1"]), 2)
+    with pytest.raises(ProblemsError, match=r"run.teacher: was \w+, now \w+"):
+        train_network(make_run("student", head="cls-dist", teachers=[folder / "teacher2"], resume=True))
+
+
+def test_several_teachers_are_all_named_and_none_may_be_missing_on_resume(make_run, cut_off):
+    for seed in (1, 2):
+        train_network(make_run(f"teacher{seed}", seed=seed, training={"epochs": 1}))
+    folder = make_run("x").out.parent
+    both = [folder / "teacher1", folder / "teacher2"]
+    cut_off(student := make_run("student", head="cls-dist", teachers=both), 2)
+    hashes = " ".join(load_network(teacher).hash for teacher in both)
+    assert yaml.safe_load((student.out / "config.yaml").read_text())["run"]["teacher"] == hashes
+    with pytest.raises(ProblemsError, match=rf"run.teacher: was {hashes}, now \w+;"):
+        train_network(make_run("student", head="cls-dist", teachers=both[:1], resume=True))
+    assert train_network(make_run("student", head="cls-dist", teachers=both, resume=True))
+
+
+@pytest.mark.parametrize("kind", ["kl", "hard", "cosine"])
+def test_a_student_may_be_smaller_than_its_teacher(make_run, kind, rows):
+    larger = {"front_end": {"channels": 8, "blocks": [8, 12]}, "layers": 3}
+    train_network(teacher := make_run("teacher", head="stats", network=larger, training={"epochs": 1}))
+    student = make_run("student", head="cls-dist", teachers=[teacher.out], objective={"distillation": kind})
+    train_network(student)
+    sizes = [(run.out / "network.safetensors").stat().st_size for run in (student, teacher)]
+    assert sizes[0] < sizes[1]
+    assert rows(student.out)[-1]["distillation_loss"] < rows(student.out)[0]["distillation_loss"]
+
+
+def joint(make_run, out="joint", *, head="cls-sampled", **fields):
+    """A run of a student whose teacher, of the head given, learns beside it."""
+    teacher = make_run(head=head, **{name: fields[name] for name in ("network", "objective") if name in fields})
+    return make_run(out, head=fields.pop("student", "cls-sampled-dist"), joint=teacher.config, **fields)
+
+
+def test_a_joint_teacher_is_a_network_of_its_own_that_its_student_names(make_run, rows):
+    train_network(run := joint(make_run))
+    teacher = load_network(run.out / "teacher")
+    assert teacher.config.network.head == "cls-sampled"
+    assert load_network(run.out).config.network.head == "cls-sampled-dist"
+    assert f"teacher: {teacher.hash}\n" in (run.out / "config.yaml").read_text()
+    log = rows(run.out)
+    assert log[-1]["teacher_loss"] < log[0]["teacher_loss"]
+    assert train_network(joint(make_run, resume=True)) is False
+
+
+def test_a_joint_teacher_learns_what_it_would_alone(make_run, assert_same_weights):
+    """Without dropout, draws nor a student's gradient, the same bits."""
+    fields = {"network": {"dropout": 0.0}, "seed": 4}
+    train_network(run := joint(make_run, head="cls", **fields))
+    train_network(alone := make_run("alone", head="cls", **fields))
+    assert_same_weights(run.out / "teacher", alone.out)
+
+
+@pytest.mark.parametrize("keep", ["last", "best"])
+def test_a_joint_run_that_was_cut_off_and_resumed_ends_in_the_same_weights(
+    make_run, keep, assert_same_weights, cut_off
+):
+    fields = {"training": {"epochs": 4, "keep": keep}, "objective": {"distillation": "cosine", "ring_weight": 0.1}}
+    network = {"front_end": {"channels": 6, "blocks": [12]}, "attention_heads": 2}
+
+    def run(out, **more):
+        teacher = make_run(head="cls-sampled", network=network)
+        return make_run(out, head="cls-sampled-dist", joint=teacher.config, **fields, **more)
+
+    train_network(whole := run("whole"))
+    cut_off(cut := run("cut"), 3)
+    with pytest.raises(SvtokError, match="its training has not ended"):
+        load_network(cut.out / "teacher")
+    train_network(run("cut", resume=True))
+    assert_same_weights(whole.out, cut.out)
+    assert_same_weights(whole.out / "teacher", cut.out / "teacher")
+
+
+def test_another_joint_teacher_or_none_is_refused_on_resume(make_run, cut_off):
+    cut_off(run := joint(make_run), 2)
+    with pytest.raises(ProblemsError, match=r"network\.head: was cls-sampled, now avg"):
+        train_network(joint(make_run, head="avg", resume=True))
+    train_network(teacher := make_run("teacher", training={"epochs": 1}))
+    with pytest.raises(ProblemsError, match=r"run\.joint: was True, now None"):
+        train_network(make_run("joint", head="cls-sampled-dist", teachers=[teacher.out], resume=True))
+    assert not (run.out / "network.safetensors").exists()
+
+
+def test_all_that_does_not_fit_the_teachers_is_told_at_once(make_run):
+    train_network(teacher := make_run("teacher", training={"classes": "speaker", "epochs": 1}))
+    settings = teacher.out / "config.yaml"
+    settings.write_text(settings.read_text().replace("sample_rate: 16000", "sample_rate: 8000"))
+    run = make_run("student", head="cls", teachers=[teacher.out], joint=make_run(head="cls-dist").config)
+    with pytest.raises(ProblemsError) as caught:
+        train_network(run)
+    for told in (
+        "1 trained teachers and --joint",
+        "head 'cls' has no distillation token",
+        "a joint teacher needs another head",
+        r"features.sample_rate: that of the teacher",
+        "is 8000, the training set's is 16000",
+        "tells 4 classes apart, the student 8",
+    ):
+        assert told in str(caught.value)
+    assert not run.out.exists()
+
+
+def test_a_teacher_of_other_classes_is_refused_with_both_numbers(make_run):
+    train_network(teacher := make_run("teacher", training={"classes": "speaker"}))
+    with pytest.raises(ProblemsError, match="4 classes apart, the student 8"):
+        train_network(make_run("student", head="cls-dist", teachers=[teacher.out]))
+
+
+def test_a_student_without_distillation_token_is_refused(make_run):
+    train_network(teacher := make_run("teacher"))
+    with pytest.raises(ProblemsError, match="head 'cls' has no distillation token"):
+        train_network(make_run("student", teachers=[teacher.out]))
