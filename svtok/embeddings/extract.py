@@ -18,6 +18,7 @@ from svtok.features.extract import extract_features
 from svtok.features.store import FeatureStore, default_features_folder
 from svtok.manifest.sets import PreparedSet, read_set
 from svtok.parallel import default_jobs
+from svtok.phonetic.embedder import stored_embedder
 from svtok.training.network_folder import TrainedNetwork, load_network
 
 
@@ -42,7 +43,7 @@ def network_input(
     """
     trained, prepared = load_network(network_folder), read_set(data)
     with tempfile.TemporaryDirectory(prefix="svtok-") as scratch:
-        store = _open_features(prepared, data, features, trained.features, Path(scratch) / "features")
+        store = _open_features(prepared, data, features, network_folder, trained.features, Path(scratch) / "features")
         if store.config != trained.features:
             raise SvtokError(
                 f"{store.folder}: features of another kind than {network_folder} was trained with; "
@@ -67,12 +68,17 @@ def extract_set_embeddings(
 
 
 def _open_features(
-    prepared: PreparedSet, data: Path, features: Path | None, config: FeaturesConfig, scratch: Path
+    prepared: PreparedSet,
+    data: Path,
+    features: Path | None,
+    network_folder: Path,
+    config: FeaturesConfig,
+    scratch: Path,
 ) -> FeatureStore:
     """The stored features of a set, or else freshly computed ones in `scratch`."""
     if features is not None:
         return FeatureStore.open(features)
     if data.absolute().parent.parent.name == "data" and default_features_folder(data).exists():
         return FeatureStore.open(default_features_folder(data))
-    extract_features(prepared, config, scratch, default_jobs())
+    extract_features(prepared, config, scratch, default_jobs(), stored_embedder(network_folder, config))
     return FeatureStore.open(scratch)
