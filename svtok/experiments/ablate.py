@@ -82,7 +82,8 @@ class Ablation:
 
     def needs(self, run: Run) -> list[Run]:
         """The runs whose networks a run needs."""
-        return [run.of(self.plan, other) for other in self.plan.systems[run.system].used]
+        owners = [owner for other in self.plan.systems[run.system].used for owner in self.plan.networks_of(other)]
+        return [run.of(self.plan, owner) for owner in dict.fromkeys(owners)]
 
     def _work(self, run: Run) -> None:
         """All commands of a run. Raises SvtokError with the first error."""

@@ -6,12 +6,12 @@ no file tells where it is.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from svtok.errors import Problem, raise_problems
 from svtok.experiments.plan import Plan, System
-from svtok.experiments.runs import Run, network, network_owner
+from svtok.experiments.runs import Run, network, network_owners
 from svtok.features.store import INDEX
 from svtok.manifest.sets import is_set
 
@@ -19,8 +19,9 @@ Command = list[str]
 """The arguments of one call of svtok."""
 
 
-def scores(plan: Plan, run: Run) -> Path:
-    return run.folder / f"scores-{plan.test_set}.tsv"
+def scores(folder: Path, name: str) -> Path:
+    """The scores of a set, within the folder of a run or of a member of a fusion."""
+    return folder / f"scores-{name}.tsv"
 
 
 def evaluation(plan: Plan, run: Run) -> Path:
@@ -40,9 +41,10 @@ def features(system: System, run: Run, name: str) -> Path:
 def commands(plan: Plan, run: Run, device: str) -> list[Command]:
     """The calls of svtok that the run takes, in their order."""
     system = plan.systems[run.system]
+    if system.fuse:
+        return [*_fuse(plan, run, device), _evaluate(plan, run)]
     training = [] if system.network else [_train(plan, run, device)]
-    extracting = [_extract(plan, run, name, device) for name in system.extracted_sets(plan.test_set)]
-    return [*training, *extracting, _score(plan, run), _evaluate(plan, run)]
+    return [*training, *_score(plan, run, [plan.test_set], run.folder, device), _evaluate(plan, run)]
 
 
 def _train(plan: Plan, run: Run, device: str) -> Command:
@@ -59,39 +61,74 @@ def _train(plan: Plan, run: Run, device: str) -> Command:
         command += ["--teacher", str(network(run.of(plan, teacher)))]
     command += ["--joint"] if system.joint else []
     command += ["--out", str(network(run)), "--seed", str(run.seed), "--device", device, "--resume"]
-    return [*command, *_filled(system.train, plan, run)]
+    return [*command, *_filled(system.train, plan, run, plan.test_set, run.folder)]
 
 
-def _extract(plan: Plan, run: Run, name: str, device: str) -> Command:
-    owner = network_owner(plan, run)
+def _fuse(plan: Plan, run: Run, device: str) -> list[Command]:
+    """Score dev and test set by each member, fit the fusion on the one, apply it to the other."""
+    system, fusion = plan.systems[run.system], str(run.folder / "fusion.yaml")
+    members = {name: run.folder / "members" / name for name in system.fuse}
+    of_sets: dict[str, list[str]] = {
+        name: [word for folder in members.values() for word in ("--scores", str(scores(folder, name)))]
+        for name in ("dev", plan.test_set)
+    }
+    scoring = [
+        command
+        for name, folder in members.items()
+        for command in _score(plan, run.of(plan, name), list(of_sets), folder, device)
+    ]
+    fit = ["fuse", "fit", *of_sets["dev"], "--data", str(data(run, "dev")), "--out", fusion, *system.fusion]
+    out = str(scores(run.folder, plan.test_set))
+    return [*scoring, fit, ["fuse", "apply", fusion, *of_sets[plan.test_set], "--out", out]]
+
+
+def _score(plan: Plan, run: Run, sets: Sequence[str], folder: Path, device: str) -> list[Command]:
+    """Score the trials of some sets by the system of a run; what this needs and makes is written to `folder`."""
+    system = plan.systems[run.system]
+    extracting = [_extract(plan, run, name, folder, device) for name in system.extracted_sets(sets)]
+    return [*extracting, *(_score_set(plan, run, name, folder, device) for name in sets)]
+
+
+def _extract(plan: Plan, run: Run, name: str, folder: Path, device: str) -> Command:
+    system = plan.systems[run.system]
+    command = ["extract-embeddings", *_input(plan, run, name), "--out", str(_embeddings(folder, name))]
+    return [*command, "--device", device, *_filled(system.extract, plan, run, name, folder)]
+
+
+def _score_set(plan: Plan, run: Run, name: str, folder: Path, device: str) -> Command:
+    system, out = plan.systems[run.system], ["--out", str(scores(folder, name))]
+    options = _filled(system.score, plan, run, name, folder)
+    if system.scorer == "score-phrases":
+        return ["score-phrases", *_input(plan, run, name), *out, "--device", device, *options]
+    given = ["--embeddings", str(_embeddings(folder, name)), "--data", str(data(run, name))]
+    return ["score", *given, *out, *options]
+
+
+def _input(plan: Plan, run: Run, name: str) -> Command:
+    """The options that tell a network and the set that it reads."""
+    (owner,) = network_owners(plan, run)
     feats = features(plan.systems[owner.system], run, name)
-    command = ["extract-embeddings", "--network", str(network(owner)), "--data", str(data(run, name))]
-    command += ["--features", str(feats), "--out", str(_embeddings(run, name)), "--device", device]
-    return [*command, *_filled(plan.systems[run.system].extract, plan, run)]
-
-
-def _score(plan: Plan, run: Run) -> Command:
-    command = ["score", "--embeddings", str(_embeddings(run, plan.test_set)), "--data", str(data(run, plan.test_set))]
-    return [*command, "--out", str(scores(plan, run)), *_filled(plan.systems[run.system].score, plan, run)]
+    return ["--network", str(network(owner)), "--data", str(data(run, name)), "--features", str(feats)]
 
 
 def _evaluate(plan: Plan, run: Run) -> Command:
-    command = ["evaluate", "--scores", str(scores(plan, run)), "--data", str(data(run, plan.test_set))]
+    command = ["evaluate", "--scores", str(scores(run.folder, plan.test_set)), "--data", str(data(run, plan.test_set))]
     return [*command, "--json", str(evaluation(plan, run)), "--resamples", "0"]
 
 
-def _embeddings(run: Run, name: str) -> Path:
-    return run.folder / "embeddings" / name
+def _embeddings(folder: Path, name: str) -> Path:
+    return folder / "embeddings" / name
 
 
-def _filled(options: Iterable[str], plan: Plan, run: Run) -> list[str]:
-    """The options with their placeholders filled in."""
+def _filled(options: Iterable[str], plan: Plan, run: Run, scored: str, folder: Path) -> list[str]:
+    """The options with their placeholders filled in, where the set `scored` is scored within `folder`."""
     of_sets = {f"{name}_data": data(run, name) for name in ("train", "dev")}
-    of_sets |= {f"{name}_embeddings": _embeddings(run, name) for name in ("train", "dev")}
+    of_sets |= {f"{name}_embeddings": _embeddings(folder, name) for name in ("train", "dev")}
+    (owner,) = network_owners(plan, run)
     values = {
-        "data": data(run, plan.test_set),
-        "embeddings": _embeddings(run, plan.test_set),
-        "network": network(network_owner(plan, run)),
+        "data": data(run, scored),
+        "embeddings": _embeddings(folder, scored),
+        "network": network(owner),
         "conf": plan.file("."),
         **of_sets,
     }
@@ -102,10 +139,10 @@ def check_inputs(plan: Plan, runs: Iterable[Run], work: Path) -> None:
     """Raise ProblemsError with every prepared set and every set of features that the runs need and that is missing."""
     needed = {}
     for run in runs:
-        owner = plan.systems[network_owner(plan, run).system]
-        for name in dict.fromkeys(["train", "dev", plan.test_set]):
-            needed[data(run, name)] = is_set
-            needed[features(owner, run, name)] = _has_features
+        for owner in network_owners(plan, run):
+            for name in dict.fromkeys(["train", "dev", plan.test_set]):
+                needed[data(run, name)] = is_set
+                needed[features(plan.systems[owner.system], run, name)] = _has_features
     missing = [path for path, is_there in needed.items() if not is_there(work / path)]
     raise_problems([Problem("is missing: make it with svtok prepare or svtok extract-features", p) for p in missing])
 

@@ -15,7 +15,7 @@ from svtok.experiments.commands import data, evaluation, scores
 from svtok.experiments.plan import Plan
 from svtok.experiments.pool import PACKAGE_ROOT
 from svtok.experiments.results import CONDITIONS, RESAMPLED, Row
-from svtok.experiments.runs import Run, network, network_owner, run_key
+from svtok.experiments.runs import Run, network, network_owners, run_key
 from svtok.manifest.sets import PreparedSet, read_set
 from svtok.manifest.trial_types import TARGET_TYPES
 from svtok.metrics import DCF08, resampled_rates
@@ -32,10 +32,13 @@ DECIMALS = 5
 
 def rows_of(plan: Plan, run: Run, work: Path, *, hardware: str, commit: str) -> list[Row]:
     """A row for each condition that was evaluated. Raises SvtokError for a file that is not as it should be."""
-    trained = network_owner(plan, run)
-    parameters = sum(p.numel() for p in load_network(work / network(trained)).network.parameters())
-    seconds = _seconds(work / network(run) / LOG) if trained == run else 0.0
-    draws = resampled_eers(work / scores(plan, run), read_set(work / data(run, plan.test_set)), run.fold)
+    owners = network_owners(plan, run)
+    networks = [load_network(work / network(owner)).network for owner in owners]
+    parameters = sum(p.numel() for each in networks for p in each.parameters())
+    seconds = _seconds(work / network(run) / LOG) if owners == [run] else 0.0
+    draws = resampled_eers(
+        work / scores(run.folder, plan.test_set), read_set(work / data(run, plan.test_set)), run.fold
+    )
     evaluated = read_evaluation(work / evaluation(plan, run))
     found = [condition for condition in map(evaluated.condition, CONDITIONS) if condition]
     return [

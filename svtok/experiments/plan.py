@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from string import Formatter
 from typing import Annotated, Any, Literal
@@ -39,7 +40,8 @@ Options = Annotated[tuple[str, ...], BeforeValidator(_split)]
 
 
 class System(BaseModel):
-    """One system: a network to train, or with `network` that of another system; and how its trials are scored."""
+    """One system: a network to train, or with `network` that of another system, and how its trials are scored; or the
+    fusion of other systems' scores."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -54,7 +56,14 @@ class System(BaseModel):
     features: str = Field("feats", description="folder of the features within the work folder: FEATURES/fold1/train")
     network: str | None = Field(None, description="system above whose network is taken; nothing is trained")
     extract: Options = Field((), description="further options of svtok extract-embeddings")
-    score: Options = Field((), description="further options of svtok score")
+    scorer: Literal["score", "score-phrases"] = Field(
+        "score", description="the command that scores: by embeddings, or by the network's posteriors of the phrases"
+    )
+    score: Options = Field((), description="further options of that command")
+    fuse: Annotated[tuple[str, ...], BeforeValidator(_listed)] = Field(
+        (), description="systems above whose scores are fused, fitted on the dev set; nothing is trained"
+    )
+    fusion: Options = Field((), description="further options of svtok fuse fit")
 
     @property
     def is_student(self) -> bool:
@@ -62,26 +71,34 @@ class System(BaseModel):
 
     @property
     def used(self) -> tuple[str, ...]:
-        """The systems whose networks this one needs."""
-        return (self.network,) if self.network else self.teacher
+        """The systems that this one needs."""
+        return self.fuse or ((self.network,) if self.network else self.teacher)
 
     @property
     def settings(self) -> list[str]:
         """The `key=value` settings that change the configuration; JSON is YAML as well."""
         return [f"{key}={json.dumps(value)}" for key, value in self.set.items()]
 
-    def extracted_sets(self, test_set: str) -> list[str]:
-        """The sets whose embeddings are needed: the one that is evaluated, and those that the scoring names."""
+    def extracted_sets(self, scored: Sequence[str]) -> list[str]:
+        """The sets whose embeddings are needed: those that are scored, and those that the scoring names."""
+        if self.scorer == "score-phrases":
+            return []
         named = [name for name in ("train", "dev") if f"{{{name}_embeddings}}" in " ".join(self.score)]
-        return list(dict.fromkeys([*named, test_set]))
+        return list(dict.fromkeys([*named, *scored]))
 
     @model_validator(mode="after")
     def _check(self) -> System:
         wrong = []
         training = ("head", "config", "set", "teacher", "joint", "train", "features")
-        given = [name for name in training if name in self.model_fields_set]
-        if self.network and given:
-            wrong.append(f"with network nothing is trained, so {', '.join(given)} must go")
+        scoring = ("network", "extract", "scorer", "score")
+        for name, useless in (("network", training), ("fuse", (*training, *scoring))):
+            given = [other for other in useless if other in self.model_fields_set]
+            if getattr(self, name) and given:
+                wrong.append(f"with {name}, {', '.join(given)} would do nothing and must go")
+        if len(self.fuse) == 1 or (self.fusion and not self.fuse):
+            wrong.append("a fusion has two or more systems in fuse")
+        if self.scorer == "score-phrases" and self.extract:
+            wrong.append("score-phrases takes no embeddings, so extract must go")
         options = [*self.train, *self.extract, *self.score]
         for name in _placeholders(options):
             if name not in PLACEHOLDERS:
@@ -108,6 +125,13 @@ class Plan(BaseModel):
     gpu_jobs: int = Field(4, ge=1, description="runs at once on a GPU")
     systems: dict[str, System] = Field(min_length=1, description="by their names, teachers above their students")
     _folder: Path = PrivateAttr(Path())
+
+    def networks_of(self, name: str) -> tuple[str, ...]:
+        """The systems whose networks give the scores of a system: itself, another one, or several in a fusion."""
+        system = self.systems[name]
+        if system.fuse:
+            return tuple(dict.fromkeys(owner for other in system.fuse for owner in self.networks_of(other)))
+        return (system.network or name,)
 
     def file(self, name: str) -> Path:
         """A file that the plan names."""
@@ -150,8 +174,11 @@ def _wrong(plan: Plan) -> list[str]:
             if other not in above:
                 known = unknown_name("system", other, above) if above else f"unknown system '{other}'"
                 wrong.append(f"systems.{name}: {known}; a system stands below those that it uses")
-            elif plan.systems[other].network:
-                wrong.append(f"systems.{name}: {other} trains no network; name {plan.systems[other].network}")
+            elif system.fuse and plan.systems[other].fuse:
+                wrong.append(f"systems.{name}: {other} is a fusion itself; name the systems that it fuses")
+            elif not system.fuse and plan.networks_of(other) != (other,):
+                owners = ", ".join(plan.networks_of(other))
+                wrong.append(f"systems.{name}: {other} trains no network; name {owners}")
         wrong += [f"systems.{name}: {text}" for text in _wrong_settings(plan, name)]
         wrong += [
             f"systems.{name}: {file}: there is no such file" for file in plan.files_of(name) if not file.is_file()
@@ -161,7 +188,7 @@ def _wrong(plan: Plan) -> list[str]:
 
 
 def _wrong_settings(plan: Plan, name: str) -> list[str]:
-    if plan.systems[name].network:
+    if plan.systems[name].network or plan.systems[name].fuse:
         return []
     try:
         plan.settings_of(name)

@@ -76,10 +76,9 @@ def all_of(plan: Plan) -> Choice:
     return Choice(plan.folds, plan.seeds, list(plan.systems))
 
 
-def network_owner(plan: Plan, run: Run) -> Run:
-    """The run that trains the network of a run: itself, but for a system that takes another's."""
-    other = plan.systems[run.system].network
-    return run.of(plan, other) if other else run
+def network_owners(plan: Plan, run: Run) -> list[Run]:
+    """The runs that train the networks of a run: itself, the one whose network it takes, or several in a fusion."""
+    return [run.of(plan, name) for name in plan.networks_of(run.system)]
 
 
 def network_key(plan: Plan, name: str) -> str:
@@ -97,7 +96,11 @@ def network_key(plan: Plan, name: str) -> str:
 
 def run_key(plan: Plan, name: str) -> str:
     """What tells whether the results of a system are of what the plan asks for: its network, and how it is scored."""
-    options = _asked(plan, name, "extract", "score")
+    system = plan.systems[name]
+    if system.fuse:
+        members = [run_key(plan, other) for other in system.fuse]
+        return _hash({"members": members, "test_set": plan.test_set, **_asked(plan, name, "fusion")})
+    options = _asked(plan, name, "extract", "scorer", "score")
     return _hash({"network": network_key(plan, name), "test_set": plan.test_set, **options})
 
 

@@ -133,6 +133,42 @@ def test_a_run_is_the_public_commands(make_plan, calls, tmp_path: Path) -> None:
     ]
 
 
+def test_a_fusion_scores_by_its_members_and_is_fitted_on_the_dev_set(make_plan, calls, tmp_path: Path) -> None:
+    plan = make_plan(
+        "cls: {head: cls}",
+        "phrases: {network: cls, scorer: score-phrases}",
+        "plda: {network: cls, score: '--backend plda --backend-train {train_embeddings}'}",
+        "fused: {fuse: [plda, phrases], fusion: '--rule both'}",
+    )
+    run(plan, tmp_path, choice=Choice(systems=["fused"]))
+    network, fused = "exp/fold1/seed0/cls/network", "exp/fold1/seed0/fused"
+    plda, phrases = f"{fused}/members/plda", f"{fused}/members/phrases"
+    of = {name: f"--data data/fold1/{name} --features feats/fold1/{name}" for name in ("train", "dev", "eval")}
+    told = calls()
+    assert [call.split()[0] for call in told[:4]] == ["train", "extract-embeddings", "score", "evaluate"]
+    assert told[4:] == [
+        *(
+            f"extract-embeddings --network {network} {of[name]} --out {plda}/embeddings/{name} --device cpu"
+            for name in ("train", "dev", "eval")
+        ),
+        *(
+            f"score --embeddings {plda}/embeddings/{name} --data data/fold1/{name} --out {plda}/scores-{name}.tsv "
+            f"--backend plda --backend-train {plda}/embeddings/train"
+            for name in ("dev", "eval")
+        ),
+        *(
+            f"score-phrases --network {network} {of[name]} --out {phrases}/scores-{name}.tsv --device cpu"
+            for name in ("dev", "eval")
+        ),
+        f"fuse fit --scores {plda}/scores-dev.tsv --scores {phrases}/scores-dev.tsv --data data/fold1/dev "
+        f"--out {fused}/fusion.yaml --rule both",
+        f"fuse apply {fused}/fusion.yaml --scores {plda}/scores-eval.tsv --scores {phrases}/scores-eval.tsv "
+        f"--out {fused}/scores-eval.tsv",
+        f"evaluate --scores {fused}/scores-eval.tsv --data data/fold1/eval --json {fused}/evaluation-eval.json "
+        "--resamples 0",
+    ]
+
+
 def test_students_wait_for_their_teachers_and_others_do_not(make_plan, calls, tmp_path: Path) -> None:
     run(make_plan("cls: {head: cls}", "student: {teacher: cls}", "avg: {head: avg}"), tmp_path, jobs=3)
     assert [row.error for row in read_results(tmp_path / "results.json")] == [None] * 3

@@ -33,7 +33,7 @@ def test_a_plan_tells_its_systems_in_order(make_plan) -> None:
     assert plan.systems["student"].teacher == ("teacher",)
     assert plan.systems["ensemble"].teacher == ("avg", "teacher")
     assert plan.systems["norm"].score == ("--norm", "as-norm", "--cohort", "{train_embeddings}")
-    assert plan.systems["norm"].extracted_sets("eval") == ["train", "eval"]
+    assert plan.systems["norm"].extracted_sets(["eval"]) == ["train", "eval"]
     assert plan.settings_of("teacher").network.front_end.blocks == (8, 8)
     assert plan.settings_of("student").network.head == "cls-sampled-dist"
 
@@ -58,7 +58,7 @@ def test_all_mistakes_of_the_form_are_told_at_once(tmp_path: Path) -> None:
     assert told[1].startswith("seeds: ")
     assert "systems.a: unknown key 'heads'" in told[2]
     assert "did you mean 'head'" in told[2]
-    assert "with network nothing is trained, so head must go" in told[3]
+    assert "with network, head would do nothing and must go" in told[3]
     assert "unknown placeholder 'trian_data'" in told[3]
     assert "did you mean 'train_data'" in told[3]
     assert told[4].startswith("unknown key 'system'")
@@ -79,6 +79,32 @@ def test_all_mistakes_of_the_meaning_are_told_at_once(tmp_path: Path) -> None:
     assert any("systems.other: norm trains no network; name late" in text for text in told)
     assert any("none.yaml: there is no such file" in text for text in told)
     assert len(told) == 7
+
+
+def test_a_fusion_has_systems_of_its_own_and_nothing_else(tmp_path: Path) -> None:
+    told = problems_of(
+        tmp_path / "plan.yaml",
+        "systems:\n  one: {fuse: a}\n  options: {head: avg, fusion: --rule both}\n"
+        "  both: {fuse: [a, b], head: avg, scorer: score-phrases}\n  phrases: {scorer: score-phrases, extract: -x}\n",
+    )
+    assert [text.partition(": ")[::2] for text in told] == [
+        ("systems.one", "a fusion has two or more systems in fuse"),
+        ("systems.options", "a fusion has two or more systems in fuse"),
+        ("systems.both", "with fuse, head, scorer would do nothing and must go"),
+        ("systems.phrases", "score-phrases takes no embeddings, so extract must go"),
+    ]
+
+
+def test_only_networks_teach_and_only_scores_of_one_system_are_fused(tmp_path: Path) -> None:
+    told = problems_of(
+        tmp_path / "plan.yaml",
+        "systems:\n  a: {head: avg}\n  b: {network: a, score: --norm s-norm}\n  both: {fuse: [a, b]}\n"
+        "  student: {teacher: both}\n  again: {fuse: [a, both]}\n",
+    )
+    assert told == [
+        "systems.student: both trains no network; name a",
+        "systems.again: both is a fusion itself; name the systems that it fuses",
+    ]
 
 
 def test_a_brace_that_is_not_closed_is_told(tmp_path: Path) -> None:
