@@ -15,7 +15,7 @@ import soundfile
 ROOT = Path(__file__).resolve().parents[2]
 TINY = (
     "network.front_end.channels=8 network.front_end.blocks=[8] network.layers=1 network.attention_heads=2 "
-    "network.memory.slots=8 network.memory.key_dim=8 network.sampled_vectors=2 training.epochs=2 training.batch_size=8"
+    "network.memory.slots=8 network.memory.key_dim=8 network.sampled.vectors=2 training.epochs=2 training.batch_size=8"
 )
 
 
@@ -97,8 +97,13 @@ RECIPES = (
 
 def run(recipe: Recipe, folder: Path, settings: str, systems: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
     """Run the recipe with the svtok that the tests run with."""
-    command = ["bash", str(ROOT / "egs" / recipe.name / "run.sh"), *recipe.options, "--work", "work", "--jobs", "1"]
-    command += ["--systems", " ".join(systems), "--set", settings, "--device", "cpu"]
+    options = [*recipe.options, "--work", "work", "--jobs", "1", "--systems", " ".join(systems), "--set", settings]
+    return run_script(folder, f"{recipe.name}/run.sh", *options, "--device", "cpu")
+
+
+def run_script(folder: Path, script: str, *options: str) -> subprocess.CompletedProcess[str]:
+    """Run a script of egs/ in a folder."""
+    command = ["bash", str(ROOT / "egs" / script), *options]
     scripts = str(Path(sys.executable).parent)
     variables = {**os.environ, "VIRTUAL_ENV": sys.prefix, "PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}"}
     return subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, check=False)
@@ -146,5 +151,48 @@ def test_a_recipe_runs_skips_what_is_done_and_redoes_what_changed(recipe: Recipe
     assert len((work / "exp" / system / "training.jsonl").read_text().splitlines()) == 1
 
 
+PLAN = f"""
+folds: [1]
+seeds: [0]
+systems:
+  avg: {{head: avg, set: &tiny {{{", ".join(setting.replace("=", ": ", 1) for setting in TINY.split())}}}}}
+  student:
+    joint: true
+    set: *tiny
+    score: --norm s-norm --cohort {{train_embeddings}} --cohort-data {{train_data}} --cohort-of speakers
+"""
+ABLATIONS = ("arabic_commands", "rsr2015")
+"""The second is run in test_ablation_runner.py: what differs is only how its corpus is made, as by its recipe above."""
+
+
+def test_an_ablation_trains_scores_and_compares_and_does_nothing_twice(tmp_path: Path) -> None:
+    arabic_tree(tmp_path / "original")
+    (tmp_path / "plan.yaml").write_text(PLAN)
+    options = ["--root", "original", "--folds", "1", "--work", "work", "--plan", "plan.yaml", "--device", "cpu"]
+    command = ["arabic_commands/ablation.sh", *options, "--results", "results.json", "--jobs", "2"]
+
+    first = run_script(tmp_path, *command)
+    assert first.returncode == 0, first.stderr
+    rows = json.loads((tmp_path / "results.json").read_text())
+    conditions = ["TC-vs-IC", "TC-vs-TW", "TC-vs-IW", "pooled"]
+    assert [(row["system"], row["condition"]) for row in rows] == [
+        (s, c) for s in ("avg", "student") for c in conditions
+    ]
+    for row in rows:
+        evaluation = tmp_path / "work/exp/fold1/seed0" / row["system"] / "evaluation-eval.json"
+        evaluated = {each["name"]: each for each in json.loads(evaluation.read_text())["conditions"]}
+        assert row["eer"] == evaluated[row["condition"]]["eer"]
+        assert row["parameters"] > 1000
+        assert row["seconds"] > 0
+        assert ("eer_resampled" in row) == (row["condition"] in conditions[:2])
+    assert "| student |  1/1 |" in (tmp_path / "work/exp/ablation.md").read_text()
+
+    again = run_script(tmp_path, *command)
+    assert again.returncode == 0, again.stderr
+    assert "2 runs asked for, 0 left" in again.stderr
+    assert json.loads((tmp_path / "results.json").read_text()) == rows
+
+
 def test_every_recipe_is_listed_here() -> None:
     assert {run.parent.name for run in (ROOT / "egs").glob("*/run.sh")} == {recipe.name for recipe in RECIPES}
+    assert {run.parent.name for run in (ROOT / "egs").glob("*/ablation.sh")} == set(ABLATIONS)

@@ -3,7 +3,6 @@
 What is tested: which commands run, in which order, and which are skipped, done again or gone on with.
 """
 
-import os
 import re
 import subprocess
 from collections.abc import Callable
@@ -12,52 +11,21 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-SVTOK = """#!/usr/bin/env bash
-if [[ "$1" == --version ]]; then echo "svtok, version ${FAKE_VERSION:-1}"; exit; fi
-echo "$*" >>"$CALLS"
-if [[ "$*" == *"${FAIL_AT:-nothing}"* ]]; then
-  mkdir -p exp/avg && touch exp/avg/half
-  if [[ -n "${FAIL_BY:-}" ]]; then kill "-$FAIL_BY" "$PPID"; sleep 0.2; fi
-  echo "error: wrong" >&2
-  exit 1
-fi
-while [[ $# -gt 1 ]]; do
-  case "$1 $2" in
-    --out\\ *.tsv | --json\\ * | --markdown\\ *) mkdir -p "$(dirname "$2")" && touch "$2" ;;
-    --out\\ *) mkdir -p "$2" ;;
-  esac
-  shift
-done
-"""
 Recipe = Callable[..., tuple[subprocess.CompletedProcess[str], list[str]]]
 
 
 @pytest.fixture
-def recipe(tmp_path: Path) -> Recipe:
+def recipe(script: Recipe, tmp_path: Path) -> Recipe:
     """Runs the recipe of Arabic Speech Commands in `tmp_path`; gives the process and the commands it called."""
     corpus = tmp_path / "corpus/dataset/up"
     corpus.mkdir(parents=True)
     (corpus / "00000001_NO_01.wav").write_bytes(b"x")
     for name in ("train", "features"):
         (tmp_path / f"{name}.yaml").write_text("{}\n")
-    stand_in = tmp_path / "venv/bin/svtok"
-    stand_in.parent.mkdir(parents=True)
-    stand_in.write_text(SVTOK)
-    stand_in.chmod(0o755)
 
     def run(*arguments: str, **environment: str) -> tuple[subprocess.CompletedProcess[str], list[str]]:
-        calls = tmp_path / "calls"
-        calls.write_text("")
-        variables = {
-            "PATH": f"{stand_in.parent}{os.pathsep}{os.environ['PATH']}",
-            "VIRTUAL_ENV": str(tmp_path / "venv"),
-            "CALLS": str(calls),
-            **environment,
-        }
-        command = ["bash", str(ROOT / "egs/arabic_commands/run.sh"), "--root", "corpus", "--work", "work"]
-        command += ["--config", "train.yaml", "--features-config", "features.yaml", *arguments]
-        result = subprocess.run(command, cwd=tmp_path, env=variables, capture_output=True, text=True, check=False)
-        return result, calls.read_text().splitlines()
+        options = ["--root", "corpus", "--work", "work", "--config", "train.yaml", "--features-config", "features.yaml"]
+        return script("arabic_commands/run.sh", *options, *arguments, **environment)
 
     return run
 
