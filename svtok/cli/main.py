@@ -33,6 +33,7 @@ COMMANDS = {
     "ablate": LazyCommand("svtok.cli.ablate", "ablate", "Run every system of a plan on every fold with every seed."),
     "ablation-table": LazyCommand("svtok.cli.ablation_table", "ablation_table", "The table of an ablation."),
     "attend": LazyCommand("svtok.cli.attend", "attend", "Draw what a network's tokens attend to in a recording."),
+    "token-spread": LazyCommand("svtok.cli.token_spread", "token_spread", "Tell how far a sampled token spreads."),
     "plot": LazyCommand("svtok.cli.plot", "plot", "Draw training curves, or a map of embeddings."),
     "submit": LazyCommand("svtok.cli.submit", "submit", "Write or check a submission to the SdSV and TdSV challenges."),
     "kaldi": LazyCommand("svtok.cli.kaldi", "kaldi", "Import or export Kaldi data directories, trials and scores."),
