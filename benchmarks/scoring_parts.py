@@ -10,11 +10,12 @@ import pandas as pd
 
 from benchmarks import scoring_peers
 from benchmarks.sidebyside import Comparison, compare
+from svtok.embeddings.enroll import normalise_length
 from svtok.manifest import tables
 from svtok.metrics import DCF08, roc
 from svtok.scoring import scores as score_files
-from svtok.scoring.cosine import cosine_scores
 from svtok.scoring.normalise import cohort_statistics
+from svtok.scoring.products import inner_products
 
 DIM = 256
 TOP = 300
@@ -85,7 +86,7 @@ def cosine_trials(count: int, their_count: int, rounds: int) -> Row:
         "cosine-trials",
         "a call of scikit-learn each",
         theirs=lambda: scoring_peers.cosines(models, tests, model[some], test[some]),
-        ours=lambda: cosine_scores(models, tests, model, test),
+        ours=lambda: inner_products(normalise_length(models), normalise_length(tests), model, test),
         rounds=rounds,
         items=(their_count, count),
     )
@@ -121,7 +122,7 @@ def as_norm(name: str, cohort_size: int, count: int, rounds: int) -> Row:
         name,
         "one matrix, full sort",
         theirs=lambda: scoring_peers.as_norm_statistics(vectors, cohort, top),
-        ours=lambda: cohort_statistics(vectors, cohort, top=top),
+        ours=lambda: cohort_statistics(normalise_length(vectors), normalise_length(cohort), top=top),
         rounds=rounds,
         items=(count, count),
     )

@@ -1,8 +1,9 @@
-"""Enrollment: from the embeddings of a model's utterances to the one embedding that stands for the model."""
+"""Enrollment: the embeddings of the utterances of models, and means over the utterances of each."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,32 @@ from numpy.typing import NDArray
 
 from svtok.embeddings.store import Embeddings
 from svtok.errors import SvtokError
+
+
+@dataclass(frozen=True)
+class Enrolled:
+    """The embeddings of the utterances of M models, one model after the other: (U, D), and how many each has: (M,)."""
+
+    vectors: NDArray[np.float32]
+    counts: NDArray[np.intp]
+
+    def means(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The mean over each model's utterances (M, K) of what is told of each utterance (U, K)."""
+        if len(self.counts) == 0:
+            return values
+        starts = np.cumsum(self.counts) - self.counts
+        return (np.add.reduceat(values, starts, axis=0) / self.counts[:, None]).astype(np.float32)
+
+    def mean_embeddings(self) -> NDArray[np.float32]:
+        """One embedding a model (M, D): the mean of its length-normalised ones, length-normalised again."""
+        return normalise_length(self.means(normalise_length(self.vectors)))
+
+    def of(self, models: NDArray[np.integer]) -> Enrolled:
+        """Some of the models, told by their places, in this order."""
+        counts = self.counts[models]
+        starts = (np.cumsum(self.counts) - self.counts)[models]
+        within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+        return Enrolled(self.vectors[np.repeat(starts, counts) + within], counts)
 
 
 def normalise_length(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -29,20 +56,30 @@ def rows_of(embeddings: Embeddings, utts: Sequence[str]) -> NDArray[np.intp]:
     return rows
 
 
-def enroll_models(embeddings: Embeddings, models: pd.DataFrame) -> tuple[list[str], NDArray[np.float32]]:
-    """One embedding a model: the mean of the length-normalised embeddings of its utterances, length-normalised again.
+def enrolled_utterances(embeddings: Embeddings, models: pd.DataFrame) -> Enrolled:
+    """The embeddings of the utterances of each model, in the order of the table.
 
-    `models` has the columns `model` and `utts` (blank-separated). Returns the M names and their vectors (M, D) float32.
-    Raises SvtokError where a model has no utterance or an utterance has no embedding.
+    `models` has the columns `model` and `utts` (blank-separated). Raises SvtokError where a model has no utterance or
+    an utterance has no embedding.
     """
-    names = [str(name) for name in models["model"]]
     utts_of = [str(utts).split() for utts in models["utts"]]
     counts = np.array([len(utts) for utts in utts_of], dtype=np.intp)
     if not counts.all():
-        raise SvtokError(f"model '{names[int(np.argmin(counts))]}' has no enrollment utterance")
+        raise SvtokError(f"model '{models['model'].iloc[int(np.argmin(counts))]}' has no enrollment utterance")
     rows = rows_of(embeddings, [utt for utts in utts_of for utt in utts])
-    if not names:
-        return [], np.empty((0, embeddings.vectors.shape[1]), dtype=np.float32)
-    starts = np.cumsum(counts) - counts
-    # the length of the sum is that of the mean times a positive number: one normalisation does for both
-    return names, normalise_length(np.add.reduceat(normalise_length(embeddings.vectors[rows]), starts, axis=0))
+    return Enrolled(embeddings.vectors[rows], counts)
+
+
+def enrolled_joined(joined: Embeddings, models: pd.DataFrame) -> Enrolled:
+    """The embedding of the joined utterances of each model, in the order of the table.
+
+    `joined` has embeddings by names of models (`embeddings.joined`). Raises SvtokError where a model has none.
+    """
+    names = models["model"].astype(str).tolist()
+    missing = sorted(set(names) - set(joined.utts))
+    if missing:
+        raise SvtokError(
+            f"{len(missing)} models have no embedding of their joined utterances: {', '.join(missing[:5])}; make those "
+            "of this very set with `svtok extract-embeddings --joined-models`"
+        )
+    return Enrolled(joined.vectors[rows_of(joined, names)], np.ones(len(names), dtype=np.intp))

@@ -14,7 +14,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from svtok.embeddings.enroll import normalise_length
 from svtok.errors import SvtokError
 
 ROWS_A_BLOCK = 512
@@ -30,31 +29,28 @@ class Statistics(NamedTuple):
     std: NDArray[np.float32]
 
 
-def cohort_statistics(
-    vectors: NDArray[np.float32], cohort: NDArray[np.float32], *, top: int | None = None
-) -> Statistics:
-    """Statistics of the cosines of each of vectors (N, D) with cohort (C, D): the `top` highest, or all of them.
+def cohort_statistics(rows: NDArray[np.float32], cohort: NDArray[np.float32], *, top: int | None = None) -> Statistics:
+    """Statistics of the scores of each of rows (N, K) with cohort (C, K): the `top` highest, or all of them.
 
-    Memory beyond the arguments: a copy of both and ROWS_A_BLOCK x C scores; it does not grow with N x C. Raises
-    SvtokError where the cohort has not 2 vectors, or `top` is less than 2 or more than the cohort has, or the scores of
-    some embedding are all the same.
+    Rows are those of a back-end, whose inner products are the scores. Memory beyond the arguments: ROWS_A_BLOCK x C
+    scores; it does not grow with N x C. Raises SvtokError where the cohort has not 2 rows, or `top` is less than 2 or
+    more than the cohort has, or the scores of some row are all the same.
     """
     size = len(cohort)
     if top is not None and not 2 <= top <= size:
         raise SvtokError(f"the {top} highest scores cannot be taken of a cohort of {size}: name from 2 to {size}")
     if size < 2:
         raise SvtokError(f"a cohort of {size} has no standard deviation: 2 are the least, hundreds are usual")
-    vectors, cohort = normalise_length(vectors), normalise_length(cohort)
-    mean, std = np.empty(len(vectors), np.float32), np.empty(len(vectors), np.float32)
-    block = np.empty((min(ROWS_A_BLOCK, len(vectors)), size), np.float32)
-    for start in range(0, len(vectors), ROWS_A_BLOCK):
+    mean, std = np.empty(len(rows), np.float32), np.empty(len(rows), np.float32)
+    block = np.empty((min(ROWS_A_BLOCK, len(rows)), size), np.float32)
+    for start in range(0, len(rows), ROWS_A_BLOCK):
         some = slice(start, start + ROWS_A_BLOCK)
-        scores = np.matmul(vectors[some], cohort.T, out=block[: len(vectors[some])])  # (R, C)
+        scores = np.matmul(rows[some], cohort.T, out=block[: len(rows[some])])  # (R, C)
         if top is not None:
             scores = _highest(scores, top)
         scores.mean(axis=1, out=mean[some])
         scores.std(axis=1, out=std[some])
-    flat = int(np.count_nonzero(std < 1e-6))  # rounding of equal cosines, far below what differing ones have
+    flat = int(np.count_nonzero(std < 1e-6 * np.maximum(1, np.abs(mean))))  # rounding of equal scores
     if flat:
         raise SvtokError(
             f"{flat} embeddings have the same score with all they are compared to: the cohort is too small"

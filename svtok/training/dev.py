@@ -15,7 +15,7 @@ from svtok.manifest.sets import PreparedSet
 from svtok.manifest.trial_types import types_of
 from svtok.metrics import eer
 from svtok.nets.network import Network
-from svtok.scoring.trials import score_trials
+from svtok.scoring.scorer import score_trials
 
 
 def nontargets_of(classes: str) -> str:

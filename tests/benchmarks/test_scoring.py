@@ -30,6 +30,7 @@ def test_the_benchmark_of_scoring_runs_and_writes_its_numbers(tmp_path: Path) ->
 @pytest.mark.usefixtures("from_checkout")
 def test_the_peers_compute_the_same_numbers() -> None:
     from benchmarks import scoring_peers as peers
+    from svtok.embeddings.enroll import normalise_length
     from svtok.metrics import dcf08, eer
     from svtok.scoring.normalise import cohort_statistics
 
@@ -41,5 +42,5 @@ def test_the_peers_compute_the_same_numbers() -> None:
         (eer(scores[is_target], scores[~is_target]), dcf08(scores[is_target], scores[~is_target]))
     )
     vectors, cohort = generator.normal(size=(5, 8)), generator.normal(size=(40, 8))
-    ours = cohort_statistics(vectors.astype(np.float32), cohort.astype(np.float32), top=10)
+    ours = cohort_statistics(*(normalise_length(some.astype(np.float32)) for some in (vectors, cohort)), top=10)
     np.testing.assert_allclose(ours, peers.as_norm_statistics(vectors, cohort, 10), atol=1e-5)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from svtok.embeddings.enroll import normalise_length
 from svtok.errors import SvtokError
 from svtok.scoring import normalise
 from svtok.scoring.normalise import Statistics, cohort_statistics, symmetric_norm
@@ -29,7 +30,7 @@ def test_statistics_agree_with_one_vector_at_a_time(
     generator = np.random.default_rng(0)
     vectors = generator.normal(size=(9, 6)).astype(np.float32)
     cohort = generator.normal(size=(30, 6)).astype(np.float32)
-    found = cohort_statistics(vectors, cohort, top=top)
+    found = cohort_statistics(normalise_length(vectors), normalise_length(cohort), top=top)
     expected = np.array([by_hand(vector, cohort, top) for vector in vectors])
     np.testing.assert_allclose(np.transpose(found), expected, atol=1e-6)
 
@@ -51,11 +52,11 @@ def test_the_highest_are_those_of_a_full_sort(size: int, shape: str) -> None:
 
 
 def test_statistics_by_hand() -> None:
-    # cosines of the x axis with the axes and their opposites: 1, -1, 0, 0
-    cohort = np.array([[3, 0], [-1, 0], [0, 2], [0, -5]], np.float32)
-    mean, std = cohort_statistics(np.array([[2, 0]], np.float32), cohort)
+    # products of the x axis with the axes and their opposites: 1, -1, 0, 0
+    cohort = np.array([[1, 0], [-1, 0], [0, 1], [0, -1]], np.float32)
+    mean, std = cohort_statistics(np.array([[1, 0]], np.float32), cohort)
     assert (mean[0], std[0]) == (0, pytest.approx(np.sqrt(0.5)))
-    mean, std = cohort_statistics(np.array([[2, 0]], np.float32), cohort, top=2)
+    mean, std = cohort_statistics(np.array([[1, 0]], np.float32), cohort, top=2)
     assert (mean[0], std[0]) == (0.5, 0.5)
 
 
@@ -91,6 +92,6 @@ def test_a_cohort_that_is_too_small_is_refused(size: int, top: int | None, messa
 
 
 def test_a_cohort_of_copies_is_refused() -> None:
-    vectors = np.array([[1, 2], [3, 1]], np.float32)
+    vectors = np.array([[1, 2], [300, 100]], np.float32)
     with pytest.raises(SvtokError, match="2 embeddings have the same score with all"):
-        cohort_statistics(vectors, np.tile(vectors[:1], (4, 1)))
+        cohort_statistics(vectors, np.tile(vectors[:1] / 3, (4, 1)))

@@ -7,7 +7,8 @@ import pytest
 from svtok.embeddings.store import Embeddings
 from svtok.errors import SvtokError
 from svtok.manifest.sets import PreparedSet
-from svtok.scoring.trials import score_trials
+from svtok.scoring.scorer import score_trials
+from svtok.scoring.trials import trial_sides
 
 EMBEDDINGS = Embeddings(["e1", "e2", "t1", "t2"], np.array([[2, 0], [0, 1], [5, 0], [1, -1]], dtype=np.float32), "hash")
 
@@ -48,3 +49,30 @@ def test_an_unknown_model_is_named() -> None:
 def test_a_set_without_trials_is_refused() -> None:
     with pytest.raises(SvtokError, match=r"has no models\.tsv"):
         score_trials(PreparedSet(utterances=pd.DataFrame({"utt": []})), EMBEDDINGS)
+
+
+def test_models_may_be_embeddings_of_joined_utterances() -> None:
+    some = prepared([("b", "t1"), ("a", "t2")])
+    joined = Embeddings(["a", "b", "c"], np.array([[1, 0], [0, 1], [9, 9]], dtype=np.float32), "hash")
+    sides = trial_sides(some, EMBEDDINGS, joined)
+    np.testing.assert_array_equal(sides.enrolled.vectors, [[1, 0], [0, 1]])
+    assert (sides.model_index.tolist(), sides.test_index.tolist()) == ([1, 0], [0, 1])
+    with pytest.raises(SvtokError, match="by another network"):
+        trial_sides(some, EMBEDDINGS, Embeddings(joined.utts, joined.vectors, "other"))
+    with pytest.raises(SvtokError, match="1 models have no embedding of their joined utterances: b"):
+        trial_sides(some, EMBEDDINGS, Embeddings(["a"], joined.vectors[:1], "hash"))
+
+
+def test_trials_are_parted_by_the_phrase_of_their_model() -> None:
+    some = prepared([("a", "t1"), ("b", "t2"), ("a", "t2"), ("c", "t1")], {"a": "e1", "b": "e1 e2", "c": "e2"})
+    assert some.models is not None
+    models = some.models.assign(phrase=["no", "yes", "no"])
+    sides = trial_sides(PreparedSet(some.utterances, models, some.trials), EMBEDDINGS)
+    assert sides.phrases.tolist() == ["no", "yes", "no"]
+    parts = {phrase: (trials.tolist(), part) for phrase, trials, part in sides.by_phrase()}
+    assert {phrase: trials for phrase, (trials, _) in parts.items()} == {"no": [0, 2, 3], "yes": [1]}
+    no, yes = parts["no"][1], parts["yes"][1]
+    np.testing.assert_array_equal(no.enrolled.vectors, [[2, 0], [0, 1]])
+    assert (no.model_index.tolist(), no.test_index.tolist()) == ([0, 0, 1], [0, 1, 0])
+    np.testing.assert_array_equal(yes.test_vectors, [[1, -1]])
+    assert yes.enrolled.counts.tolist() == [2]

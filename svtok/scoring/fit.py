@@ -1,0 +1,77 @@
+"""Back-ends of a training set's embeddings: one for all phrases, or one for each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+from svtok.embeddings.enroll import rows_of
+from svtok.embeddings.store import Embeddings
+from svtok.errors import Problem, SvtokError, raise_problems
+from svtok.scoring.backend import Backend
+from svtok.scoring.cosine import Cosine
+from svtok.scoring.lda import fit_lda
+from svtok.scoring.plda import fit_plda
+
+
+class BackendConfig(BaseModel):
+    """A back-end that is trained. The defaults were chosen by the dev set of Arabic Speech Commands."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    name: Literal["lda", "plda"] = Field(description="lda: cosine after LDA. plda: the two-covariance model after LDA.")
+    lda_dim: int | None = Field(None, ge=1, description="Dimensions that LDA keeps; default: all there are.")
+    shrinkage: float = Field(
+        0.1, ge=0, le=1, description="Part of the within-class covariance made the same all round."
+    )
+    length_norm: bool = Field(True, description="Before PLDA, vectors are divided by their length.")
+
+    def fit(self, vectors: NDArray[np.float32], classes: NDArray[np.integer]) -> Backend:
+        """The back-end trained on embeddings (N, D) whose classes (N,) are numbers from 0 on."""
+        if self.name == "lda":
+            return Cosine(fit_lda(vectors, classes, dim=self.lda_dim, shrinkage=self.shrinkage))
+        return fit_plda(vectors, classes, lda_dim=self.lda_dim, shrinkage=self.shrinkage, length_norm=self.length_norm)
+
+
+def fit_backend(
+    config: BackendConfig,
+    embeddings: Embeddings,
+    utterances: pd.DataFrame,
+    classes: Literal["speaker", "speaker-phrase"],
+) -> Backend:
+    """One back-end of all utterances of a table. Raises SvtokError where one has no embedding, or they do not do."""
+    keys = ["spk"] if classes == "speaker" else ["spk", "phrase"]
+    codes = utterances.groupby(keys).ngroup().to_numpy()
+    return config.fit(embeddings.vectors[rows_of(embeddings, utterances["utt"].tolist())], codes)
+
+
+def fit_phrase_backends(
+    config: BackendConfig, embeddings: Embeddings, utterances: pd.DataFrame, phrases: Sequence[str]
+) -> dict[str, Backend]:
+    """A back-end for each of the phrases, of the utterances that say it; its classes are their speakers.
+
+    Raises ProblemsError that names every phrase with too few speakers, or too few utterances of each.
+    """
+    wanted = sorted(set(phrases))
+    said = {phrase: utterances[utterances["phrase"] == phrase] for phrase in wanted}
+    raise_problems(
+        [
+            Problem(
+                f"phrase '{phrase}': {len(some)} training utterances of {some['spk'].nunique()} speakers; a back-end "
+                "needs 2 speakers or more, some of which say it several times"
+            )
+            for phrase, some in said.items()
+            if some["spk"].nunique() < 2 or len(some) == some["spk"].nunique()
+        ]
+    )
+    backends = {}
+    for phrase, some in said.items():
+        try:
+            backends[phrase] = fit_backend(config, embeddings, some, "speaker")
+        except SvtokError as error:
+            raise SvtokError(f"the back-end of phrase '{phrase}': {error}") from error
+    return backends

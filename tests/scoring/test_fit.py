@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from pydantic import ValidationError
+
+from svtok.embeddings.store import Embeddings
+from svtok.errors import ProblemsError, SvtokError
+from svtok.scoring.cosine import Cosine
+from svtok.scoring.fit import BackendConfig, fit_backend, fit_phrase_backends
+from svtok.scoring.lda import Projection
+from svtok.scoring.plda import Plda
+
+UTTERANCES = pd.DataFrame(
+    [(f"{spk}-{phrase}-{take}", spk, phrase) for spk in "abcd" for phrase in ("no", "yes") for take in range(3)],
+    columns=["utt", "spk", "phrase"],
+)
+VECTORS = np.random.default_rng(0).normal(size=(len(UTTERANCES), 9)).astype(np.float32)
+EMBEDDINGS = Embeddings(UTTERANCES["utt"].tolist(), VECTORS, "hash")
+LDA = BackendConfig(name="lda")
+
+
+def space_of(backend: object) -> Projection:
+    assert isinstance(backend, Cosine)
+    assert backend.space is not None
+    return backend.space
+
+
+def test_classes_are_speakers_or_what_each_says() -> None:
+    """LDA has a direction less than there are classes."""
+    for classes, directions in (("speaker", 3), ("speaker-phrase", 7)):
+        assert space_of(fit_backend(LDA, EMBEDDINGS, UTTERANCES, classes)).directions.shape == (9, directions)
+
+
+def test_only_utterances_of_the_table_train_in_whatever_order() -> None:
+    of_some = UTTERANCES[UTTERANCES["spk"] != "d"]
+    some = fit_backend(LDA, EMBEDDINGS, of_some, "speaker")
+    shuffled = fit_backend(LDA, EMBEDDINGS, of_some.sample(frac=1, random_state=1), "speaker")
+    np.testing.assert_allclose(space_of(some).mean, space_of(shuffled).mean, atol=1e-6)
+    assert np.abs(space_of(some).mean - space_of(fit_backend(LDA, EMBEDDINGS, UTTERANCES, "speaker")).mean).max() > 0.01
+    with pytest.raises(SvtokError, match="1 utterance has no embedding: z"):
+        fit_backend(LDA, EMBEDDINGS, UTTERANCES.replace("a-no-0", "z"), "speaker")
+
+
+def test_the_back_end_of_a_phrase_knows_its_utterances_only() -> None:
+    backends = fit_phrase_backends(LDA, EMBEDDINGS, UTTERANCES, ["yes", "no", "yes"])
+    assert list(backends) == ["no", "yes"]
+    alone = fit_backend(LDA, EMBEDDINGS, UTTERANCES[UTTERANCES["phrase"] == "no"], "speaker")
+    np.testing.assert_array_equal(space_of(backends["no"]).directions, space_of(alone).directions)
+    assert list(fit_phrase_backends(LDA, EMBEDDINGS, UTTERANCES, ["yes"])) == ["yes"]
+
+
+def test_all_phrases_with_too_few_speakers_are_named() -> None:
+    single = UTTERANCES[(UTTERANCES["phrase"] == "no") | UTTERANCES["utt"].str.endswith("-yes-0")]
+    single = single[(single["phrase"] == "yes") | (single["spk"] == "a")]
+    with pytest.raises(ProblemsError) as caught:
+        fit_phrase_backends(LDA, EMBEDDINGS, single, ["yes", "no", "maybe"])
+    assert [problem.what.split(";")[0] for problem in caught.value.problems] == [
+        "phrase 'maybe': 0 training utterances of 0 speakers",
+        "phrase 'no': 3 training utterances of 1 speakers",
+        "phrase 'yes': 4 training utterances of 4 speakers",
+    ]
+
+
+def test_what_fails_for_one_phrase_is_told_with_it() -> None:
+    with pytest.raises(SvtokError, match="the back-end of phrase 'no': LDA to 4 dimensions: 4 classes"):
+        fit_phrase_backends(BackendConfig(name="lda", lda_dim=4), EMBEDDINGS, UTTERANCES, ["no"])
+
+
+def test_plda_follows_the_configuration() -> None:
+    config = BackendConfig(name="plda", lda_dim=2, length_norm=False)
+    backend = fit_backend(config, EMBEDDINGS, UTTERANCES, "speaker-phrase")
+    assert isinstance(backend, Plda)
+    assert (backend.between.shape, backend.length_norm) == ((2,), False)
+
+
+@pytest.mark.parametrize("wrong", [{"shrinkage": 1.5}, {"lda_dim": 0}, {"name": "cosine"}, {"lda_dims": 3}])
+def test_values_out_of_range_and_unknown_fields_are_refused(wrong: dict[str, object]) -> None:
+    with pytest.raises(ValidationError, match=next(iter(wrong))):
+        BackendConfig.model_validate({"name": "lda", **wrong})
