@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -11,7 +12,6 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from svtok.errors import SvtokError
-from svtok.features.store import FeatureStore
 from svtok.nets.network import Network
 from svtok.progress import progress
 
@@ -19,8 +19,17 @@ PADDED_FRAMES = {"cpu": 4_000, "cuda": 100_000}
 """Frames of a batch, padding included. On a CPU core larger batches are slower, for they leave its cache."""
 
 
+class Features(Protocol):
+    """Features (T, F) by name, as a FeatureStore has them."""
+
+    def frames(self, name: str, /) -> int:
+        """How many frames there are of a name."""
+
+    def __getitem__(self, name: str, /) -> np.ndarray: ...
+
+
 def embed_all(
-    network: Network, store: FeatureStore, utts: Sequence[str], device: torch.device, what: str | None = None
+    network: Network, store: Features, utts: Sequence[str], device: torch.device, what: str | None = None
 ) -> NDArray[np.float32]:
     """Embeddings (N, D) of utterances, in their order. As `compute_all`."""
     return compute_all(network.embed, network, store, utts, device, what)
@@ -29,7 +38,7 @@ def embed_all(
 def compute_all(
     function: Callable[[Tensor, Tensor], Tensor],
     network: Network,
-    store: FeatureStore,
+    store: Features,
     utts: Sequence[str],
     device: torch.device,
     what: str | None = None,

@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 
 from svtok.embeddings.compute import embed_all
+from svtok.embeddings.joined import JoinedFeatures, refuse_other_names
 from svtok.embeddings.store import write_embeddings
 from svtok.errors import SvtokError
 from svtok.features.config import FeaturesConfig
@@ -65,6 +66,22 @@ def extract_set_embeddings(
         vectors = embed_all(given.trained.network, given.store, utts, device, what=f"embeddings {out}")
     write_embeddings(out, utts, vectors, given.trained.hash)
     return len(utts)
+
+
+def extract_joined_embeddings(
+    network_folder: Path, data: Path, features: Path | None, out: Path, device: torch.device
+) -> int:
+    """Write the embedding of each model's joined utterances (`JoinedFeatures`) by its name; returns how many.
+
+    Features and errors are as `network_input` tells. Raises SvtokError, too, where the set has no models, or `out`
+    holds embeddings of other names.
+    """
+    with network_input(network_folder, data, features, device) as given:
+        joined = JoinedFeatures(given.store, given.prepared)
+        refuse_other_names(out, joined.models)
+        vectors = embed_all(given.trained.network, joined, joined.models, device, what=f"embeddings {out}")
+    write_embeddings(out, joined.models, vectors, given.trained.hash)
+    return len(joined.models)
 
 
 def _open_features(
