@@ -34,6 +34,7 @@ ALWAYS_FIRST = (
     Panel("loss", "Training loss"),
     Panel("accuracy", "Training accuracy (%)", 100),
     Panel("dev_eer", "Dev TC-vs-IC EER (%)", 100),
+    Panel("dev_phone_error_rate", "Dev phone error rate (%)", 100),
     Panel("learning_rate", "Learning rate"),
 )
 NOT_DRAWN = ("epoch", "seconds")
@@ -85,9 +86,9 @@ def corpus_of(folder: Path) -> CorpusInfo | None:
 def title_of(folders: Sequence[Path]) -> str:
     """What the curves of these networks are, with the corpora that they were trained on where these are known."""
     infos = [corpus_of(folder) for folder in folders]
-    captions = ", ".join(dict.fromkeys(info.caption for info in infos if info))
+    captions = dict.fromkeys(info.caption if info else "an unnamed corpus" for info in infos)
     what = f"Training of {folders[0].absolute().name}" if len(folders) == 1 else f"Training of {len(folders)} networks"
-    return f"{what} on {captions}" if captions else what
+    return f"{what} on {', '.join(captions)}" if any(infos) else what
 
 
 def short_names(folders: Sequence[Path]) -> list[str]:
@@ -105,10 +106,10 @@ def short_names(folders: Sequence[Path]) -> list[str]:
 
 
 def panels_of(logs: Sequence[pd.DataFrame]) -> list[Panel]:
-    """Loss, accuracy, dev EER and learning rate, then whatever else is logged; but none without a value in any log."""
+    """Loss, accuracy, dev error rate, learning rate, then what else is logged; none that has no value in any log."""
     known = [panel.key for panel in ALWAYS_FIRST]
     others = dict.fromkeys(key for log in logs for key in log.columns if key not in (*known, *NOT_DRAWN))
-    panels = [*ALWAYS_FIRST, *(Panel(key, key.replace("_", " ").capitalize()) for key in others)]
+    panels = [*ALWAYS_FIRST, *(Panel(key, key) for key in others)]
     return [panel for panel in panels if any(panel.key in log and log[panel.key].notna().any() for log in logs)]
 
 
@@ -144,7 +145,7 @@ def draw_curves(logs: Mapping[str, pd.DataFrame], path: Path, *, title: str) -> 
     panels = panels_of(list(logs.values()))
     rows, legend_columns = (len(panels) + 1) // 2, 1 + (len(logs) > 6)
     figure = new_figure(10, 0.8 + 3 * rows + 0.25 * -(-len(logs) // legend_columns))
-    grid = figure.subplots(rows, 2, squeeze=False)
+    grid = figure.subplots(rows, 2, squeeze=False, sharex=True)
     styles = [_style(number) for number in range(len(logs))]
     for axes, panel in zip(grid.flat, panels, strict=False):
         _draw_panel(axes, panel, list(logs.values()), styles)
@@ -173,4 +174,5 @@ def _draw_panel(axes: Axes, panel: Panel, logs: Sequence[pd.DataFrame], styles: 
             axes.plot(best[0], panel.factor * best[1], "o", color=style["color"], markersize=5)
     axes.set(title=panel.label, xlabel="Epoch")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.tick_params(labelbottom=True)
     axes.grid(color="0.9", linewidth=0.6)

@@ -74,7 +74,7 @@ def test_panels_are_the_usual_ones_then_what_else_is_logged_but_never_empty(tmp_
     assert [panel.key for panel in panels_of([one])] == ["loss", "accuracy", "learning_rate", "label_loss"]
     both = panels_of([one, other])
     assert [panel.key for panel in both] == ["loss", "accuracy", "dev_eer", "learning_rate", "label_loss"]
-    assert both[-1].label == "Label loss"
+    assert both[-1] == Panel("label_loss", "label_loss", 1)
 
 
 def test_the_lowest_dev_eer_is_named_with_its_epoch(tmp_path):
@@ -91,6 +91,8 @@ def test_the_title_tells_the_corpus_and_whether_it_is_synthetic(tmp_path, monkey
     assert title_of([one]) == "Training of cls"
     write_corpus_info(work / "data" / "toy", CorpusInfo("toy", synthetic=True))
     assert title_of([one, other]) == "Training of 2 networks on toy (SYNTHETIC speech)"
+    unnamed = write_network(work / "exp" / "own", ROWS, data="data/own/train")
+    assert title_of([one, unnamed]) == "Training of 2 networks on toy (SYNTHETIC speech), an unnamed corpus"
     monkeypatch.chdir(work)
     elsewhere = write_network(tmp_path / "networks" / "a" / "b", ROWS)
     assert title_of([elsewhere]) == "Training of b on toy (SYNTHETIC speech)"
