@@ -19,7 +19,7 @@ def _speaker_network_options(command: Command) -> Command:
     for option in reversed(
         [
             training_options("exp/HEAD"),
-            click.option("--head", help="avg, cls, cls-sampled, cls-dist or cls-sampled-dist."),
+            click.option("--head", help="avg, stats, attentive-stats, cls, cls-sampled, cls-dist or cls-sampled-dist."),
             click.option(
                 "--classes", help="What is told apart: speaker, speaker-phrase, phrase or both; sets training.classes."
             ),
@@ -32,7 +32,7 @@ def _speaker_network_options(command: Command) -> Command:
 @click.command()
 @_speaker_network_options
 def train(**options: Any) -> None:
-    """Train a network with one of the heads avg, cls, cls-sampled.
+    """Train a network with one of the heads avg, stats, attentive-stats, cls, cls-sampled.
 
     The folder --out gets config.yaml, classes.tsv, training.jsonl and, at the end, network.safetensors.
     Interrupted, it goes on with --resume after the last whole epoch and ends in the same weights.
