@@ -170,6 +170,8 @@ def _wrong(plan: Plan) -> list[str]:
     for name, system in plan.systems.items():
         if not NAME.fullmatch(name):
             wrong.append(f"systems.{name}: a name may have letters, digits, '.', '_' and '-', and names a folder")
+        if system.fuse and plan.test_set == "dev":
+            wrong.append(f"systems.{name}: a fusion is fitted on the dev set, so test_set must not be dev")
         for other in system.used:
             if other not in above:
                 known = unknown_name("system", other, above) if above else f"unknown system '{other}'"

@@ -139,3 +139,9 @@ def test_the_key_of_a_system_changes_with_what_it_is_and_with_nothing_else(make_
     assert keys()[2] != before[2]
     config.write_text("training: {epochs: 4}\n")
     assert keys()[0] != before[0]
+
+
+def test_a_fusion_is_not_evaluated_on_the_set_that_it_is_fitted_on(tmp_path: Path) -> None:
+    systems = "systems:\n  a: {head: avg}\n  b: {head: cls}\n  both: {fuse: [a, b]}\n"
+    (told,) = problems_of(tmp_path / "plan.yaml", f"test_set: dev\n{systems}")
+    assert told == "systems.both: a fusion is fitted on the dev set, so test_set must not be dev"
