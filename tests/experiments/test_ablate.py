@@ -333,7 +333,11 @@ def test_the_command_ends_with_what_was_done(make_plan, calls, tmp_path: Path) -
 
 def test_the_plans_of_the_recipes_are_sound() -> None:
     root = Path(__file__).resolve().parents[2]
-    plans = sorted((root / "egs").glob("*/conf/ablation.plan.yaml"))
-    assert [path.parents[1].name for path in plans] == ["arabic_commands", "rsr2015"]
+    plans = sorted((root / "egs").glob("*/conf/*.plan.yaml"))
+    assert [f"{path.parents[1].name}/{path.name}" for path in plans] == [
+        "arabic_commands/ablation.plan.yaml",
+        "arabic_commands/variants.plan.yaml",
+        "rsr2015/ablation.plan.yaml",
+    ]
     for path in plans:
-        assert "avg" in read_plan(path).systems
+        assert {"avg", "cls"} <= read_plan(path).systems.keys()
