@@ -52,7 +52,7 @@ def backend_options(command: Command) -> Command:
             click.option(
                 "--shrinkage",
                 type=click.FloatRange(0, 1),
-                show_default="0.1",
+                show_default="0.1; by phrase 0.8",
                 help="Part of the covariance within classes that is made the same in all directions.",
             ),
             click.option(

@@ -46,7 +46,8 @@ def test_only_utterances_of_the_table_train_in_whatever_order() -> None:
 def test_the_back_end_of_a_phrase_knows_its_utterances_only() -> None:
     backends = fit_phrase_backends(LDA, EMBEDDINGS, UTTERANCES, ["yes", "no", "yes"])
     assert list(backends) == ["no", "yes"]
-    alone = fit_backend(LDA, EMBEDDINGS, UTTERANCES[UTTERANCES["phrase"] == "no"], "speaker")
+    config = BackendConfig(name="lda", shrinkage=0.8)  # the default by phrase
+    alone = fit_backend(config, EMBEDDINGS, UTTERANCES[UTTERANCES["phrase"] == "no"], "speaker")
     np.testing.assert_array_equal(space_of(backends["no"]).directions, space_of(alone).directions)
     assert list(fit_phrase_backends(LDA, EMBEDDINGS, UTTERANCES, ["yes"])) == ["yes"]
 
@@ -73,6 +74,15 @@ def test_plda_follows_the_configuration() -> None:
     backend = fit_backend(config, EMBEDDINGS, UTTERANCES, "speaker-phrase")
     assert isinstance(backend, Plda)
     assert (backend.between.shape, backend.length_norm) == ((2,), False)
+
+
+def test_shrinkage_of_zero_is_not_the_default() -> None:
+    none, default, same = (
+        space_of(fit_backend(config, EMBEDDINGS, UTTERANCES, "speaker")).directions
+        for config in (BackendConfig(name="lda", shrinkage=0), LDA, BackendConfig(name="lda", shrinkage=0.1))
+    )
+    np.testing.assert_array_equal(default, same)
+    assert np.abs(none - default).max() > 0.01
 
 
 @pytest.mark.parametrize("wrong", [{"shrinkage": 1.5}, {"lda_dim": 0}, {"name": "cosine"}, {"lda_dims": 3}])
