@@ -56,6 +56,7 @@ def calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[
     """Puts the stand-in in svtok's place, and two folds into tmp_path/work; tells the calls since last asked."""
     package = tmp_path / "package/svtok"
     package.mkdir(parents=True)
+    (package / "__init__.py").write_text("")  # or another svtok on PYTHONPATH would come first
     (package / "__main__.py").write_text(STAND_IN)
     monkeypatch.setattr(pool, "PACKAGE_ROOT", package.parent)
     monkeypatch.setenv("CALLS", str(tmp_path / "calls"))
