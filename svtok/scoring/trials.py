@@ -41,9 +41,10 @@ class TrialSides:
     def by_phrase(self) -> Iterator[tuple[str, NDArray[np.intp], TrialSides]]:
         """Each phrase of a model, the places of the trials of its models, and these trials."""
         codes, phrases = pd.factorize(self.phrases)
-        of_trials = codes.astype(np.int16)[self.model_index]
-        for code, phrase in enumerate(phrases):
-            trials = np.flatnonzero(of_trials == code)
+        of_trials = codes.astype(np.int32)[self.model_index]
+        order = np.argsort(of_trials, kind="stable")
+        ends = np.cumsum(np.bincount(of_trials, minlength=len(phrases)))
+        for phrase, trials in zip(phrases, np.split(order, ends)[:-1], strict=True):
             yield str(phrase), trials, self.of(trials)
 
 

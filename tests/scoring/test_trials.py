@@ -4,11 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from svtok.embeddings.enroll import Enrolled
 from svtok.embeddings.store import Embeddings
 from svtok.errors import SvtokError
 from svtok.manifest.sets import PreparedSet
 from svtok.scoring.scorer import score_trials
-from svtok.scoring.trials import trial_sides
+from svtok.scoring.trials import TrialSides, trial_sides
 
 EMBEDDINGS = Embeddings(["e1", "e2", "t1", "t2"], np.array([[2, 0], [0, 1], [5, 0], [1, -1]], dtype=np.float32), "hash")
 
@@ -76,3 +77,20 @@ def test_trials_are_parted_by_the_phrase_of_their_model() -> None:
     assert (no.model_index.tolist(), no.test_index.tolist()) == ([0, 0, 1], [0, 1, 0])
     np.testing.assert_array_equal(yes.test_vectors, [[1, -1]])
     assert yes.enrolled.counts.tolist() == [2]
+
+
+def test_a_phrase_keeps_to_its_own_trials_however_many_phrases_there_are() -> None:
+    many = np.arange(2**16 + 1, dtype=np.int32)
+    enrolled = Enrolled(np.ones((len(many), 1), np.float32), np.ones(len(many), np.intp))
+    phrases = np.array([f"p{number}" for number in many], object)
+    sides = TrialSides(enrolled, phrases, np.ones((1, 1), np.float32), many, np.zeros_like(many))
+    phrase, trials, _ = next(sides.by_phrase())
+    assert (phrase, trials.tolist()) == ("p0", [0])
+
+
+def test_no_trials_have_no_phrases() -> None:
+    none = np.empty(0, np.int32)
+    empty = TrialSides(
+        Enrolled(np.empty((0, 1), np.float32), np.empty(0, np.intp)), none.astype(object), EMBEDDINGS.vectors, none, none
+    )
+    assert list(empty.by_phrase()) == []
