@@ -23,7 +23,7 @@ PLACEHOLDERS = (
     *("data", "embeddings", "network", "train_data", "train_embeddings", "dev_data", "dev_embeddings"),
     "conf",
 )
-"""What the options of a system may name in braces; `svtok.experiments.runs` fills them in."""
+"""What the options of a system may name in braces; `svtok.experiments.commands` fills them in."""
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 

@@ -33,9 +33,9 @@ class Row(BaseModel):
     eer: float | None = None
     dcf08: float | None = None
     parameters: int | None = None
-    """Of the network."""
+    """Of the network; of a fusion, of all its networks together."""
     seconds: float | None = None
-    """Of training, all epochs together; 0 for a system that takes the network of another."""
+    """Of training, all epochs together; 0 for a system that trains no network."""
     hardware: str
     """The processor and the number of threads, or the GPU."""
     commit: str
