@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from svtok.config_errors import validated
 from svtok.features.config import FeaturesConfig
@@ -14,7 +14,11 @@ from svtok.training.config import StepsConfig, read_tree
 
 
 class PhoneticTrainingConfig(StepsConfig):
-    """As that of a speaker network, but that utterances are never cropped."""
+    """As that of a speaker network, with some defaults of its own; and utterances are never cropped."""
+
+    epochs: int = Field(15, ge=1, description="passes over the training set")
+    batch_size: int = Field(32, ge=2, description="utterances a step")
+    learning_rate: float = Field(3e-3, gt=0, description="largest learning rate of AdamW")
 
     @model_validator(mode="after")
     def _check(self) -> PhoneticTrainingConfig:
