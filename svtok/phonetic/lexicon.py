@@ -14,7 +14,7 @@ COMMENT = "#"
 
 @dataclass(frozen=True)
 class Lexicon:
-    """The phones of each word; a word may be the id of a phrase, as in the transcriptions of DeepMine's phrases."""
+    """The phones of each word; a word may be the id of a phrase, for transcriptions of whole phrases."""
 
     path: Path
     phones: Mapping[str, tuple[str, ...]]
