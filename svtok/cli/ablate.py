@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
 
 import click
 
-from svtok.cli.options import FOLDER, device_option
-
-FILE = click.Path(path_type=Path, dir_okay=False)
-
-
-Command = TypeVar("Command", bound=Callable[..., object])
+from svtok.cli.options import FILE, FOLDER, device_option, together
 
 
 def _numbers(context: click.Context, parameter: click.Parameter, value: str) -> list[int]:
@@ -27,17 +20,12 @@ def _words(context: click.Context, parameter: click.Parameter, value: str) -> li
     return value.split()
 
 
-def choice_options(command: Command) -> Command:
-    """--folds, --seeds and --systems, which choose among those that are there."""
-    for option in reversed(
-        [
-            click.option("--folds", callback=_numbers, default="", show_default="all", help='Such as "1 2".'),
-            click.option("--seeds", callback=_numbers, default="", show_default="all", help='Such as "0 1".'),
-            click.option("--systems", callback=_words, default="", show_default="all", help='Such as "avg cls".'),
-        ]
-    ):
-        command = option(command)
-    return command
+choice_options = together(
+    click.option("--folds", callback=_numbers, default="", show_default="all", help='Such as "1 2".'),
+    click.option("--seeds", callback=_numbers, default="", show_default="all", help='Such as "0 1".'),
+    click.option("--systems", callback=_words, default="", show_default="all", help='Such as "avg cls".'),
+)
+"""--folds, --seeds and --systems, which choose among those that are there."""
 
 
 @click.command("ablate")

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from svtok.cli.ablate import FILE, choice_options
+from svtok.cli.ablate import choice_options
+from svtok.cli.options import FILE
 
 
 @click.command("ablation-table")

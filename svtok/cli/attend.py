@@ -6,9 +6,7 @@ from pathlib import Path
 
 import click
 
-from svtok.cli.options import FOLDER
-
-FILE = click.Path(path_type=Path, dir_okay=False)
+from svtok.cli.options import FILE, FOLDER
 
 
 @click.command("attend")

@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from svtok.cli.fusion_options import FILE, apply, fit, fit_options
+from svtok.cli.fusion_options import apply, fit, fit_options
+from svtok.cli.options import FILE
 
 
 @click.group()

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import click
 
+from svtok.cli.options import FILE
+
 
 @click.command("compare")
 @click.argument("systems", nargs=-1, required=True, metavar="NAME=FILE...")
-@click.option(
-    "--markdown", type=click.Path(path_type=Path, dir_okay=False), help="Write the table here as Markdown, as well."
-)
+@click.option("--markdown", type=FILE, help="Write the table here as Markdown, as well.")
 def compare(systems: tuple[str, ...], markdown: Path | None) -> None:
     """Print one table of several systems; FILE is what `svtok evaluate --json` wrote of the system NAME.
 

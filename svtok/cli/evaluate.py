@@ -7,12 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from svtok.cli.options import FOLDER, only_prepared
+from svtok.cli.options import FILE, FOLDER, only_prepared
 
 if TYPE_CHECKING:
     from svtok.report.results import Arithmetic
-
-FILE = click.Path(path_type=Path, dir_okay=False)
 
 
 @click.command("evaluate")

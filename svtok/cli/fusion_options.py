@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 import click
 
-from svtok.cli.options import data_option
+from svtok.cli.options import FILE, data_option, together
 
 if TYPE_CHECKING:
     from svtok.scoring.fusion import Rule
 
-Command = TypeVar("Command", bound=Callable[..., Any])
-FILE = click.Path(path_type=Path, dir_okay=False)
+POSITIVE = click.FloatRange(min=0, min_open=True)
 TYPES = ("IC", "TW", "IW", "nontarget")
 
 
@@ -43,35 +42,29 @@ def _shares(_: click.Context, __: click.Parameter, text: str | None) -> dict[str
     return shares
 
 
-def fit_options(command: Command) -> Command:
-    """--data, --out, and for what the fit is to be best."""
-    positive = click.FloatRange(min=0, min_open=True)
-    for option in reversed(
-        [
-            data_option("dev"),
-            click.option("--out", type=FILE, required=True, help="YAML file to write."),
-            click.option(
-                "--nontargets",
-                callback=_shares,
-                metavar="TYPE[=WEIGHT],...",
-                show_default="each non-target trial counts alike",
-                help="Types of non-targets that count, and how much: IC=8,TW=1,IW=1 for impostors who mostly know the "
-                "phrase; IC,TW,IW for all types alike.",
-            ),
-            click.option("--c-miss", type=positive, default=10.0, show_default=True, help="Cost of a miss."),
-            click.option("--c-fa", type=positive, default=1.0, show_default=True, help="Cost of a false acceptance."),
-            click.option(
-                "--p-target",
-                type=click.FloatRange(0, 1, min_open=True, max_open=True),
-                default=0.01,
-                show_default=True,
-                help="Probability that a trial is a target. The fit is weighted at it and the costs, and the "
-                "threshold is the best for them.",
-            ),
-        ]
-    ):
-        command = option(command)
-    return command
+fit_options = together(
+    data_option("dev"),
+    click.option("--out", type=FILE, required=True, help="YAML file to write."),
+    click.option(
+        "--nontargets",
+        callback=_shares,
+        metavar="TYPE[=WEIGHT],...",
+        show_default="each non-target trial counts alike",
+        help="Types of non-targets that count, and how much: IC=8,TW=1,IW=1 for impostors who mostly know the "
+        "phrase; IC,TW,IW for all types alike.",
+    ),
+    click.option("--c-miss", type=POSITIVE, default=10.0, show_default=True, help="Cost of a miss."),
+    click.option("--c-fa", type=POSITIVE, default=1.0, show_default=True, help="Cost of a false acceptance."),
+    click.option(
+        "--p-target",
+        type=click.FloatRange(0, 1, min_open=True, max_open=True),
+        default=0.01,
+        show_default=True,
+        help="Probability that a trial is a target. The fit is weighted at it and the costs, and the "
+        "threshold is the best for them.",
+    ),
+)
+"""--data, --out, and for what the fit is to be best."""
 
 
 def fit(

@@ -12,6 +12,7 @@ from svtok.parallel import default_jobs
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 FOLDER = click.Path(path_type=Path, file_okay=False)
+FILE = click.Path(path_type=Path, dir_okay=False)
 
 features_option = click.option(
     "--features", type=FOLDER, help="Features of --data; default: feats/CORPUS/SET beside data/CORPUS/SET."
@@ -29,6 +30,17 @@ jobs_option = click.option(
 )
 
 
+def together(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
+    """Several options as one decorator; --help tells them in this order."""
+
+    def add(command: Command) -> Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return add
+
+
 def data_option(set_name: str) -> Callable[[Command], Command]:
     """--data, a prepared set; by default that of the one corpus prepared under data/."""
     return click.option(
@@ -43,44 +55,33 @@ def data_option(set_name: str) -> Callable[[Command], Command]:
 def training_options(default_out: str) -> Callable[[Command], Command]:
     """What every training is asked for: data, configuration, the folder of the network, seed, device."""
 
-    def add(command: Command) -> Command:
-        for option in reversed(
-            [
-                data_option("train"),
-                features_option,
-                click.option(
-                    "--dev",
-                    type=FOLDER,
-                    help="Prepared dev set, for its error rate each epoch; default: 'dev' beside --data.",
-                ),
-                click.option(
-                    "--dev-features", type=FOLDER, help="Features of the dev set; default: as for --features."
-                ),
-                click.option(
-                    "--config",
-                    "config_file",
-                    type=click.Path(path_type=Path, dir_okay=False),
-                    help="YAML file with the sections of the configuration: network, training, features and others.",
-                ),
-                click.option(
-                    "--set",
-                    "settings",
-                    multiple=True,
-                    metavar="KEY=VALUE",
-                    help="Change a value of the configuration, such as training.epochs=5. May be repeated.",
-                ),
-                click.option("--out", type=FOLDER, help=f"Folder of the network; default: {default_out}."),
-                click.option(
-                    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Fixes everything."
-                ),
-                device_option,
-                click.option("--resume", is_flag=True, help="Go on with the unfinished training in --out."),
-            ]
-        ):
-            command = option(command)
-        return command
-
-    return add
+    return together(
+        data_option("train"),
+        features_option,
+        click.option(
+            "--dev",
+            type=FOLDER,
+            help="Prepared dev set, for its error rate each epoch; default: 'dev' beside --data.",
+        ),
+        click.option("--dev-features", type=FOLDER, help="Features of the dev set; default: as for --features."),
+        click.option(
+            "--config",
+            "config_file",
+            type=FILE,
+            help="YAML file with the sections of the configuration: network, training, features and others.",
+        ),
+        click.option(
+            "--set",
+            "settings",
+            multiple=True,
+            metavar="KEY=VALUE",
+            help="Change a value of the configuration, such as training.epochs=5. May be repeated.",
+        ),
+        click.option("--out", type=FOLDER, help=f"Folder of the network; default: {default_out}."),
+        click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Fixes everything."),
+        device_option,
+        click.option("--resume", is_flag=True, help="Go on with the unfinished training in --out."),
+    )
 
 
 def only_prepared(set_name: str) -> Path:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from svtok.cli.options import FOLDER, data_option
+from svtok.cli.options import FILE, FOLDER, data_option
 from svtok.cli.score_options import BackendChoice, NormChoice, backend_options, norm_options
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @data_option("eval")
 @click.option(
     "--out",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=FILE,
     required=True,
     help="Table of scores to write: model, utt, score, in the order of the trials.",
 )

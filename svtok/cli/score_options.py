@@ -2,69 +2,60 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 import click
 
-from svtok.cli.options import FOLDER
+from svtok.cli.options import FOLDER, together
 
 if TYPE_CHECKING:
     from svtok.embeddings.store import Embeddings
     from svtok.scoring.backend import Backend
     from svtok.scoring.cohort import CohortOf, Norm
 
-Command = TypeVar("Command", bound=Callable[..., Any])
 USUAL_TOP = 300
 
 
-def backend_options(command: Command) -> Command:
-    """The options that are the fields of BackendChoice."""
-    for option in reversed(
-        [
-            click.option(
-                "--backend",
-                type=click.Choice(["cosine", "lda", "plda"]),
-                default="cosine",
-                show_default=True,
-                help="lda: the cosine after LDA. plda: log-likelihood ratio of the two-covariance model, after LDA.",
-            ),
-            click.option("--backend-train", type=FOLDER, help="Folder of embeddings to train it on, of the network."),
-            click.option("--backend-data", type=FOLDER, help="Prepared set of these: tells speakers and phrases."),
-            click.option(
-                "--backend-by",
-                type=click.Choice(["all", "phrase"]),
-                default="all",
-                show_default=True,
-                help="phrase: a back-end for each phrase; that of the model's phrase scores the trial.",
-            ),
-            click.option(
-                "--backend-classes",
-                type=click.Choice(["speaker", "speaker-phrase"]),
-                show_default="speaker-phrase; by phrase, the speakers that say it",
-                help="What it is to tell apart.",
-            ),
-            click.option(
-                "--lda-dim", type=click.IntRange(min=1), show_default="all", help="Dimensions that LDA keeps."
-            ),
-            click.option(
-                "--shrinkage",
-                type=click.FloatRange(0, 1),
-                show_default="0.1; by phrase 0.8",
-                help="Part of the covariance within classes that is made the same in all directions.",
-            ),
-            click.option(
-                "--length-norm/--no-length-norm",
-                default=None,
-                show_default="length-norm",
-                help="Divide vectors by their length between LDA and PLDA.",
-            ),
-        ]
-    ):
-        command = option(command)
-    return command
+backend_options = together(
+    click.option(
+        "--backend",
+        type=click.Choice(["cosine", "lda", "plda"]),
+        default="cosine",
+        show_default=True,
+        help="lda: the cosine after LDA. plda: log-likelihood ratio of the two-covariance model, after LDA.",
+    ),
+    click.option("--backend-train", type=FOLDER, help="Folder of embeddings to train it on, of the network."),
+    click.option("--backend-data", type=FOLDER, help="Prepared set of these: tells speakers and phrases."),
+    click.option(
+        "--backend-by",
+        type=click.Choice(["all", "phrase"]),
+        default="all",
+        show_default=True,
+        help="phrase: a back-end for each phrase; that of the model's phrase scores the trial.",
+    ),
+    click.option(
+        "--backend-classes",
+        type=click.Choice(["speaker", "speaker-phrase"]),
+        show_default="speaker-phrase; by phrase, the speakers that say it",
+        help="What it is to tell apart.",
+    ),
+    click.option("--lda-dim", type=click.IntRange(min=1), show_default="all", help="Dimensions that LDA keeps."),
+    click.option(
+        "--shrinkage",
+        type=click.FloatRange(0, 1),
+        show_default="0.1; by phrase 0.8",
+        help="Part of the covariance within classes that is made the same in all directions.",
+    ),
+    click.option(
+        "--length-norm/--no-length-norm",
+        default=None,
+        show_default="length-norm",
+        help="Divide vectors by their length between LDA and PLDA.",
+    ),
+)
+"""The options that are the fields of BackendChoice."""
 
 
 @dataclass(frozen=True)
@@ -121,42 +112,36 @@ class BackendChoice:
         return fit_backend(config, train, utterances, "speaker-phrase" if by_phrase else "speaker"), told
 
 
-def norm_options(command: Command) -> Command:
-    """The options that are the fields of NormChoice."""
-    for option in reversed(
-        [
-            click.option(
-                "--norm",
-                type=click.Choice(["s-norm", "as-norm"]),
-                help="Normalise the scores by those against a cohort: all of it, or the highest of each model and "
-                "test.",
-            ),
-            click.option("--cohort", type=FOLDER, help="Folder of the cohort's embeddings, of the same network."),
-            click.option(
-                "--top",
-                type=click.IntRange(min=2),
-                show_default=str(USUAL_TOP),
-                help="Highest scores that as-norm takes.",
-            ),
-            click.option("--cohort-data", type=FOLDER, help="Prepared set of the cohort: its speakers and phrases."),
-            click.option(
-                "--cohort-of",
-                type=click.Choice(["utterances", "speakers", "classes"]),
-                default="utterances",
-                show_default=True,
-                help="Members of the cohort: each utterance, or each speaker, or each speaker's each phrase.",
-            ),
-            click.option(
-                "--cohort-by",
-                type=click.Choice(["all", "phrase"]),
-                default="all",
-                show_default=True,
-                help="phrase: a trial is normalised by the members that say the phrase of its model.",
-            ),
-        ]
-    ):
-        command = option(command)
-    return command
+norm_options = together(
+    click.option(
+        "--norm",
+        type=click.Choice(["s-norm", "as-norm"]),
+        help="Normalise the scores by those against a cohort: all of it, or the highest of each model and test.",
+    ),
+    click.option("--cohort", type=FOLDER, help="Folder of the cohort's embeddings, of the same network."),
+    click.option(
+        "--top",
+        type=click.IntRange(min=2),
+        show_default=str(USUAL_TOP),
+        help="Highest scores that as-norm takes.",
+    ),
+    click.option("--cohort-data", type=FOLDER, help="Prepared set of the cohort: its speakers and phrases."),
+    click.option(
+        "--cohort-of",
+        type=click.Choice(["utterances", "speakers", "classes"]),
+        default="utterances",
+        show_default=True,
+        help="Members of the cohort: each utterance, or each speaker, or each speaker's each phrase.",
+    ),
+    click.option(
+        "--cohort-by",
+        type=click.Choice(["all", "phrase"]),
+        default="all",
+        show_default=True,
+        help="phrase: a trial is normalised by the members that say the phrase of its model.",
+    ),
+)
+"""The options that are the fields of NormChoice."""
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from svtok.cli.options import FOLDER, data_option, device_option, features_option
+from svtok.cli.options import FILE, FOLDER, data_option, device_option, features_option
 
 
 @click.command("score-phrases")
@@ -15,7 +15,7 @@ from svtok.cli.options import FOLDER, data_option, device_option, features_optio
 @features_option
 @click.option(
     "--out",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=FILE,
     required=True,
     help="Table of scores to write: model, utt, score, in the order of the trials.",
 )

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import click
 
-from svtok.cli.options import FOLDER, device_option, features_option
+from svtok.cli.options import FILE, FOLDER, device_option, features_option
 
 
 @click.command("token-spread")
 @click.option("--network", type=FOLDER, required=True, help="Folder of a trained network with a sampled class token.")
 @click.option("--data", type=FOLDER, help="Prepared set, to tell of the embeddings of its utterances, too.")
 @features_option
-@click.option("--json", "json_path", type=click.Path(path_type=Path, dir_okay=False), help="Write the report here.")
+@click.option("--json", "json_path", type=FILE, help="Write the report here.")
 @device_option
 def token_spread(network: Path, data: Path | None, features: Path | None, json_path: Path | None, device: str) -> None:
     """Tell how far the vectors of a sampled class token spread, and the embeddings from each of them.

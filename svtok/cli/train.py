@@ -8,25 +8,20 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from svtok.cli.options import FOLDER, Command, training_options
+from svtok.cli.options import FILE, FOLDER, together, training_options
 
 if TYPE_CHECKING:
     from svtok.training.config import Config
 
 
-def _speaker_network_options(command: Command) -> Command:
-    """The options that the three commands share."""
-    for option in reversed(
-        [
-            training_options("exp/HEAD"),
-            click.option("--head", help="avg, stats, attentive-stats, cls, cls-sampled, cls-dist or cls-sampled-dist."),
-            click.option(
-                "--classes", help="What is told apart: speaker, speaker-phrase, phrase or both; sets training.classes."
-            ),
-        ]
-    ):
-        command = option(command)
-    return command
+_speaker_network_options = together(
+    training_options("exp/HEAD"),
+    click.option("--head", help="avg, stats, attentive-stats, cls, cls-sampled, cls-dist or cls-sampled-dist."),
+    click.option(
+        "--classes", help="What is told apart: speaker, speaker-phrase, phrase or both; sets training.classes."
+    ),
+)
+"""The options that the three commands share."""
 
 
 @click.command()
@@ -72,7 +67,7 @@ def train_teacher(**options: Any) -> None:
 )
 @click.option(
     "--teacher-config",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=FILE,
     help="YAML file with the joint teacher's own sections network and objective; default: the student's.",
 )
 def train_student(

@@ -7,9 +7,7 @@ from typing import Any, Literal
 
 import click
 
-from svtok.cli.options import training_options
-
-FILE = click.Path(path_type=Path, dir_okay=False)
+from svtok.cli.options import FILE, training_options
 
 
 @click.command("train-phonetic")
