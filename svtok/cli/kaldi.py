@@ -15,17 +15,33 @@ out_option = click.option("--out", type=click.Path(path_type=Path), required=Tru
 
 @click.group()
 def kaldi() -> None:
-    """Import or export Kaldi data directories, trial lists and score files."""
+    """Import or export Kaldi data directories, trial lists and score files.
+
+    \b
+    Example:
+      svtok kaldi import data kaldi/data/eval --out data/mine/eval
+      svtok kaldi export data data/mine/eval --out kaldi/data/eval
+    """
 
 
 @kaldi.group("import")
 def import_() -> None:
-    """Kaldi's files in, svtok's tables out."""
+    """Kaldi's files in, svtok's tables out.
+
+    \b
+    Example:
+      svtok kaldi import data kaldi/data/eval --out data/mine/eval
+    """
 
 
 @kaldi.group("export")
 def export() -> None:
-    """svtok's tables in, Kaldi's files out."""
+    """svtok's tables in, Kaldi's files out.
+
+    \b
+    Example:
+      svtok kaldi export data data/mine/eval --out kaldi/data/eval
+    """
 
 
 @import_.command("data")

@@ -7,19 +7,23 @@ from typing import TYPE_CHECKING
 
 import click
 
-from svtok.cli.options import FOLDER, data_option
+from svtok.cli.options import FILE, FOLDER, data_option
 
 if TYPE_CHECKING:
     from svtok.report.embedding_map import Method
 
-out_option = click.option(
-    "--out", type=click.Path(path_type=Path, dir_okay=False), required=True, help="The PNG to write."
-)
+out_option = click.option("--out", type=FILE, required=True, help="The PNG to write.")
 
 
 @click.group()
 def plot() -> None:
-    """Draw how networks were trained, and what their embeddings look like."""
+    """Draw how networks were trained, and what their embeddings look like.
+
+    \b
+    Example:
+      svtok plot training exp/avg exp/cls exp/cls-sampled --out exp/training.png
+      svtok plot embeddings --embeddings exp/cls/embeddings/eval --data data/my/eval --out map.png
+    """
 
 
 @plot.command("training")
