@@ -60,9 +60,9 @@ class Ablation:
             pool = in_pool(left, self._work, jobs=self.jobs or 1, needs=self.needs, stop=self.children.stop)
             with closing(pool):
                 for ended, (run, error) in enumerate(pool, start=1):
-                    text = self._keep(run, error)
-                    failed += [run] if text.startswith("FAILED") else []
-                    self.tell(f"ended {run}: {text}; {self._outlook(ended, len(left))}")
+                    rows = self._keep(run, error)
+                    failed += [run] if rows[0].error else []
+                    self.tell(f"ended {run}: {_in_words(rows)}; {self._outlook(ended, len(left))}")
         if failed:
             names = ", ".join(map(str, failed))
             raise SvtokError(f"{len(failed)} of {len(left)} runs failed: {names}; the same command tries them again")
@@ -98,8 +98,8 @@ class Ablation:
         for command in commands(self.plan, run, self.device.type):
             self.children.call(command, log)
 
-    def _keep(self, run: Run, error: SvtokError | None) -> str:
-        """Write the results of a run that ended; returns them in words."""
+    def _keep(self, run: Run, error: SvtokError | None) -> list[Row]:
+        """Write the rows of a run that ended; returns them."""
         told = {"hardware": self.hardware, "commit": self.commits[run]}
         try:
             if error:
@@ -121,7 +121,7 @@ class Ablation:
                 )
             ]
         put_results(self.results, rows)
-        return _in_words(rows)
+        return rows
 
     def _without_places(self, text: str) -> str:
         """One line of text that does not tell in which folders of this machine things are."""
