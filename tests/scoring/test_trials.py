@@ -90,7 +90,5 @@ def test_a_phrase_keeps_to_its_own_trials_however_many_phrases_there_are() -> No
 
 def test_no_trials_have_no_phrases() -> None:
     none = np.empty(0, np.int32)
-    empty = TrialSides(
-        Enrolled(np.empty((0, 1), np.float32), np.empty(0, np.intp)), none.astype(object), EMBEDDINGS.vectors, none, none
-    )
-    assert list(empty.by_phrase()) == []
+    enrolled = Enrolled(np.empty((0, 1), np.float32), np.empty(0, np.intp))
+    assert list(TrialSides(enrolled, none.astype(object), EMBEDDINGS.vectors, none, none).by_phrase()) == []
