@@ -88,11 +88,15 @@ def validated(model_class: type[Model], mapping: Mapping[str, Any], where: str) 
 def _told(model_class: type[BaseModel], detail: Mapping[str, Any]) -> str:
     loc, value = detail["loc"], detail["input"]
     if detail["type"] == "extra_forbidden":
-        *parents, key = loc
-        return _prefix(parents) + unknown_name("key", str(key), _known_keys(model_class, parents))
-    key = _prefix(loc)
+        *parents, name = loc
+        keys, models = _place(model_class, parents)
+        known = dict.fromkeys(key for model in models for key in model.model_fields)
+        return _prefix(keys) + unknown_name("key", str(name), known, _keys_within(models))
+    key = _prefix(_place(model_class, loc)[0])
+    if detail["type"] == "union_tag_invalid":
+        return key + unknown_name("kind", detail["ctx"]["tag"], _quoted(detail["ctx"]["expected_tags"]))
     if detail["type"] in ("literal_error", "enum") and isinstance(value, str):
-        return key + unknown_name("value", value, re.findall(r"'([^']*)'", detail["ctx"]["expected"]))
+        return key + unknown_name("value", value, _quoted(detail["ctx"]["expected"]))
     if detail["type"] == "value_error":
         return key + str(detail["ctx"]["error"])
     if detail["type"] == "missing":
@@ -104,13 +108,37 @@ def _prefix(loc: Sequence[str | int]) -> str:
     return f"{'.'.join(map(str, loc))}: " if loc else ""
 
 
-def _known_keys(model_class: type[BaseModel], loc: Sequence[Any]) -> list[str]:
-    """The keys of the model that stands at `loc`; positions in lists and tags of unions name no field."""
-    models = [model_class]
+def _quoted(text: str) -> list[str]:
+    """The names that pydantic lists between quotes."""
+    return re.findall(r"'([^']*)'", text)
+
+
+def _place(model_class: type[BaseModel], loc: Sequence[Any]) -> tuple[list[Any], list[type[BaseModel]]]:
+    """What stands at `loc`: its keys and positions in lists, without the tags of unions, and the models it may be."""
+    keys, models = [], [model_class]
     for name in loc:
         inner = [m for model in models if name in model.model_fields for m in _models_in(_annotation(model, name))]
-        models = inner or models
-    return list(dict.fromkeys(key for model in models for key in model.model_fields))
+        tagged = [model for model in models if _is_tag(model, name)]
+        if not tagged:
+            keys.append(name)
+        models = inner or tagged or models
+    return keys, models
+
+
+def _is_tag(model: type[BaseModel], name: Any) -> bool:
+    """Whether pydantic names a model of a union so: it is what the field `kind` of that model says."""
+    return "kind" in model.model_fields and name in get_args(_annotation(model, "kind"))
+
+
+def _keys_within(models: Sequence[type[BaseModel]]) -> list[str]:
+    """The keys one level further down, such as `sampled.vectors`."""
+    return [
+        f"{key}.{inner}"
+        for model in models
+        for key in model.model_fields
+        for part in _models_in(_annotation(model, key))
+        for inner in part.model_fields
+    ]
 
 
 def _annotation(model: type[BaseModel], name: str) -> Any:

@@ -42,9 +42,9 @@ def raise_problems(problems: Sequence[Problem]) -> None:
         raise ProblemsError(problems)
 
 
-def unknown_name(kind: str, name: str, known: Iterable[str]) -> str:
-    """Text for a name that does not exist: the known names and the nearest of them."""
+def unknown_name(kind: str, name: str, known: Iterable[str], elsewhere: Iterable[str] = ()) -> str:
+    """Text for a name that does not exist: the known names, and the nearest of them and of those known `elsewhere`."""
     known = list(known)
-    nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    nearest = difflib.get_close_matches(name, [*known, *elsewhere], n=1, cutoff=0.5)
     hint = f"; did you mean '{nearest[0]}'?" if nearest else ""
     return f"unknown {kind} '{name}' (known: {', '.join(known)}){hint}"

@@ -118,7 +118,9 @@ class StepsConfig(BaseModel):
     keep: Literal["last", "best"] = Field(
         "last", description="weights kept: of the last epoch, or of that with the lowest error on the dev set"
     )
-    measure_every: int = Field(1, ge=1, description="epochs from one look at the dev set to the next; the last always has one")
+    measure_every: int = Field(
+        1, ge=1, description="epochs from one look at the dev set to the next; the last always has one"
+    )
     workers: int = Field(0, ge=0, description="processes that read and augment; 0: the training process itself")
     augment: AugmentConfig = AugmentConfig()
 
@@ -167,9 +169,8 @@ def read_config(
         SvtokError: a setting without `=`.
     """
     tree, where = read_tree(path, settings)
-    network = tree.get("network") or {}
-    chosen = head or (network.get("head", default_head) if isinstance(network, dict) else None)
-    if chosen is not None:
+    network = tree.get("network", {})
+    if isinstance(network, dict) and (chosen := head or network.get("head", default_head)):
         tree["network"] = {**network, "head": chosen}
     return validated(Config, tree, where)
 

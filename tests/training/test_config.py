@@ -67,11 +67,25 @@ def test_settings_that_cannot_be_read_are_refused(file, setting, message):
         ("objective.loss=ams", "unknown value 'ams' .*did you mean 'aam'?"),
         ("objective.distillation=KL", "unknown value 'KL' .known: kl, hard, cosine"),
         ("training.classes=speakers", "did you mean 'speaker'?"),
+        ("network.sampled_vectors=4", "network: unknown key 'sampled_vectors' .*did you mean 'sampled.vectors'?"),
+        ("epochs=4", "unknown key 'epochs' .*did you mean 'training.epochs'?"),
+        ("network.front_end.kind=resnet", "network.front_end: unknown kind 'resnet' .known: residual, ecapa, x-vector"),
+        (
+            "network.front_end={kind: ecapa, blocks: [8]}",
+            r"network.front_end: unknown key 'blocks' \(known: kind, channels, dilations, [^)]*subsample\)",
+        ),
+        ("network.front_end={kernel: x}", "network.front_end.kernel: input should be a valid integer"),
     ],
 )
 def test_values_out_of_range_are_refused(setting, message):
     with pytest.raises(ProblemsError, match=message):
         read_config(None, [setting])
+
+
+@pytest.mark.parametrize("value", ["3", "[cls]"])
+def test_a_section_that_is_no_mapping_is_refused_also_with_a_head(value):
+    with pytest.raises(ProblemsError, match="network: input should be a valid dictionary"):
+        read_config(None, [f"network={value}"], "avg")
 
 
 @pytest.mark.parametrize(
