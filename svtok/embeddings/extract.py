@@ -14,13 +14,13 @@ from svtok.embeddings.compute import embed_all
 from svtok.embeddings.joined import JoinedFeatures, refuse_other_names
 from svtok.embeddings.store import write_embeddings
 from svtok.errors import SvtokError
-from svtok.features.config import FeaturesConfig
+from svtok.features.config import FeaturesConfig, differences
 from svtok.features.extract import extract_features
-from svtok.features.store import FeatureStore, default_features_folder
+from svtok.features.store import PHONETIC, FeatureStore, default_features_folder
 from svtok.manifest.sets import PreparedSet, read_set
 from svtok.parallel import default_jobs
 from svtok.phonetic.embedder import stored_embedder
-from svtok.training.network_folder import TrainedNetwork, load_network
+from svtok.training.network_folder import CONFIG, TrainedNetwork, load_network
 
 
 @dataclass(frozen=True)
@@ -45,13 +45,20 @@ def network_input(
     trained, prepared = load_network(network_folder), read_set(data)
     with tempfile.TemporaryDirectory(prefix="svtok-") as scratch:
         store = _open_features(prepared, data, features, network_folder, trained.features, Path(scratch) / "features")
-        if store.config != trained.features:
-            raise SvtokError(
-                f"{store.folder}: features of another kind than {network_folder} was trained with; "
-                "extract them with its config.yaml"
-            )
+        _check_kind(store, trained, network_folder)
         trained.network.to(device)
         yield NetworkInput(trained, prepared, store)
+
+
+def _check_kind(store: FeatureStore, trained: TrainedNetwork, network_folder: Path) -> None:
+    """Raise SvtokError, with all differences, where features are of another kind than a network was trained with."""
+    faults = differences(store.config, trained.features, "that of the features", "that of the network")
+    if faults:
+        phonetic = f" --phonetic {network_folder / PHONETIC}" if trained.features.phonetic else ""
+        raise SvtokError(
+            f"{store.folder}: features of another kind than {network_folder} was trained with "
+            f"({'; '.join(map(str, faults))}); extract them with --config {network_folder / CONFIG}{phonetic}"
+        )
 
 
 def extract_set_embeddings(

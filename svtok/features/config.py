@@ -10,8 +10,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 from svtok.config_errors import load_yaml, validated
 from svtok.errors import Problem, raise_problems, unknown_name
 
-SECTIONS = ("features", "network", "objective", "training")
-"""The top-level keys that a configuration file may have."""
+SECTIONS = ("features", "network", "objective", "training", "run")
+"""The top-level keys that a configuration file may have; that of a trained network tells of its run, too."""
 
 
 class _Section(BaseModel):

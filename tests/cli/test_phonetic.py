@@ -90,12 +90,16 @@ def test_embeddings_from_audio_equal_those_from_stored_features_and_need_nothing
 
 
 def test_features_without_phonetic_columns_do_not_go_with_such_a_network(work: Path, speaker: Path) -> None:
-    with pytest.raises(SvtokError, match="features of another kind than exp/cls was trained with"):
+    with pytest.raises(SvtokError, match="features of another kind than exp/cls was trained with") as caught:
         run(
             work,
             *("extract-embeddings", "--network", "exp/cls", "--data", "data/tones/train"),
             *("--features", "feats/tones/train", "--out", "exp/c"),
         )
+    way_out = ("--config", "exp/cls/config.yaml", "--phonetic", "exp/cls/phonetic")
+    assert str(caught.value).endswith(f"extract them with {' '.join(way_out)}")
+    run(work, "extract-features", "data/tones/train", *way_out, "--out", "as-told", "--jobs", "1")
+    assert FeatureStore.open(work / "as-told").config == FeatureStore.open(work / "both").config
 
 
 def test_a_copy_of_another_phonetic_network_is_refused(work: Path, speaker: Path) -> None:

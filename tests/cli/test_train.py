@@ -139,9 +139,13 @@ def test_embeddings_from_stored_features_equal_those_from_audio(work, teacher):
 
 def test_features_of_another_kind_are_refused(work, teacher):
     extract_features(read_set(work / "data/tones/eval"), FeaturesConfig(bands=9), work / "other", jobs=1)
-    with pytest.raises(SvtokError, match="features of another kind than exp/teacher was trained with"):
+    with pytest.raises(SvtokError, match="features of another kind than exp/teacher was trained with") as caught:
         run(work, "extract-embeddings", "--network", "exp/teacher", "--features", "other", "--out", "exp/c")
+    assert "(features.bands: that of the features is (9,), that of the network is (8,))" in str(caught.value)
+    assert str(caught.value).endswith("extract them with --config exp/teacher/config.yaml")
     assert not (work / "exp/c").exists()
+    run(work, "extract-features", "data/tones/eval", "--config", "exp/teacher/config.yaml", "--out", "as-told")
+    run(work, "extract-embeddings", "--network", "exp/teacher", "--features", "as-told", "--out", "exp/c")
 
 
 def test_a_configuration_of_other_features_than_the_stored_is_refused(work):
