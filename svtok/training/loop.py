@@ -124,7 +124,13 @@ class Trainer:
         due = (epoch + 1) % self.config.measure_every == 0 or epoch + 1 == self.config.epochs
         error = self.measure() if due else None
         row = {"epoch": epoch + 1, **means, "learning_rate": rate, self.measured: error}
-        return {**row, "seconds": round(time.monotonic() - started, 2), **diagnostics(self.network)}
+        return {**row, "seconds": round(time.monotonic() - started, 2), **self._diagnostics()}
+
+    def _diagnostics(self) -> Row:
+        """What the parts of the networks that are trained observed, those of the teacher under `teacher`."""
+        teacher = self.networks.joint_teacher
+        of_teacher = diagnostics(teacher) if teacher is not None else {}
+        return {**diagnostics(self.network), **{f"teacher.{name}": value for name, value in of_teacher.items()}}
 
     def _step(self, step: int, steps: int, batch: Batch) -> dict[str, Tensor]:
         """One update; returns the values to log."""

@@ -67,6 +67,9 @@ def test_a_joint_teacher_is_a_network_of_its_own_that_its_student_names(make_run
     assert f"teacher: {teacher.hash}\n" in (run.out / "config.yaml").read_text()
     log = rows(run.out)
     assert log[-1]["teacher_loss"] < log[0]["teacher_loss"]
+    for row in log:
+        assert 0 < row["encoder.layers.0.memory.slots_used"] <= 1
+        assert 0 < row["teacher.encoder.layers.0.memory.slots_used"] <= 1
     assert train_network(joint(make_run, resume=True)) is False
 
 
