@@ -47,8 +47,8 @@ def compute_all(
     the utterances, computed in fp32.
 
     The network, which must be on `device`, is read in evaluation mode and left in the mode it was in. `what` names the
-    work in a progress display. Raises SvtokError for an utterance without features,
-    or one longer than the network can read.
+    work in a progress display. Raises SvtokError for an utterance without features, or one longer than the network can
+    read.
     """
     lengths = np.array([store.frames(utt) for utt in utts])
     longest = network.config.longest_utterance

@@ -210,9 +210,14 @@ class NetworkConfig(BaseModel):
         return ("cls", "dist") if self.head.endswith("-dist") else ("cls",)
 
     @property
+    def pooled_dim(self) -> int:
+        """Dimension of what the tokens or the pooling give, before it is projected to the states."""
+        return 2 * self.dim if self.head in STATISTICS_HEADS else self.dim
+
+    @property
     def state_dim(self) -> int:
         """Dimension of each state that the classifiers see."""
-        return self.embedding_dim or (2 * self.dim if self.head in STATISTICS_HEADS else self.dim)
+        return self.embedding_dim or self.pooled_dim
 
     @property
     def test_dim(self) -> int:

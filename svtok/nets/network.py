@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from svtok.nets.classifier import make_classifier
-from svtok.nets.config import STATISTICS_HEADS, NetworkConfig
+from svtok.nets.config import NetworkConfig
 from svtok.nets.encoder import Encoder
 from svtok.nets.front_ends import make_front_end
 from svtok.nets.pooling import make_pooling
@@ -38,8 +38,7 @@ class Network(nn.Module):
         self.pooling = None if len(self.tokens) else make_pooling(config.head, config.dim)
         names = list(self.tokens) or [config.head]
         project, batch = config.embedding_dim > 0, config.embedding_norm == "batch"
-        width = 2 * config.dim if config.head in STATISTICS_HEADS else config.dim
-        size = config.state_dim
+        width, size = config.pooled_dim, config.state_dim
         self.projections = nn.ModuleDict({n: nn.Linear(width, size) if project else nn.Identity() for n in names})
         self.norms = nn.ModuleDict({n: nn.BatchNorm1d(size) if batch else nn.Identity() for n in names})
         self.classifiers = nn.ModuleDict({n: make_classifier(config, classes) for n in names})

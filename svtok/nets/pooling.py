@@ -45,7 +45,8 @@ class StatisticsPooling(nn.Module):
 class AttentiveStatisticsPooling(nn.Module):
     """Mean and standard deviation, with a weight for each frame and channel, and BatchNorm.
 
-    The attention of a frame sees the utterance's plain statistics too (Desplanques et al., 2020, section 3.1).
+    The attention of a frame sees the utterance's plain statistics too (Desplanques et al., 2020, section 3.1), and has
+    128 hidden values as there.
     """
 
     def __init__(self, dim: int, hidden: int = 128) -> None:
