@@ -33,7 +33,7 @@ class Panel(NamedTuple):
 ALWAYS_FIRST = (
     Panel("loss", "Training loss"),
     Panel("accuracy", "Training accuracy (%)", 100),
-    Panel("dev_eer", "Dev TC-vs-IC EER (%)", 100),
+    Panel("dev_eer", "Dev EER (%)", 100),
     Panel("dev_phone_error_rate", "Dev phone error rate (%)", 100),
     Panel("learning_rate", "Learning rate"),
 )
