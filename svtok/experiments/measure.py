@@ -27,7 +27,6 @@ from svtok.training.network_folder import LOG, load_network
 
 DRAWS = 200
 """Draws of the speakers that a row keeps."""
-DECIMALS = 5
 
 
 def rows_of(plan: Plan, run: Run, work: Path, *, hardware: str, commit: str) -> list[Row]:
@@ -81,7 +80,7 @@ def resampled_eers(path: Path, prepared: PreparedSet, fold: int) -> dict[str, li
         if targets and nontargets:
             counts = strata.counts.select([*targets, *nontargets])
             drawn = resampled_rates(counts, DCF08, resamples=DRAWS, seed=seed).eer
-            eers[condition] = [None if np.isnan(eer) else round(float(eer), DECIMALS) for eer in drawn]
+            eers[condition] = [None if np.isnan(eer) else float(eer) for eer in drawn]
     return eers
 
 

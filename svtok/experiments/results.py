@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
@@ -16,6 +17,10 @@ from svtok.files import write_text
 CONDITIONS = ("TC-vs-IC", "TC-vs-TW", "TC-vs-IW", "pooled")
 RESAMPLED = ("TC-vs-IC", "TC-vs-TW")
 """The conditions whose rows hold the EER of each draw of the speakers."""
+
+
+UNIT = 10_000
+"""A draw's EER of 0.0843 stands in the file as 843."""
 
 
 class Row(BaseModel):
@@ -48,7 +53,7 @@ class Row(BaseModel):
     error: str | None = None
     eer_resampled: list[float | None] | None = None
     """The EER in each draw of the fold's evaluation speakers, the same draws for all systems and seeds of the fold;
-    None for a draw that tells nothing."""
+    None for a draw that tells nothing. They are most of the file, and so stand there as whole ten-thousandths."""
 
     @property
     def run(self) -> tuple[str, int, int]:
@@ -70,13 +75,13 @@ def read_results(path: Path) -> list[Row]:
         raise SvtokError(f"{path}: not a JSON file: {error}") from error
     if not isinstance(content, list) or not all(isinstance(row, dict) for row in content):
         raise SvtokError(f"{path}: must be a list of rows, as `svtok ablate` writes it")
-    return [validated(Row, row, f"{path}, row {number}") for number, row in enumerate(content, start=1)]
+    return [validated(Row, _read(row), f"{path}, row {number}") for number, row in enumerate(content, start=1)]
 
 
 def write_results(path: Path, rows: Iterable[Row]) -> None:
     """Write the file, whole or not at all: one row a line, by system, fold, seed and condition."""
     ordered = sorted(rows, key=lambda row: (*row.run, _place(row.condition)))
-    lines = ",\n".join(json.dumps(_told(row), ensure_ascii=False) for row in ordered)
+    lines = ",\n".join(json.dumps(_told(row), ensure_ascii=False, separators=(",", ":")) for row in ordered)
     write_text(path, f"[\n{lines}\n]\n")
 
 
@@ -87,7 +92,17 @@ def _place(condition: str | None) -> int:
 def _told(row: Row) -> dict[str, object]:
     """The row without `error` and `eer_resampled` where it has none."""
     tree = row.model_dump()
+    if row.eer_resampled is not None:
+        tree["eer_resampled"] = [None if eer is None else round(UNIT * eer) for eer in row.eer_resampled]
     return {key: value for key, value in tree.items() if value is not None or key not in ("error", "eer_resampled")}
+
+
+def _read(tree: dict[str, Any]) -> dict[str, Any]:
+    """A row of the file with its draws as fractions; what is no list of numbers is left for the validation to tell."""
+    draws = tree.get("eer_resampled")
+    if not isinstance(draws, list) or not all(eer is None or isinstance(eer, int) for eer in draws):
+        return tree
+    return {**tree, "eer_resampled": [None if eer is None else eer / UNIT for eer in draws]}
 
 
 def put_results(path: Path, rows: Sequence[Row]) -> None:

@@ -27,6 +27,7 @@ def test_rows_come_back_and_stand_one_a_line_in_order(make_row, tmp_path: Path) 
     assert list(first)[:8] == ["system", "fold", "seed", "condition", "targets", "nontargets", "eer", "dcf08"]
     assert "error" not in first
     assert "eer_resampled" not in first
+    assert json.loads(lines[2].rstrip(","))["eer_resampled"] == [1000, None, 2000]
 
 
 def test_the_rows_of_a_run_are_replaced_and_others_kept(make_row, tmp_path: Path) -> None:
