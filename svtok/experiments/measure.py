@@ -27,6 +27,8 @@ from svtok.training.network_folder import LOG, load_network
 
 DRAWS = 200
 """Draws of the speakers that a row keeps."""
+DIGITS = 6
+"""Decimals of the error rates that a row keeps: more than any corpus can tell, and a smaller file."""
 
 
 def rows_of(plan: Plan, run: Run, work: Path, *, hardware: str, commit: str) -> list[Row]:
@@ -48,8 +50,8 @@ def rows_of(plan: Plan, run: Run, work: Path, *, hardware: str, commit: str) -> 
             condition=condition.name,
             targets=condition.targets,
             nontargets=condition.nontargets,
-            eer=condition.eer,
-            dcf08=condition.dcf08,
+            eer=round(condition.eer, DIGITS),
+            dcf08=round(condition.dcf08, DIGITS),
             parameters=parameters,
             seconds=seconds,
             hardware=hardware,

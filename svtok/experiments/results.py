@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from base64 import b64decode, b64encode
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field, field_serializer, field_validator
 
 from svtok.config_errors import validated
 from svtok.errors import SvtokError
@@ -20,7 +21,9 @@ RESAMPLED = ("TC-vs-IC", "TC-vs-TW")
 
 
 UNIT = 10_000
-"""A draw's EER of 0.0843 stands in the file as 843."""
+"""A draw's EER of 0.0843 stands in the file as 843, in 16 bits."""
+NO_EER = 0xFFFF
+"""What stands in the file for a draw that tells nothing."""
 
 
 class Row(BaseModel):
@@ -51,9 +54,19 @@ class Row(BaseModel):
     corpus: str | None = None
     """Its caption, which says whether the speech is synthetic."""
     error: str | None = None
-    eer_resampled: list[float | None] | None = None
+    eer_resampled: list[Annotated[float, Field(ge=0, le=1)] | None] | None = None
     """The EER in each draw of the fold's evaluation speakers, the same draws for all systems and seeds of the fold;
-    None for a draw that tells nothing. They are most of the file, and so stand there as whole ten-thousandths."""
+    None for a draw that tells nothing. They are most of the file, and so stand there packed: base64 of whole
+    ten-thousandths, as unsigned 16-bit integers with the lower byte first."""
+
+    @field_validator("eer_resampled", mode="before")
+    @classmethod
+    def _unpack(cls, draws: object) -> object:
+        return _unpacked(draws) if isinstance(draws, str) else draws
+
+    @field_serializer("eer_resampled")
+    def _pack(self, draws: list[float | None] | None) -> str | None:
+        return None if draws is None else _packed(draws)
 
     @property
     def run(self) -> tuple[str, int, int]:
@@ -75,7 +88,7 @@ def read_results(path: Path) -> list[Row]:
         raise SvtokError(f"{path}: not a JSON file: {error}") from error
     if not isinstance(content, list) or not all(isinstance(row, dict) for row in content):
         raise SvtokError(f"{path}: must be a list of rows, as `svtok ablate` writes it")
-    return [validated(Row, _read(row), f"{path}, row {number}") for number, row in enumerate(content, start=1)]
+    return [validated(Row, row, f"{path}, row {number}") for number, row in enumerate(content, start=1)]
 
 
 def write_results(path: Path, rows: Iterable[Row]) -> None:
@@ -91,18 +104,21 @@ def _place(condition: str | None) -> int:
 
 def _told(row: Row) -> dict[str, object]:
     """The row without `error` and `eer_resampled` where it has none."""
-    tree = row.model_dump()
-    if row.eer_resampled is not None:
-        tree["eer_resampled"] = [None if eer is None else round(UNIT * eer) for eer in row.eer_resampled]
-    return {key: value for key, value in tree.items() if value is not None or key not in ("error", "eer_resampled")}
+    return {k: v for k, v in row.model_dump().items() if v is not None or k not in ("error", "eer_resampled")}
 
 
-def _read(tree: dict[str, Any]) -> dict[str, Any]:
-    """A row of the file with its draws as fractions; what is no list of numbers is left for the validation to tell."""
-    draws = tree.get("eer_resampled")
-    if not isinstance(draws, list) or not all(eer is None or isinstance(eer, int) for eer in draws):
-        return tree
-    return {**tree, "eer_resampled": [None if eer is None else eer / UNIT for eer in draws]}
+def _packed(draws: Sequence[float | None]) -> str:
+    units = [NO_EER if eer is None else round(UNIT * eer) for eer in draws]
+    return b64encode(np.array(units, dtype="<u2").tobytes()).decode("ascii")
+
+
+def _unpacked(text: str) -> list[float | None]:
+    """Raises ValueError for what `_packed` has not written."""
+    try:
+        units = np.frombuffer(b64decode(text, validate=True), dtype="<u2")
+    except ValueError as error:
+        raise ValueError(f"is no base64 of 16-bit integers: {error}") from error
+    return [None if unit == NO_EER else unit / UNIT for unit in units.tolist()]
 
 
 def put_results(path: Path, rows: Sequence[Row]) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import struct
+from base64 import b64decode
 from pathlib import Path
 
 import pytest
@@ -27,7 +29,8 @@ def test_rows_come_back_and_stand_one_a_line_in_order(make_row, tmp_path: Path) 
     assert list(first)[:8] == ["system", "fold", "seed", "condition", "targets", "nontargets", "eer", "dcf08"]
     assert "error" not in first
     assert "eer_resampled" not in first
-    assert json.loads(lines[2].rstrip(","))["eer_resampled"] == [1000, None, 2000]
+    packed = b64decode(json.loads(lines[2].rstrip(","))["eer_resampled"])
+    assert struct.unpack("<3H", packed) == (1000, 0xFFFF, 2000)
 
 
 def test_the_rows_of_a_run_are_replaced_and_others_kept(make_row, tmp_path: Path) -> None:
@@ -52,6 +55,9 @@ def test_no_file_is_no_results(tmp_path: Path) -> None:
         ("{", "not a JSON file"),
         ("{}", "must be a list of rows"),
         ('[{"system": "avg", "fold": "one", "sed": 3}]', "row 1: unknown key 'sed'"),
+        ('[{"eer_resampled": [1000]}]', "eer_resampled.*less than or equal to 1"),
+        ('[{"eer_resampled": "AAA"}]', "eer_resampled.* is no base64 of 16-bit integers"),
+        ('[{"eer_resampled": "AAAA"}]', "eer_resampled.* is no base64 of 16-bit integers"),
     ],
 )
 def test_a_damaged_file_is_told(tmp_path: Path, text: str, message: str) -> None:
