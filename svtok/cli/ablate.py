@@ -52,9 +52,10 @@ def ablate(
 ) -> None:
     """Train, score and evaluate every system of a plan on every fold with every seed, several at once.
 
-    Runs whose results are there are kept, unless the plan has changed what the system is; half work is gone on with;
-    failed runs are noted in the results and tried again the next time. A network that a system needs is trained even if
-    that system was not asked for. Stop it at any time and run the same command again.
+    Runs whose results are there are kept, unless the plan has changed what the system is, or the sets or features in
+    WORK are others than those of the run; half work is gone on with; failed runs are noted in the results and tried
+    again the next time. A network that a system needs is trained even if that system was not asked for. Stop it at any
+    time and run the same command again.
 
     \b
     Example:

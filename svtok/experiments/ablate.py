@@ -20,7 +20,8 @@ from svtok.experiments.measure import commit_of_checkout, hardware_name, rows_of
 from svtok.experiments.plan import Plan
 from svtok.experiments.pool import PACKAGE_ROOT, Children, in_pool
 from svtok.experiments.results import Row, put_results, read_results
-from svtok.experiments.runs import Run, begin, has_network, run_key
+from svtok.experiments.run_folders import RunFolders
+from svtok.experiments.runs import Run, run_key
 from svtok.parallel import default_jobs
 
 LONGEST_ERROR = 500
@@ -45,6 +46,7 @@ class Ablation:
         threads = max(1, default_jobs() // self.jobs)
         self.hardware = hardware_name(self.device, threads)
         self.children = Children(self.work.absolute(), threads)
+        self.folders = RunFolders(self.plan, self.work)
 
     def run(self, asked: Sequence[Run]) -> None:
         """Run what is left of the runs asked for, and of those whose networks they need.
@@ -68,14 +70,21 @@ class Ablation:
             raise SvtokError(f"{len(failed)} of {len(left)} runs failed: {names}; the same command tries them again")
 
     def left(self, asked: Sequence[Run]) -> list[Run]:
-        """The runs without results of the present plan, and those whose networks these need and that are missing."""
+        """The runs without results of the present plan, and those whose networks these need and that are missing.
+
+        Results whose run has left no folder here are taken as they are; else it must have had the present features.
+        """
         done = {(*row.run, row.settings) for row in read_results(self.results) if row.error is None}
         keys = {name: run_key(self.plan, name) for name in self.plan.systems}
-        left = {run for run in asked if (run.system, run.fold, run.seed, keys[run.system]) not in done}
+        left = {
+            run
+            for run in asked
+            if (run.system, run.fold, run.seed, keys[run.system]) not in done or self.folders.has_other_inputs(run)
+        }
         waiting = list(left)
         while waiting:
             for needed in self.needs(waiting.pop()):
-                if needed not in left and not has_network(self.plan, needed, self.work):
+                if needed not in left and not self.folders.has_network(needed):
                     left.add(needed)
                     waiting.append(needed)
         return sorted(left)
@@ -89,9 +98,9 @@ class Ablation:
         """All commands of a run. Raises SvtokError with the first error."""
         self.begun[run], self.commits[run] = time.monotonic(), commit_of_checkout()
         for needed in self.needs(run):
-            if not has_network(self.plan, needed, self.work):
+            if not self.folders.has_network(needed):
                 raise SvtokError(f"needs the network of {needed}, which has failed")
-        begin(self.plan, run, self.work)
+        self.folders.begin(run)
         self.tell(f"begun {run}")
         log = self.work / run.folder / "log.txt"
         log.write_text("")

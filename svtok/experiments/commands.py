@@ -12,7 +12,7 @@ from pathlib import Path
 from svtok.errors import Problem, raise_problems
 from svtok.experiments.plan import Plan, System
 from svtok.experiments.runs import Run, network, network_owners
-from svtok.features.store import INDEX
+from svtok.features.store import ABOUT
 from svtok.manifest.sets import is_set
 
 Command = list[str]
@@ -142,10 +142,10 @@ def check_inputs(plan: Plan, runs: Iterable[Run], work: Path) -> None:
         for owner in network_owners(plan, run):
             for name in dict.fromkeys(["train", "dev", plan.test_set]):
                 needed[data(run, name)] = is_set
-                needed[features(plan.systems[owner.system], run, name)] = _has_features
+                needed[features(plan.systems[owner.system], run, name)] = has_features
     missing = [path for path, is_there in needed.items() if not is_there(work / path)]
     raise_problems([Problem("is missing: make it with svtok prepare or svtok extract-features", p) for p in missing])
 
 
-def _has_features(folder: Path) -> bool:
-    return (folder / INDEX).is_file()
+def has_features(folder: Path) -> bool:
+    return (folder / ABOUT).is_file()

@@ -1,20 +1,16 @@
-"""The runs of a plan, each a system on a fold with a seed; and whether what a run left is what the plan asks for."""
+"""The runs of a plan, each a system on a fold with a seed; and hashes of what the plan asks of them."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from svtok.errors import Problem, raise_problems, unknown_name
 from svtok.experiments.plan import Plan
-from svtok.files import sha256_of_files, write_text
-from svtok.training.network_folder import WEIGHTS
-
-KEY = "network.key"
+from svtok.files import sha256_of_files
 
 
 @dataclass(frozen=True, order=True)
@@ -115,23 +111,6 @@ def _hash(tree: object) -> str:
     return hashlib.sha256(json.dumps(tree, sort_keys=True).encode()).hexdigest()[:12]
 
 
-def has_network(plan: Plan, run: Run, work: Path) -> bool:
-    """Whether the network that the plan asks for is there."""
-    return _key_in(work / run.folder) == network_key(plan, run.system) and (work / network(run) / WEIGHTS).is_file()
-
-
 def network(run: Run) -> Path:
     """The folder of the network that a run trains, within the work folder."""
     return run.folder / "network"
-
-
-def begin(plan: Plan, run: Run, work: Path) -> None:
-    """Make the run's folder; what stands there is kept if it is half of what the plan asks for, else removed."""
-    folder, key = work / run.folder, network_key(plan, run.system)
-    if folder.exists() and _key_in(folder) != key:
-        shutil.rmtree(folder)
-    write_text(folder / KEY, key + "\n")
-
-
-def _key_in(folder: Path) -> str | None:
-    return (folder / KEY).read_text(encoding="utf-8").strip() if (folder / KEY).is_file() else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 import signal
 import threading
 import time
@@ -48,6 +49,7 @@ else:
     made.mkdir(exist_ok=True)
     (made / "network.safetensors").write_text("")
 """
+ABOUT = "features: {bands: [64]}\nfingerprint: aa\nsvtok: 0.1.0\n"
 FOUR = ("avg: {head: avg}", "cls: {head: cls}", "student: {teacher: cls}", "norm: {network: avg}")
 
 
@@ -63,9 +65,12 @@ def calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[
     monkeypatch.setattr(module, "rows_of", rows_of)
     for fold in (1, 2):
         for name in ("train", "dev", "eval"):
-            for file in (f"data/fold{fold}/{name}/utterances.tsv", f"feats/fold{fold}/{name}/features.tsv"):
-                (tmp_path / "work" / file).parent.mkdir(parents=True)
-                (tmp_path / "work" / file).write_text("")
+            data, features = (tmp_path / f"work/{room}/fold{fold}/{name}" for room in ("data", "feats"))
+            data.mkdir(parents=True)
+            (data / "utterances.tsv").write_text("utt\tpath\tspk\na\ta.wav\ts\n")
+            features.mkdir(parents=True)
+            (features / "features.tsv").write_text("utt\tstart\tframes\na\t0\t9\n")
+            (features / "features.yaml").write_text(ABOUT)
 
     def noted() -> list[str]:
         path = tmp_path / "calls"
@@ -230,6 +235,59 @@ def test_changed_scoring_keeps_the_network(make_plan, calls, tmp_path: Path) -> 
     run(make_plan(FOUR[0], "cls: {head: cls, score: --norm s-norm}"), tmp_path)
     assert trained(calls()) == ["fold1/seed0/cls"]  # which --resume leaves as it is
     assert kept.exists()
+
+
+@pytest.mark.parametrize(
+    ("file", "before", "after", "seen"),
+    [
+        ("feats/fold1/train/features.yaml", "[64]", "[40]", True),
+        ("feats/fold1/eval/features.tsv", "9", "8", True),
+        ("data/fold1/train/utterances.tsv", "\ts\n", "\tother\n", True),
+        ("feats/fold1/dev/features.yaml", "aa", "bb", False),
+        ("data/fold1/dev/utterances.tsv", "a.wav", "moved/a.wav", False),
+    ],
+)
+def test_finished_runs_are_run_again_where_sets_or_features_have_changed_but_not_where_recordings_have_moved(
+    make_plan, calls, tmp_path: Path, file: str, before: str, after: str, seen: bool
+) -> None:
+    plan = make_plan(*FOUR, folds="[1, 2]")
+    run(plan, tmp_path)
+    calls()
+    changed = tmp_path / "work" / file
+    assert before in changed.read_text()
+    changed.write_text(changed.read_text().replace(before, after))
+    run(plan, tmp_path)
+    assert trained(calls()) == [f"fold1/seed0/{name}" for name in ("avg", "cls", "student") if seen]
+
+
+def test_half_a_network_of_recordings_that_have_changed_is_begun_again(
+    make_plan, calls, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = make_plan(FOUR[0])
+    monkeypatch.setenv("FAIL_AT", "avg/network --seed")
+    with pytest.raises(SvtokError, match="1 of 1 runs failed"):
+        run(plan, tmp_path)
+    half = tmp_path / "work/exp/fold1/seed0/avg/network/checkpoint.pt"
+    half.parent.mkdir()
+    half.write_text("")
+    with pytest.raises(SvtokError, match="1 of 1 runs failed"):
+        run(plan, tmp_path)
+    assert half.exists()
+    about = tmp_path / "work/feats/fold1/train/features.yaml"
+    about.write_text(about.read_text().replace("fingerprint: aa", "fingerprint: bb"))
+    with pytest.raises(SvtokError, match="1 of 1 runs failed"):
+        run(plan, tmp_path)
+    assert not half.exists()
+
+
+def test_results_without_folders_of_their_runs_are_taken_as_they_are(make_plan, calls, tmp_path: Path) -> None:
+    plan = make_plan(*FOUR)
+    run(plan, tmp_path)
+    calls()
+    shutil.rmtree(tmp_path / "work")
+    (tmp_path / "work").mkdir()
+    run(plan, tmp_path)
+    assert calls() == []
 
 
 def test_a_failed_run_is_a_row_and_tried_again(
