@@ -1,10 +1,12 @@
 # shellcheck shell=bash
 # The runner of every ablation: `. ablation.sh "$@"` at the end of egs/*/ablation.sh, which says what differs:
 #   root, folds        the defaults of --root and --folds
+#   phonetic_options   how svtok train-phonetic gets the phones of what was said
 #   recipe_options     the names of its own options (variables with their defaults), recipe_help what they mean
 #   check_corpus       stops where the corpus is not there
 #   prepare_fold K     writes data/foldK with svtok
-# Everything but the results is written under $work: data/foldK, feats/foldK and exp/.
+# Everything but the results is written under $work: data/foldK, feats/foldK and exp/; and where the plan has systems
+# with `features: feats-phonetic`, phonetic/foldK and feats-phonetic/foldK.
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -51,6 +53,18 @@ extract_features() {
   done
 }
 
+extract_phonetic_features() {
+  local fold=$1 part
+  step "phonetic-fold$fold" "phonetic/fold$fold" "$(stamp "features-fold$fold-train")" -- \
+    svtok train-phonetic --data "data/fold$fold/train" --features "feats/fold$fold/train" --dev "data/fold$fold/dev" \
+    --dev-features "feats/fold$fold/dev" "${phonetic_options[@]}" --out "phonetic/fold$fold" --device "$device" --resume
+  for part in train dev eval; do
+    step "phonetic-features-fold$fold-$part" "feats-phonetic/fold$fold/$part" "$(stamp "phonetic-fold$fold")" \
+      "$features_config" -- svtok extract-features "data/fold$fold/$part" --config "$features_config" \
+      --phonetic "phonetic/fold$fold" --out "feats-phonetic/fold$fold/$part" ${jobs:+--jobs "$jobs"}
+  done
+}
+
 print_table() {
   local options=() system
   for system in $against; do options+=(--against "$system"); done
@@ -71,6 +85,7 @@ run_ablation() {
   for fold in $folds; do
     prepare_fold "$fold"
     extract_features "$fold"
+    if grep -q '^[^#]*features: feats-phonetic' "$plan"; then extract_phonetic_features "$fold"; fi
   done
   svtok ablate "$plan" --work . --results "$results" --folds "$folds" --seeds "$seeds" --systems "$systems" \
     ${jobs:+--jobs "$jobs"} --device "$device" || failed=$?

@@ -3,6 +3,7 @@
 #   bash egs/arabic_commands/ablation.sh --root DIR
 root=
 folds="1 2 3 4 5"
+phonetic_options=(--text-from phrase --lexicon "$(cd "$(dirname "$0")" && pwd)/conf/lexicon.txt")
 recipe_options=
 recipe_help="Arabic Speech Commands: the speakers of fold K of 5 are evaluated, those of the next one are the dev set.
 

@@ -7,6 +7,7 @@ folds="1 2 3"
 part=2
 synthetic=false
 synthesize_options=
+phonetic_options=(--language en)
 recipe_options="part synthetic synthesize_options"
 recipe_help="RSR2015: fixed phrases, from the licensed corpus or spoken by espeak-ng.
 

@@ -53,6 +53,23 @@ def test_a_second_run_prepares_nothing(arabic: Script) -> None:
     assert names(calls) == [*of_fold(2), "ablate", "ablation-table"]
 
 
+def test_phonetic_features_are_made_where_the_plan_has_systems_on_them(arabic: Script, tmp_path: Path) -> None:
+    plan = ["--plan", f"{ROOT}/egs/arabic_commands/conf/variants.plan.yaml", "--folds", "2"]
+    result, calls = arabic(*plan)
+    assert result.returncode == 0, result.stderr
+    parts = ("train", "dev", "eval")
+    phonetic = ["train-phonetic phonetic/fold2", *(f"extract-features feats-phonetic/fold2/{part}" for part in parts)]
+    assert names(calls) == [*of_fold(2), *phonetic, "ablate", "ablation-table"]
+    assert calls[4] == (
+        "train-phonetic --data data/fold2/train --features feats/fold2/train --dev data/fold2/dev "
+        f"--dev-features feats/fold2/dev --text-from phrase --lexicon {ROOT}/egs/arabic_commands/conf/lexicon.txt "
+        "--out phonetic/fold2 --device auto --resume"
+    )
+    assert "--phonetic phonetic/fold2 --out feats-phonetic/fold2/train" in calls[5]
+    result, calls = arabic(*plan)
+    assert names(calls) == ["ablate", "ablation-table"]
+
+
 def test_where_runs_failed_the_table_is_told_and_the_exit_code_is_not_0(arabic: Script) -> None:
     result, calls = arabic("--folds", "1", FAIL_AT="ablate ")
     assert result.returncode == 1
