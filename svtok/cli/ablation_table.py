@@ -13,7 +13,7 @@ from svtok.cli.options import FILE
 @click.command("ablation-table")
 @click.argument("results", type=FILE)
 @choice_options
-@click.option("--plan", type=FILE, help="The plan: tells which runs there should be, and the order of the systems.")
+@click.option("--plan", type=FILE, help="The plan: tells which runs there should be, of which settings, and the order.")
 @click.option(
     "--against",
     multiple=True,
@@ -47,18 +47,20 @@ def ablation_table(
     from svtok.errors import SvtokError
     from svtok.experiments.plan import read_plan
     from svtok.experiments.results import read_results
-    from svtok.experiments.runs import Choice, all_of
+    from svtok.experiments.runs import Choice, all_of, run_key
     from svtok.experiments.table import Ablated, ablation_markdown, ablation_text, with_results
     from svtok.files import write_text
 
     rows = read_results(results)
     if not rows:
         raise SvtokError(f"{results}: there are no results; svtok ablate writes them")
-    known = all_of(read_plan(plan)) if plan else Choice()
+    asked = read_plan(plan) if plan else None
+    keys = {name: run_key(asked, name) for name in asked.systems} if asked else {}
+    known = all_of(asked) if asked else Choice()
     chosen = Choice(folds, seeds, systems).among(with_results(known, rows))
     if not against and "avg" in chosen.systems:
         against = ("avg",)
-    ablated = Ablated(rows, chosen, against, conditions.split())
+    ablated = Ablated(rows, chosen, against, conditions.split(), keys)
     click.echo(ablation_text(ablated))
     if markdown:
         write_text(markdown, ablation_markdown(ablated))

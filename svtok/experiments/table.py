@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from statistics import fmean
 
 from svtok.errors import Problem, raise_problems, unknown_name
@@ -17,18 +17,24 @@ NONE = "-"
 class Ablated:
     """The results of the folds, seeds and systems chosen, in the order of the systems.
 
+    `keys`: what the plan asks of each system, see `svtok.experiments.runs.run_key`; none where there is no plan.
     Raises ProblemsError where a system to compare with, or a condition, is unknown.
     """
 
     def __init__(
-        self, rows: Sequence[Row], chosen: Choice, against: Sequence[str] = (), conditions: Sequence[str] = RESAMPLED
+        self,
+        rows: Sequence[Row],
+        chosen: Choice,
+        against: Sequence[str] = (),
+        conditions: Sequence[str] = RESAMPLED,
+        keys: Mapping[str, str] | None = None,
     ) -> None:
         known = (("system", against, dict.fromkeys(row.system for row in rows)), ("condition", conditions, CONDITIONS))
         raise_problems(
             [Problem(unknown_name(what, name, of)) for what, names, of in known for name in names if name not in of]
         )
         self.rows = [row for row in rows if row.fold in chosen.folds and row.seed in chosen.seeds]
-        self.chosen, self.against, self.conditions = chosen, against, conditions
+        self.chosen, self.against, self.conditions, self.keys = chosen, against, conditions, keys or {}
         self.pairs = [(fold, seed) for seed in chosen.seeds for fold in chosen.folds]
 
     def done(self, system: str) -> Runs:
@@ -38,6 +44,15 @@ class Ablated:
     def failed(self, system: str) -> dict[Pair, str]:
         """The errors of the runs of a system that failed."""
         return {(row.fold, row.seed): row.error for row in self.rows if row.system == system and row.error}
+
+    def caution(self, system: str) -> str | None:
+        """What is wrong with the settings of a system's runs."""
+        settings = {row.settings for row in self.rows if row.system == system}
+        if len(settings) > 1:
+            return f"CAUTION, the runs of {system} are NOT all of the same settings: run svtok ablate again."
+        if settings and self.keys.get(system, *settings) not in settings:
+            return f"CAUTION, the runs of {system} are NOT of the settings of this plan: run svtok ablate again."
+        return None
 
     def missing(self, system: str) -> list[Pair]:
         """The runs of a system of which nothing is known."""
@@ -130,8 +145,8 @@ def _notes(ablated: Ablated) -> list[str]:
     ]
     for system in ablated.chosen.systems:
         notes += _partial(ablated, system)
-        if len({row.settings for row in ablated.rows if row.system == system}) > 1:
-            notes.append(f"CAUTION, the runs of {system} are NOT all of the same settings: run svtok ablate again.")
+        if caution := ablated.caution(system):
+            notes.append(caution)
         notes += [f"FAILED: {run_name(system, *pair)}: {error}" for pair, error in ablated.failed(system).items()]
         if missing := ablated.missing(system):
             notes.append(f"Missing: {', '.join(run_name(system, *pair) for pair in missing)}.")

@@ -154,3 +154,11 @@ def test_the_command_prints_and_writes_the_table(make_row, make_plan, tmp_path: 
     missing = CliRunner().invoke(command, [str(tmp_path / "none.json")])
     assert isinstance(missing.exception, SvtokError)
     assert "there are no results" in str(missing.exception)
+
+
+def test_settings_that_are_not_those_of_the_plan_are_told(make_row) -> None:
+    rows = [make_row("avg"), make_row("cls"), make_row("gone")]
+    chosen = Choice([1], [0], ["avg", "cls", "gone"])
+    text = ablation_text(Ablated(rows, chosen, keys={"avg": "0123", "cls": "4567"}))
+    cautions = [line for line in text.splitlines() if "CAUTION" in line]
+    assert cautions == ["CAUTION, the runs of cls are NOT of the settings of this plan: run svtok ablate again."]
