@@ -85,7 +85,7 @@ def ablation_markdown(ablated: Ablated) -> str:
 def _table(ablated: Ablated) -> tuple[list[str], Rows]:
     header = ["system", "runs"]
     for condition in ablated.conditions:
-        header += [f"{condition} EER %", "SD", *(f"minus {other}" for other in ablated.against)]
+        header += [f"{condition} EER %", *_if_seeds(ablated, "SD"), *(f"minus {other}" for other in ablated.against)]
     rows = [[system, *_cells(ablated, system)] for system in ablated.chosen.systems]
     return [*header, "parameters", "seconds"], rows
 
@@ -95,10 +95,8 @@ def _cells(ablated: Ablated, system: str) -> list[str]:
     for condition in ablated.conditions:
         runs = runs_of(ablated.rows, system, condition)
         mean, deviation = mean_eer(runs), seed_deviation(runs)
-        cells += [
-            percent(mean.value, mean.interval) if mean else NONE,
-            NONE if deviation is None else percent(deviation),
-        ]
+        cells.append(percent(mean.value, mean.interval) if mean else NONE)
+        cells += _if_seeds(ablated, NONE if deviation is None else percent(deviation))
         for other in ablated.against:
             difference = mean_difference(runs, runs_of(ablated.rows, other, condition)) if other != system else None
             cells.append(_signed(difference) if difference else NONE)
@@ -110,6 +108,11 @@ def _cells(ablated: Ablated, system: str) -> list[str]:
         f"{fmean(parameters):,.0f}" if parameters else NONE,
         f"{fmean(seconds):.0f}" if seconds else NONE,
     ]
+
+
+def _if_seeds(ablated: Ablated, text: str) -> list[str]:
+    """The text where there are several seeds, whose deviation can be told."""
+    return [text] if len(ablated.chosen.seeds) > 1 else []
 
 
 def _counts(ablated: Ablated, system: str) -> str:
@@ -136,7 +139,12 @@ def _listed(numbers: Iterable[int]) -> str:
 
 def _notes(ablated: Ablated) -> list[str]:
     notes = [
-        "Runs: ended well / planned. SD: standard deviation over the seeds of the mean over the folds.",
+        " ".join(
+            [
+                "Runs: ended well / planned.",
+                *_if_seeds(ablated, "SD: standard deviation over the seeds of the mean over the folds."),
+            ]
+        ),
         "[low, high]: 95 % confidence interval, by drawing the evaluation speakers of each fold again, the same draws "
         "for all systems.",
         *(f"Minus {other}: difference of the EERs over the runs that both have." for other in ablated.against),
