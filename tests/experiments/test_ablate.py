@@ -395,6 +395,7 @@ def test_the_plans_of_the_recipes_are_sound() -> None:
     plans = sorted((root / "egs").glob("*/conf/*.plan.yaml"))
     assert [f"{path.parents[1].name}/{path.name}" for path in plans] == [
         "arabic_commands/ablation.plan.yaml",
+        "arabic_commands/fusion.plan.yaml",
         "arabic_commands/variants.plan.yaml",
         "rsr2015/ablation.plan.yaml",
     ]
