@@ -145,3 +145,19 @@ def test_a_fusion_is_not_evaluated_on_the_set_that_it_is_fitted_on(tmp_path: Pat
     systems = "systems:\n  a: {head: avg}\n  b: {head: cls}\n  both: {fuse: [a, b]}\n"
     (told,) = problems_of(tmp_path / "plan.yaml", f"test_set: dev\n{systems}")
     assert told == "systems.both: a fusion is fitted on the dev set, so test_set must not be dev"
+
+
+def test_the_plans_of_the_recipes_are_sound() -> None:
+    root = Path(__file__).resolve().parents[2]
+    systems = {
+        f"{path.parents[1].name}/{path.name}": read_plan(path).systems.keys()
+        for path in (root / "egs").glob("*/conf/*.plan.yaml")
+    }
+    paper = {"avg", "cls", "cls-sampled", "cls-sampled-dist"}
+    assert systems.keys() == {
+        "arabic_commands/ablation.plan.yaml",
+        "arabic_commands/fusion.plan.yaml",
+        "arabic_commands/variants.plan.yaml",
+        "rsr2015/ablation.plan.yaml",
+    }
+    assert all(paper <= systems[f"{recipe}/ablation.plan.yaml"] for recipe in ("arabic_commands", "rsr2015"))
