@@ -51,8 +51,7 @@ def _run(command: list[str]) -> Step:
 
 def write_male_part(folder: Path, out: Path) -> None:
     """Write the part of a prepared set that has male models and male tests."""
-    from svtok.manifest.sets import read_set, write_set
-    from svtok.manifest.subset import without_utterances
+    from svtok.manifest.sets import read_set, without_utterances, write_set
 
     prepared = read_set(folder)
     others = prepared.utterances["gender"] != "m"

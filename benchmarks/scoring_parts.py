@@ -15,7 +15,7 @@ from svtok.manifest import tables
 from svtok.metrics import DCF08, roc
 from svtok.scoring import scores as score_files
 from svtok.scoring.normalise import cohort_statistics
-from svtok.scoring.products import inner_products
+from svtok.scoring.scorer import inner_products
 
 DIM = 256
 TOP = 300

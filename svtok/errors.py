@@ -48,3 +48,15 @@ def unknown_name(kind: str, name: str, known: Iterable[str], elsewhere: Iterable
     nearest = difflib.get_close_matches(name, [*known, *elsewhere], n=1, cutoff=0.5)
     hint = f"; did you mean '{nearest[0]}'?" if nearest else ""
     return f"unknown {kind} '{name}' (known: {', '.join(known)}){hint}"
+
+
+class AudioError(SvtokError):
+    """An audio file that cannot be used. The message has the path, what is wrong, and what to do."""
+
+    def __init__(self, path: Path, what: str) -> None:
+        super().__init__(f"{path}: {what}")
+        self.path = path
+        self.what = what
+
+    def __reduce__(self) -> tuple[type[AudioError], tuple[Path, str]]:
+        return AudioError, (self.path, self.what)

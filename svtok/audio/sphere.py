@@ -14,8 +14,7 @@ from pathlib import Path
 import numpy as np
 import soundfile  # type: ignore[import-untyped]
 
-from svtok.audio.errors import AudioError
-from svtok.errors import SvtokError
+from svtok.errors import AudioError, SvtokError
 
 SHORTEN = "pcm,embedded-shorten"  # how the sample_coding begins that both decoders know
 SPH2PIPE = "sph2pipe"

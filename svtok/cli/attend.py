@@ -30,12 +30,10 @@ def attend(network: Path, audio: Path, out: Path | None, phones_file: Path | Non
         raise click.UsageError("--phones and --phonetic are two ways to tell the phones; give one of them")
 
     from svtok.features.store import PHONETIC
-    from svtok.phonetic.embedder import PhoneticEmbedder
     from svtok.report.attention import attend as attend_to
-    from svtok.report.attention import caption_of
-    from svtok.report.attention_plot import draw_attention
-    from svtok.report.phones import read_phones, recognise_phones
-    from svtok.training.network_folder import load_network
+    from svtok.report.attention import caption_of, draw_attention, read_phones, recognise_phones
+    from svtok.trained.folder import load_network
+    from svtok.trained.phones import PhoneticEmbedder
 
     trained = load_network(network)
     columns = PhoneticEmbedder.open(network / PHONETIC, trained.features) if trained.features.phonetic else None

@@ -1,16 +1,13 @@
-"""svtok evaluate."""
+"""svtok evaluate, compare."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from svtok.cli.options import FILE, FOLDER, only_prepared
-
-if TYPE_CHECKING:
-    from svtok.report.results import Arithmetic
+from svtok.report.evaluate import Arithmetic
 
 
 @click.command("evaluate")
@@ -72,14 +69,13 @@ def evaluate(
     if trials and by:
         raise click.UsageError("--by needs the tables of the prepared set: give --data, not --trials")
 
-    from svtok.manifest.corpus_info import read_corpus_info
-    from svtok.manifest.sets import read_set
+    from svtok.manifest.sets import read_corpus_info, read_set
     from svtok.manifest.tables import read_trials
-    from svtok.report.det import draw_det
+    from svtok.report.evaluate import Evaluation, write_evaluation
     from svtok.report.evaluate import evaluate as evaluate_scores
-    from svtok.report.evaluation_table import evaluation_table
     from svtok.report.labelled import label_with_set, label_with_trials
-    from svtok.report.results import Evaluation, write_evaluation
+    from svtok.report.plots import draw_det
+    from svtok.report.tables import evaluation_table
 
     if trials:
         corpus_folder = trials.resolve().parent.parent
@@ -106,3 +102,34 @@ def evaluate(
         write_evaluation(json_path, evaluation)
     if det_path:
         draw_det(curves, det_path, title=evaluation.corpus or str(scores))
+
+
+@click.command("compare")
+@click.argument("systems", nargs=-1, required=True, metavar="NAME=FILE...")
+@click.option("--markdown", type=FILE, help="Write the table here as Markdown, as well.")
+def compare(systems: tuple[str, ...], markdown: Path | None) -> None:
+    """Print one table of several systems; FILE is what `svtok evaluate --json` wrote of the system NAME.
+
+    \b
+    Example:
+      svtok compare avg=exp/avg/eval.json cls=exp/cls/eval.json --markdown RESULTS.md
+    """
+    files = dict(_named(system) for system in systems)
+    if len(files) < len(systems):
+        raise click.UsageError("each system needs a name of its own")
+
+    from svtok.files import write_text
+    from svtok.report.evaluate import read_evaluation
+    from svtok.report.tables import comparison_markdown, comparison_text
+
+    evaluations = {name: read_evaluation(file) for name, file in files.items()}
+    click.echo(comparison_text(evaluations))
+    if markdown:
+        write_text(markdown, comparison_markdown(evaluations))
+
+
+def _named(system: str) -> tuple[str, Path]:
+    name, equals, file = system.partition("=")
+    if not (name and equals and file):
+        raise click.UsageError(f"'{system}' is not NAME=FILE, such as cls=exp/cls/eval.json")
+    return name, Path(file)

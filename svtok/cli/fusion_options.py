@@ -81,9 +81,8 @@ def fit(
     """Fit on the trials of a set, write the file, print what it does there."""
     from svtok.manifest.sets import read_set
     from svtok.metrics import Cost
-    from svtok.report.fusion_table import fusion_table
-    from svtok.scoring.fusion import fit_fusion, write_fusion
-    from svtok.scoring.stack import by_type, read_stack
+    from svtok.report.tables import fusion_table
+    from svtok.scoring.fusion import by_type, fit_fusion, read_stack, write_fusion
 
     trials, stacked = read_stack(scores)
     typed = by_type(trials, stacked, read_set(data), path=scores[0])
@@ -96,9 +95,8 @@ def fit(
 def apply(file: Path, scores: Sequence[Path], out: Path) -> None:
     """Write the likelihood ratios of the trials of some files of scores."""
     from svtok.errors import SvtokError
-    from svtok.scoring.fusion import read_fusion
+    from svtok.scoring.fusion import read_fusion, read_stack
     from svtok.scoring.scores import write_scores
-    from svtok.scoring.stack import read_stack
 
     fusion = read_fusion(file)
     if len(fusion.scores) != len(scores):

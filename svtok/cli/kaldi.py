@@ -63,7 +63,7 @@ def import_data(folder: Path, out: Path, phrase: str | None, wav_root: Path | No
     """
     from svtok.corpora.kaldi import import_set
     from svtok.manifest.sets import write_set
-    from svtok.manifest.summary import describe_sets
+    from svtok.manifest.validate import describe_sets
 
     prepared = import_set(folder, phrase=phrase, wav_root=wav_root, jobs=jobs)
     write_set(prepared, out)
@@ -120,7 +120,7 @@ def export_data(folder: Path, out: Path, prefix_speaker: bool) -> None:
     Example:
       svtok kaldi export data data/mine/eval --out kaldi/data/eval
     """
-    from svtok.manifest.kaldi.writer import write_data_dir
+    from svtok.manifest.kaldi.data_dirs import write_data_dir
     from svtok.manifest.sets import read_set
 
     prepared = read_set(folder)

@@ -37,7 +37,7 @@ def training(networks: tuple[Path, ...], out: Path) -> None:
     Example:
       svtok plot training exp/avg exp/cls exp/cls-sampled --out exp/training.png
     """
-    from svtok.report.curves import draw_curves, read_training_log, short_names, title_of
+    from svtok.report.plots import draw_curves, read_training_log, short_names, title_of
 
     logs = dict(zip(short_names(networks), map(read_training_log, networks), strict=True))
     draw_curves(logs, out, title=title_of(networks))

@@ -34,9 +34,9 @@ def score_phrases(network: Path, data: Path, features: Path | None, out: Path, d
         --out exp/fused/scores.tsv
     """
     from svtok.embeddings.extract import network_input
-    from svtok.scoring.phrases import score_phrases as scores_of_set
     from svtok.scoring.scores import write_scores
-    from svtok.training.inputs import pick_device
+    from svtok.trained.inference import pick_device
+    from svtok.trained.posteriors import score_phrases as scores_of_set
 
     where = pick_device(device)
     with network_input(network, data, features, where) as given:

@@ -29,7 +29,7 @@ def token_spread(network: Path, data: Path | None, features: Path | None, json_p
         raise click.UsageError("--features are those of --data; give --data, too")
 
     from svtok.report.token_spread import measure_spread, spread_text, write_spread
-    from svtok.training.inputs import pick_device
+    from svtok.trained.inference import pick_device
 
     spread = measure_spread(network, data, features, pick_device(device))
     click.echo(spread_text(spread))

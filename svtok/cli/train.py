@@ -1,18 +1,15 @@
-"""svtok train, train-teacher, train-student."""
+"""svtok train, train-teacher, train-student, train-phonetic."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Literal
 
 import click
 
 from svtok.cli.options import FILE, FOLDER, together, training_options
-
-if TYPE_CHECKING:
-    from svtok.training.config import Config
-
+from svtok.trained.config import Config
 
 _speaker_network_options = together(
     training_options("exp/HEAD"),
@@ -89,7 +86,7 @@ def train_student(
         raise click.UsageError("--teacher-head and --teacher-config are of a teacher trained beside (--joint)")
 
     def joint_config(student: Config) -> Config:
-        from svtok.training.config import joint_teacher_config
+        from svtok.trained.config import joint_teacher_config
 
         return joint_teacher_config(student, teacher_config, teacher_head)
 
@@ -102,9 +99,10 @@ def _train(
     teachers: tuple[Path, ...] = (),
     joint_config: Callable[[Config], Config] | None = None,
 ) -> None:
-    from svtok.training.config import read_config
-    from svtok.training.inputs import Run, open_dev, open_source, pick_device
-    from svtok.training.run import train_network
+    from svtok.features.store import open_dev, open_source
+    from svtok.trained.config import read_config
+    from svtok.trained.inference import pick_device
+    from svtok.training.run import Run, train_network
 
     settings = list(options["settings"])
     if options["classes"]:
@@ -123,4 +121,59 @@ def _train(
         joint=joint_config(config) if joint_config else None,
     )
     ended = train_network(run)
+    click.echo(f"{out}: trained" if ended else f"{out}: had been trained before, nothing to do")
+
+
+@click.command("train-phonetic")
+@training_options("exp/phonetic")
+@click.option(
+    "--text-from",
+    type=click.Choice(["text", "phrase"]),
+    default="text",
+    show_default=True,
+    help="Column that tells what was said: each word of the text, or the whole name of the phrase.",
+)
+@click.option(
+    "--lexicon", type=FILE, help="File with a word (or phrase) and its phones a line; else: espeak-ng's rules."
+)
+@click.option("--language", help="Language of espeak-ng's rules, such as en or ar; default: the column 'lang'.")
+@click.option("--phones", type=FILE, help="File with a phone a line, all that may be; default: those of --data.")
+def train_phonetic(
+    text_from: Literal["text", "phrase"],
+    lexicon: Path | None,
+    language: str | None,
+    phones: Path | None,
+    **options: Any,
+) -> None:
+    """Train a network that recognises phones, whose bottleneck svtok extract-features --phonetic stores.
+
+    The phones of what was said come from a lexicon, or from espeak-ng's rules (pip install 'svtok[synth]'). The folder
+    --out gets config.yaml, phones.txt, training.jsonl and, at the end, network.safetensors. Interrupted, it goes on
+    with --resume.
+
+    \b
+    Examples:
+      svtok train-phonetic --data data/my/train --language en
+      svtok train-phonetic --data data/sdsv/train --text-from phrase --lexicon transcriptions.txt --out exp/phonetic
+    """
+    from svtok.features.store import open_dev, open_source
+    from svtok.trained.config import read_phonetic_config
+    from svtok.trained.inference import pick_device
+    from svtok.training.phonetic import PhoneticRun
+    from svtok.training.phonetic import train_phonetic as train
+    from svtok.training.pronounce import Spelling
+
+    out = options["out"] or Path("exp/phonetic")
+    run = PhoneticRun(
+        out=out,
+        config=read_phonetic_config(options["config_file"], options["settings"]),
+        train=open_source(options["data"], options["features"]),
+        dev=open_dev(options["dev"], options["dev_features"], beside=options["data"]),
+        spelling=Spelling(text_from, lexicon, language),
+        phones=phones,
+        seed=options["seed"],
+        device=pick_device(options["device"]),
+        resume=options["resume"],
+    )
+    ended = train(run)
     click.echo(f"{out}: trained" if ended else f"{out}: had been trained before, nothing to do")

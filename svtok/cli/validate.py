@@ -28,10 +28,8 @@ def validate(folders: tuple[Path, ...], no_audio: bool, jobs: int) -> None:
       svtok validate --no-audio data/rsr2015/dev data/rsr2015/eval
     """
     from svtok.errors import Problem, ProblemsError, raise_problems
-    from svtok.manifest.corpus import set_folders
-    from svtok.manifest.sets import PreparedSet
-    from svtok.manifest.summary import describe_sets
-    from svtok.manifest.validate import validate_set
+    from svtok.manifest.sets import PreparedSet, set_folders
+    from svtok.manifest.validate import describe_sets, validate_set
 
     problems: list[Problem] = []
     for folder in folders:

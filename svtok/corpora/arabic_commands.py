@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from svtok.corpora.takes import look_at_takes, sets_by_speaker
+from svtok.corpora.common import look_at_takes, sets_by_speaker
 from svtok.errors import Problem, SvtokError, raise_problems
 from svtok.manifest.protocol import make_models_and_trials
 from svtok.manifest.sets import SETS, PreparedSet

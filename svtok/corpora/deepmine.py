@@ -3,7 +3,7 @@
 Sources: H. Zeinali, L. Burget, J. Cernocky, "A multi purpose and large scale speech corpus in Persian and English for
 speaker and speech recognition: the DeepMine database", ASRU 2019; H. Zeinali, K. A. Lee, J. Alam, L. Burget, "SdSV
 Challenge 2020: Large-scale evaluation of short-duration speaker verification", Interspeech 2020. The corpus is licensed
-by its owners; `svtok synthesize deepmine` makes a synthetic one in the same layout (`svtok.corpora.sdsv_layout`).
+by its owners; `svtok synthesize deepmine` makes a synthetic one in the same layout (`svtok.corpora.sdsv.layout`).
 
 The keys of the trials are secret. What teams did for a development set of their own (their descriptions for the
 challenge tell of 63 to 150 speakers) is `hold_out`.
@@ -15,8 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
-from svtok.corpora.sdsv import prepare_release
-from svtok.corpora.sdsv_layout import SDSV
+from svtok.corpora.sdsv.layout import SDSV
+from svtok.corpora.sdsv.prepare import prepare_release
 from svtok.errors import SvtokError
 from svtok.manifest.protocol import make_models_and_trials
 from svtok.manifest.sets import PreparedSet
@@ -38,7 +38,7 @@ def prepare(
     """The sets train, eval and, where the release has its lists or speakers are held out, dev.
 
     `hold_out` speakers, drawn by `seed`, leave train and become dev (`hold_out_speakers`). Without keys eval has no
-    trial types. For the other arguments, and what is raised, see `svtok.corpora.sdsv.prepare_release`.
+    trial types. For the other arguments, and what is raised, see `svtok.corpora.sdsv.prepare.prepare_release`.
     """
     sets = prepare_release(root, SDSV, genders=genders, keys=keys, audio=audio, allow_missing=allow_missing, jobs=jobs)
     if hold_out:

@@ -26,8 +26,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from svtok.corpora.completeness import Published, check_counts, tell
-from svtok.corpora.takes import look_at_takes
+from svtok.corpora.common import Published, check_counts, look_at_takes, tell
 from svtok.errors import Problem, ProblemsError, SvtokError, raise_problems, unknown_name
 from svtok.manifest.protocol import first_takes, make_models_and_trials
 from svtok.manifest.sets import SETS, PreparedSet

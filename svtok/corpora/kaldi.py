@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from svtok.errors import Problem, ProblemsError, SvtokError, raise_problems
-from svtok.manifest.kaldi.reader import read_data_dir
+from svtok.manifest.kaldi.data_dirs import read_data_dir
 from svtok.manifest.recordings import check_recordings, probe_files, with_lengths
 from svtok.manifest.schema import Place
 from svtok.manifest.sets import SETS, PreparedSet, audio_paths
@@ -14,7 +14,7 @@ from svtok.manifest.sets import SETS, PreparedSet, audio_paths
 def prepare(
     root: Path, *, phrase: str | None = None, wav_root: Path | None = None, jobs: int = 1
 ) -> dict[str, PreparedSet]:
-    """The sets of the corpus (see `svtok.manifest.kaldi.reader.read_data_dir`), each recording looked at.
+    """The sets of the corpus (see `svtok.manifest.kaldi.data_dirs.read_data_dir`), each recording looked at.
 
     Raises SvtokError where there is no data directory, ProblemsError with all that is wrong with all of them.
     """

@@ -28,13 +28,11 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 import pandas as pd
 
-from svtok.corpora.completeness import Published, check_counts, tell
-from svtok.corpora.takes import look_at_takes
-from svtok.corpora.trial_flags import read_flags
+from svtok.corpora.common import Published, check_counts, look_at_takes, read_flags, tell
 from svtok.errors import Problem, ProblemsError, SvtokError, raise_problems
-from svtok.manifest.rows import Lines, read_rows
 from svtok.manifest.schema import TRIAL_TYPES, Place, codes_of
 from svtok.manifest.sets import PreparedSet
+from svtok.manifest.tables import Lines, read_rows
 from svtok.manifest.trial_types import derive_types
 
 PARTS = (1, 2, 3)

@@ -18,8 +18,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from svtok.corpora.completeness import Published, check_counts
-from svtok.corpora.takes import look_at_takes, sets_by_speaker
+from svtok.corpora.common import Published, check_counts, look_at_takes, sets_by_speaker
 from svtok.errors import Problem, SvtokError, raise_problems
 from svtok.manifest.protocol import PAIR, first_takes, make_models_and_trials
 from svtok.manifest.sets import PreparedSet

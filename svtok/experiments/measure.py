@@ -11,20 +11,20 @@ from pathlib import Path
 import numpy as np
 import torch
 
+import svtok
 from svtok.experiments.commands import data, evaluation, scores
-from svtok.experiments.plan import Plan
-from svtok.experiments.pool import PACKAGE_ROOT
+from svtok.experiments.plan import Plan, Run, network, network_owners, run_key
 from svtok.experiments.results import CONDITIONS, RESAMPLED, Row
-from svtok.experiments.runs import Run, network, network_owners, run_key
 from svtok.manifest.sets import PreparedSet, read_set
 from svtok.manifest.trial_types import TARGET_TYPES
 from svtok.metrics import DCF08, resampled_rates
 from svtok.report.evaluate import CONDITIONS as NONTARGETS
-from svtok.report.labelled import label_with_set
-from svtok.report.results import read_evaluation
-from svtok.report.strata import take_apart
-from svtok.training.network_folder import LOG, load_network
+from svtok.report.evaluate import read_evaluation
+from svtok.report.labelled import label_with_set, take_apart
+from svtok.trained.folder import LOG, load_network
 
+PACKAGE_ROOT = Path(svtok.__file__).resolve().parents[1]
+"""Where svtok is imported from: here, and so in the processes begun in other folders."""
 DRAWS = 200
 """Draws of the speakers that a row keeps."""
 DIGITS = 6

@@ -1,19 +1,23 @@
-"""The results of an ablation: a JSON list with one row a line, one row for each condition of each run."""
+"""The results of an ablation: a JSON list, one row for each condition of each run; and what many runs say together."""
 
 from __future__ import annotations
 
 import json
 from base64 import b64decode, b64encode
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from statistics import fmean, stdev
+from typing import Annotated, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, field_serializer, field_validator
 
-from svtok.config_errors import validated
+from svtok.config import validated
 from svtok.errors import SvtokError
 from svtok.files import write_text
+from svtok.metrics import resampled_interval
+from svtok.metrics.bootstrap import Interval
 
 CONDITIONS = ("TC-vs-IC", "TC-vs-TW", "TC-vs-IW", "pooled")
 RESAMPLED = ("TC-vs-IC", "TC-vs-TW")
@@ -48,7 +52,7 @@ class Row(BaseModel):
     """The processor and the number of threads, or the GPU."""
     commit: str
     settings: str
-    """Hash of what the plan asks of the system, see `svtok.experiments.runs.run_key`."""
+    """Hash of what the plan asks of the system, see `svtok.experiments.plan.run_key`."""
     test_set: str = "eval"
     """The set whose trials were evaluated."""
     corpus: str | None = None
@@ -124,3 +128,69 @@ def _unpacked(text: str) -> list[float | None]:
 def put_results(path: Path, rows: Sequence[Row]) -> None:
     """Put the rows of one run in the place of those that the file had of it."""
     write_results(path, [*(row for row in read_results(path) if row.run != rows[0].run), *rows])
+
+
+Pair = tuple[int, int]
+"""Fold and seed."""
+Runs = Mapping[Pair, Row]
+"""The rows of one system in one condition."""
+
+
+class Mean(NamedTuple):
+    """The mean of a rate, or of a difference of rates, over runs; fractions. None: it has no interval."""
+
+    value: float
+    interval: Interval | None
+    runs: int
+
+
+def runs_of(rows: Iterable[Row], system: str, condition: str) -> Runs:
+    """The runs of a system that ended well and were evaluated in a condition."""
+    return {(row.fold, row.seed): row for row in rows if row.system == system and row.condition == condition}
+
+
+def mean_eer(runs: Runs) -> Mean | None:
+    """The mean EER with its 95 % interval; None without runs. As of any error rate, there is no interval of 0."""
+    if not runs:
+        return None
+    value = fmean(eer_of(row) for row in runs.values())
+    interval = resampled_interval(_mean_draws(runs.values()), value) if value else None
+    return Mean(value, interval, len(runs))
+
+
+def mean_difference(runs: Runs, others: Runs) -> Mean | None:
+    """The mean EER minus that of another system, over the folds and seeds that both have; None where there are none."""
+    both = sorted(runs.keys() & others.keys())
+    if not both:
+        return None
+    mine, theirs = [runs[pair] for pair in both], [others[pair] for pair in both]
+    value = fmean(map(eer_of, mine)) - fmean(map(eer_of, theirs))
+    return Mean(value, resampled_interval(_mean_draws(mine) - _mean_draws(theirs), value), len(both))
+
+
+def seed_deviation(runs: Runs) -> float | None:
+    """The standard deviation over the seeds of the mean over those folds that all seeds have; None for one seed."""
+    folds_of = {seed: {fold for fold, other in runs if other == seed} for _, seed in runs}
+    folds = set.intersection(*folds_of.values()) if folds_of else set()
+    if len(folds_of) < 2 or not folds:
+        return None
+    return stdev(fmean(eer_of(runs[fold, seed]) for fold in folds) for seed in folds_of)
+
+
+def eer_of(row: Row) -> float:
+    """The EER of a row that has one."""
+    assert row.eer is not None  # as every row with a condition has
+    return row.eer
+
+
+def _mean_draws(rows: Iterable[Row]) -> NDArray[np.float64]:
+    """The mean over runs of each draw (R,), NaN where one tells nothing; (0,) where a run has no draws."""
+    draws = [row.draws for row in rows]
+    lengths = {len(each) for each in draws}
+    if 0 in lengths:
+        return np.empty(0)
+    if len(lengths) > 1:
+        raise SvtokError(
+            f"the rows hold different numbers of draws ({sorted(lengths)}): no common intervals can be told"
+        )
+    return np.mean(draws, axis=0)

@@ -6,9 +6,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from statistics import fmean
 
 from svtok.errors import Problem, raise_problems, unknown_name
-from svtok.experiments.results import CONDITIONS, RESAMPLED, Row
-from svtok.experiments.runs import Choice, run_name
-from svtok.experiments.summary import Mean, Pair, Runs, mean_difference, mean_eer, runs_of, seed_deviation
+from svtok.experiments.plan import Choice, run_name
+from svtok.experiments.results import (
+    CONDITIONS,
+    RESAMPLED,
+    Mean,
+    Pair,
+    Row,
+    Runs,
+    mean_difference,
+    mean_eer,
+    runs_of,
+    seed_deviation,
+)
 from svtok.report.tables import Rows, markdown_table, percent, text_table
 
 NONE = "-"
@@ -17,7 +27,7 @@ NONE = "-"
 class Ablated:
     """The results of the folds, seeds and systems chosen, in the order of the systems.
 
-    `keys`: what the plan asks of each system, see `svtok.experiments.runs.run_key`; none where there is no plan.
+    `keys`: what the plan asks of each system, see `svtok.experiments.plan.run_key`; none where there is no plan.
     Raises ProblemsError where a system to compare with, or a condition, is unknown.
     """
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from svtok.config_errors import load_yaml, validated
+from svtok.config import load_yaml, validated
 from svtok.errors import Problem, raise_problems, unknown_name
 
 SECTIONS = ("features", "network", "objective", "training", "run")

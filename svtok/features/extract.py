@@ -14,14 +14,12 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 import svtok
-from svtok.audio.decode import AudioError, read_audio
-from svtok.errors import Problem, SvtokError, raise_problems
+from svtok.audio.decode import read_audio
+from svtok.errors import AudioError, Problem, SvtokError, raise_problems
 from svtok.features.config import FeaturesConfig, PhoneticColumns
-from svtok.features.deltas import with_deltas
-from svtok.features.normalise import normalised
-from svtok.features.spectral import spectral_features, tables_of
+from svtok.features.frames import normalised, voiced_frames
+from svtok.features.spectral import spectral_features, tables_of, with_deltas
 from svtok.features.store import ABOUT, ARRAY, INDEX, PHONETIC, FeatureStore, write_features
-from svtok.features.vad import voiced_frames
 from svtok.files import writing_file, writing_folder
 from svtok.manifest.sets import PreparedSet, audio_paths, refuse_other_files
 from svtok.parallel import map_in_processes

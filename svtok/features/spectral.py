@@ -1,10 +1,4 @@
-"""From a waveform to log-mel filter banks or MFCC, as Kaldi computes them.
-
-The numbers are those of Kaldi's compute-fbank-feats and compute-mfcc-feats with snip-edges (feat/feature-window.cc,
-mel-computations.cc, feature-mfcc.cc), and of torchaudio.compliance.kaldi. The steps on a frame are taken in their
-order and rounded as theirs are: in nearly empty bands any other rounding shows in the third decimal. What is saved is
-memory traffic: a block of frames goes through buffers that stay in the processor's cache.
-"""
+"""From a waveform to log-mel filter banks or MFCC, as Kaldi computes them, and their time derivatives."""
 
 from __future__ import annotations
 
@@ -137,3 +131,28 @@ def _window(kind: str, size: int) -> torch.Tensor:
 def _generator(wave: np.ndarray) -> torch.Generator:
     """Seeded by the samples themselves: the same audio always gets the same noise."""
     return torch.Generator().manual_seed(zlib.crc32(np.ascontiguousarray(wave).data))
+
+
+WINDOW = 2  # frames on each side that a derivative of the first order looks at
+
+
+def with_deltas(features: np.ndarray, order: int) -> np.ndarray:
+    """Features (T, F) and their derivatives up to `order`: (T, (1 + order) F).
+
+    The derivative of frame t is sum_j j x[t + j] / sum_j j^2 for j from -2 to 2; a higher order applies this again.
+    Beyond the ends the first and the last frame are repeated, once, under the filters of the higher orders too.
+    """
+    slope = np.arange(-WINDOW, WINDOW + 1) / np.sum(np.arange(-WINDOW, WINDOW + 1) ** 2)
+    reach = WINDOW * order
+    padded = np.pad(features, ((reach, reach), (0, 0)), mode="edge")
+    filter_ = np.ones(1)
+    parts = []
+    for _ in range(order + 1):
+        half = len(filter_) // 2
+        taps = [
+            np.float32(tap) * padded[reach - half + k : reach - half + k + len(features)]
+            for k, tap in enumerate(filter_)
+        ]
+        parts.append(sum(taps[1:], taps[0]))  # (T, F)
+        filter_ = np.convolve(filter_, slope)
+    return np.concatenate(parts, axis=1)

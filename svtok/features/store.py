@@ -1,15 +1,11 @@
-"""The feature store: the features of a set as one memory-mapped array and an index.
-
-A folder of three files: `features.npy`, float32 (all frames, F), the utterances one after the other; `features.tsv`,
-`utt start frames` in frames; `features.yaml`, the configuration, and a fingerprint of what the features were made from.
-Where frames have phonetic columns, a folder `phonetic` holds a copy of the network that computed them.
-"""
+"""The feature store: the features of a set as one memory-mapped array and an index."""
 
 from __future__ import annotations
 
 import csv
 import os
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +16,10 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
 import svtok
-from svtok.config_errors import load_yaml, validated
+from svtok.config import load_yaml, validated
 from svtok.errors import SvtokError
 from svtok.features.config import FeaturesConfig
+from svtok.manifest.sets import PreparedSet, is_set, read_set
 
 ARRAY, INDEX, ABOUT = "features.npy", "features.tsv", "features.yaml"
 PHONETIC = "phonetic"
@@ -163,3 +160,43 @@ def write_features(
         stream_.writelines(["utt\tstart\tframes\n", *rows])
     about = About(features=config, fingerprint=fingerprint, svtok=svtok.__version__)
     (folder / ABOUT).write_text(yaml.safe_dump(about.model_dump(mode="json"), sort_keys=False), encoding="utf-8")
+
+
+@dataclass(frozen=True)
+class Source:
+    """A prepared set and its features."""
+
+    prepared: PreparedSet
+    store: FeatureStore
+
+
+def open_source(data: Path, features: Path | None) -> Source:
+    """A set and the features in `features`, by default those at the place that belongs to the set.
+
+    Raises SvtokError where either is missing or an utterance has no features.
+    """
+    prepared = read_set(data)
+    store = FeatureStore.open(features or default_features_folder(data))
+    missing = [utt for utt in prepared.utterances["utt"] if utt not in store]
+    if missing:
+        raise SvtokError(
+            f"{store.folder}: {len(missing)} utterances of {data} have no features, such as {', '.join(missing[:3])}; "
+            "run svtok extract-features on this set again"
+        )
+    return Source(prepared, store)
+
+
+def open_dev(dev: Path | None, features: Path | None, *, beside: Path) -> Source | None:
+    """The dev set asked for, else the set `dev` beside the training set where there is one with trials."""
+    if dev is None:
+        dev = beside.absolute().parent / "dev"
+        if not is_set(dev) or read_set(dev).trials is None:
+            return None
+    return open_source(dev, features)
+
+
+def about_source(source: Source | None) -> dict[str, str] | None:
+    """What identifies the data of a run: the folder for people, the fingerprint for machines."""
+    if source is None:
+        return None
+    return {"data": str(source.prepared.folder), "fingerprint": source.store.fingerprint}

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from svtok.audio.decode import AudioError, AudioInfo, probe, read_audio
-from svtok.errors import Problem
+from svtok.audio.decode import AudioInfo, probe, read_audio
+from svtok.errors import AudioError, Problem
 from svtok.manifest.schema import Place
 from svtok.parallel import map_in_processes
 from svtok.progress import progress

@@ -1,16 +1,20 @@
-"""A prepared set: the folder of one part (train, dev, eval) of a corpus, and its tables in memory."""
+"""A prepared corpus: a folder with `corpus.yaml` and a prepared set for each of train, dev and eval; and its sets."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+import yaml
 
-from svtok.errors import SvtokError
-from svtok.files import writing_folder
+from svtok.errors import SvtokError, unknown_name
+from svtok.files import write_text, writing_folder
+from svtok.manifest.schema import codes_of
 from svtok.manifest.tables import (
+    enrollments,
     read_models,
     read_trials,
     read_utterances,
@@ -18,6 +22,53 @@ from svtok.manifest.tables import (
     write_trials,
     write_utterances,
 )
+
+FILE_NAME = "corpus.yaml"
+
+
+@dataclass(frozen=True)
+class CorpusInfo:
+    """A corpus's name, whether its speech is synthetic (every table must say so), and a line on what it is."""
+
+    name: str
+    synthetic: bool = False
+    description: str = ""
+
+    @property
+    def caption(self) -> str:
+        """The corpus's name for the head of a table: synthetic speech is always called that."""
+        return f"{self.name} (SYNTHETIC speech)" if self.synthetic else self.name
+
+
+def write_corpus_info(folder: Path, info: CorpusInfo) -> None:
+    """Write `corpus.yaml` into the folder of a prepared corpus (the parent of its sets)."""
+    write_text(folder / FILE_NAME, yaml.safe_dump(asdict(info), sort_keys=False, allow_unicode=True))
+
+
+def read_corpus_info(folder: Path) -> CorpusInfo | None:
+    """Read the `corpus.yaml` of a prepared corpus; None where there is none.
+
+    Raises SvtokError if the file is not YAML, lacks `name`, or has a key or a value that does not belong there.
+    """
+    path = folder / FILE_NAME
+    if not path.exists():
+        return None
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise SvtokError(f"{path}: not a YAML file: {error}") from error
+    if not isinstance(content, dict):
+        raise SvtokError(f"{path}: must hold the keys name, synthetic and description")
+    types = {"name": str, "synthetic": bool, "description": str}
+    for key, value in content.items():
+        if key not in types:
+            raise SvtokError(f"{path}: {unknown_name('key', str(key), types)}")
+        if not isinstance(value, types[key]):
+            raise SvtokError(f"{path}: {key} must be of type {types[key].__name__}, not {value!r}")
+    if not content.get("name"):
+        raise SvtokError(f"{path}: name is missing")
+    return CorpusInfo(**content)
+
 
 SETS = ("train", "dev", "eval")
 UTTERANCES_FILE = "utterances.tsv"
@@ -99,3 +150,50 @@ def refuse_other_files(folder: Path, expected: Iterable[str]) -> None:
 def _sets_inside(folder: Path) -> str:
     inside = [name for name in SETS if is_set(folder / name)]
     return f"; did you mean {' or '.join(str(folder / name) for name in inside)}?" if inside else ""
+
+
+def write_corpus(info: CorpusInfo, sets: Mapping[str, PreparedSet], folder: Path) -> None:
+    """Write all sets of a corpus, in place of those that were there. The whole corpus is written, or nothing is.
+
+    Raises SvtokError where `folder` holds anything but a prepared corpus, ProblemsError for a table that breaks a rule.
+    """
+    refuse_other_files(folder, (*SETS, FILE_NAME))
+    for name in SETS:
+        refuse_other_files(folder / name, TABLE_FILES)
+    with writing_folder(folder) as temporary:
+        for name, prepared in sets.items():
+            write_set(prepared, temporary / name)
+        write_corpus_info(temporary, info)
+
+
+def set_folders(folder: Path) -> list[Path]:
+    """The sets that a folder holds, or the folder itself where it is a set. Raises SvtokError where there is none."""
+    if is_set(folder):
+        return [folder]
+    inside = [folder / name for name in SETS if is_set(folder / name)]
+    if not inside:
+        raise SvtokError(
+            f"{folder}: holds no prepared set (a folder with utterances.tsv, or {', '.join(SETS)} with it)"
+        )
+    return inside
+
+
+def without_utterances(prepared: PreparedSet, absent: Collection[str]) -> PreparedSet:
+    """The set without these utterances: models are enrolled with those of their utterances that are left, models
+    without any are gone, and so are the trials of models and tests that are gone."""
+    if not absent:
+        return prepared
+    utterances, models, trials = prepared.utterances, prepared.models, prepared.trials
+    utterances = utterances[~utterances["utt"].isin(absent)].reset_index(drop=True)
+    if models is not None:
+        pairs = enrollments(models)
+        left = pairs[~pairs["utt"].isin(absent)].groupby("model", sort=False)["utt"].agg(" ".join)
+        models = models[models["model"].isin(left.index)].reset_index(drop=True)
+        models["utts"] = models["model"].map(left)
+    if models is not None and trials is not None:
+        keep = np.ones(len(trials), bool)
+        for name, known in (("model", models["model"]), ("utt", utterances["utt"])):
+            codes, values = codes_of(trials[name])
+            keep &= np.isin(values, known)[codes]
+        trials = trials[keep].reset_index(drop=True)
+    return PreparedSet(utterances, models, trials, prepared.folder)

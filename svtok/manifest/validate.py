@@ -1,17 +1,110 @@
-"""Checking a prepared set: every rule that its tables and recordings must obey."""
+"""Checking a prepared set: its tables against each other, its recordings; and what it holds, in numbers."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from itertools import combinations
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from svtok.errors import Problem, ProblemsError, raise_problems
-from svtok.manifest.crosscheck import check_set
 from svtok.manifest.recordings import check_recordings, decode_files
-from svtok.manifest.schema import MODELS, TRIALS, UTTERANCES
+from svtok.manifest.schema import MODELS, TRIALS, UNKNOWN, UTTERANCES, Place, codes_of
 from svtok.manifest.sets import MODELS_FILE, UTTERANCES_FILE, PreparedSet, audio_paths, trials_file
-from svtok.manifest.tables import load_table, place_of
+from svtok.manifest.tables import enrollments, load_table, place_of
+from svtok.manifest.trial_types import TRIAL_TYPES, UnknownTypesError, derive_types, is_unknown, rows_in, types_of
+
+
+def check_set(prepared: PreparedSet, places: Mapping[str, Place] | None = None) -> Iterator[Problem]:
+    """What is wrong between tables that are well-formed each by itself.
+
+    `places` (by the names utterances, models, trials) tells where the rows stand; without it, problems name the table.
+    """
+    places = places or {schema.name: Place(f"table of {schema.name}") for schema in (UTTERANCES, MODELS, TRIALS)}
+    utterances, models, trials = prepared.utterances, prepared.models, prepared.trials
+    if utterances.empty:
+        yield Problem("there is no utterance", places["utterances"].path)
+    if models is not None:
+        yield from _check_models(models, utterances, places["models"])
+    if trials is not None:
+        if models is None:
+            yield Problem("there are trials, but no models", places["trials"].path)
+        else:
+            yield from _check_trials(trials, models, utterances, places["trials"])
+
+
+def _check_models(models: pd.DataFrame, utterances: pd.DataFrame, place: Place) -> Iterator[Problem]:
+    """Enrollment utterances that are unknown, or not of the model's speaker, phrase and gender."""
+    if models.empty:
+        yield Problem("there is no model", place.path)
+    pairs = enrollments(models)
+    model, utt = rows_in(pairs["model"], models["model"]), rows_in(pairs["utt"], utterances["utt"])
+    names = pairs["utt"].to_numpy(object)
+    lines = Place(place.path, lines=[place.line(row) for row in model.tolist()])
+    yield from lines.problems(np.flatnonzero(utt < 0), lambda row: f"unknown utterance '{names[row]}'")
+
+    def disagreements(column: str) -> Iterator[Problem]:
+        of_model, of_utterance = models[column].to_numpy(object)[model], utterances[column].to_numpy(object)[utt]
+        yield from lines.problems(
+            np.flatnonzero((utt >= 0) & (of_model != of_utterance)),
+            lambda row: f"{column} is '{of_model[row]}', but utterance '{names[row]}' has '{of_utterance[row]}'",
+        )
+
+    for column in ("spk", "phrase", "gender"):
+        if column in models and column in utterances:
+            yield from disagreements(column)
+
+
+def _check_trials(
+    trials: pd.DataFrame, models: pd.DataFrame, utterances: pd.DataFrame, place: Place
+) -> Iterator[Problem]:
+    """Trials with unknown models or utterances, on an enrollment utterance, or with a type that is not theirs."""
+    if trials.empty:
+        yield Problem("there is no trial", place.path)
+    model, utt = rows_in(trials["model"], models["model"]), rows_in(trials["utt"], utterances["utt"])
+    yield from _unknown(trials["model"], model, "model", place)
+    yield from _unknown(trials["utt"], utt, "utterance", place)
+    known = np.flatnonzero((model >= 0) & (utt >= 0))
+    pairs = enrollments(models)
+    enrolled = rows_in(pairs["model"], models["model"]) * len(utterances) + rows_in(pairs["utt"], utterances["utt"])
+    tested = model[known] * len(utterances) + utt[known]
+    yield from place.problems(
+        known[np.isin(tested, enrolled)],
+        lambda row: f"test utterance '{trials['utt'].iloc[row]}' also enrolls '{trials['model'].iloc[row]}'",
+    )
+    if "type" in trials:
+        told = ~(is_unknown(models)[model[known]] | is_unknown(utterances)[utt[known]])
+        yield from _check_types(trials, known[told], models, utterances, place)
+
+
+def _unknown(names: pd.Series, rows: npt.NDArray[np.int64], what: str, place: Place) -> Iterator[Problem]:
+    """One problem a name, not a trial: a name that is missing is in thousands of trials."""
+    missing = np.flatnonzero(rows < 0)
+    codes, values = codes_of(names.iloc[missing])
+    distinct, first, counts = np.unique(codes, return_index=True, return_counts=True)
+    told = {
+        int(missing[row]): f"unknown {what} '{values[code]}' (trials with it: {count})"
+        for code, row, count in zip(distinct, first, counts, strict=True)
+    }
+    yield from place.problems(np.array(sorted(told), np.int64), told.__getitem__)
+
+
+def _check_types(
+    trials: pd.DataFrame, known: npt.NDArray[np.int64], models: pd.DataFrame, utterances: pd.DataFrame, place: Place
+) -> Iterator[Problem]:
+    """Types that are not those of the speakers and phrases; `known` are the rows where all of these are known."""
+    derived = derive_types(trials.iloc[known], models, utterances)
+    codes, values = codes_of(trials["type"].iloc[known])
+    right = {name: (name, "target" if name == "TC" else "nontarget") for name in TRIAL_TYPES}
+    wrongs = np.array([[value not in right[name] for name in TRIAL_TYPES] for value in values])  # (values, types)
+    wrong = np.flatnonzero(wrongs[codes, derived.codes]) if len(known) else known
+    told = {
+        int(known[row]): f"type is '{values[codes[row]]}', but speakers and phrases say {derived[row]}" for row in wrong
+    }
+    yield from place.problems(known[wrong], told.__getitem__)
 
 
 def validate_set(folder: Path, *, audio: bool = True, jobs: int = 1) -> tuple[PreparedSet, list[Problem]]:
@@ -42,3 +135,77 @@ def validate_set(folder: Path, *, audio: bool = True, jobs: int = 1) -> tuple[Pr
         infos = decode_files(audio_paths(prepared), jobs=jobs)
         problems += check_recordings(prepared.utterances, infos, places["utterances"])
     return prepared, problems
+
+
+COLUMNS = ("speakers", "phrases", "utterances", "models", "trials", *TRIAL_TYPES)
+
+
+def describe_sets(sets: Mapping[str, PreparedSet]) -> str:
+    """A table of counts, one set a line, and under it notes on what a reader would not expect."""
+    rows = [["set", *COLUMNS]]
+    rows += [[name, *(str(counts.get(column, "-")) for column in COLUMNS)] for name, counts in _counts(sets)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ["  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in rows]
+    return "\n".join([*lines, *(f"note: {note}" for note in _notes(sets))])
+
+
+def count_set(prepared: PreparedSet) -> dict[str, int]:
+    """Speakers, phrases, utterances and, where the set has them, models, trials, and trials of each type.
+
+    What is not known, in a challenge without its keys, has no count.
+    """
+    utterances = prepared.utterances
+    counts = {
+        name: int(utterances[column].nunique())
+        for name, column in (("speakers", "spk"), ("phrases", "phrase"))
+        if UNKNOWN not in utterances[column].to_numpy()
+    }
+    counts["utterances"] = len(utterances)
+    if prepared.models is not None:
+        counts["models"] = len(prepared.models)
+    if prepared.models is not None and prepared.trials is not None:
+        counts["trials"] = len(prepared.trials)
+        types = _types(prepared, prepared.models, prepared.trials)
+        if types is not None:
+            numbers = pd.Series(types).value_counts()
+            counts |= {name: int(numbers[name]) for name in TRIAL_TYPES}
+    return counts
+
+
+def _types(prepared: PreparedSet, models: pd.DataFrame, trials: pd.DataFrame) -> pd.Categorical[str] | None:
+    """The types of the trials; None in a challenge without its keys."""
+    try:
+        return types_of(trials, models, prepared.utterances)
+    except UnknownTypesError:
+        return None
+
+
+def _counts(sets: Mapping[str, PreparedSet]) -> Iterator[tuple[str, dict[str, int]]]:
+    for name, prepared in sets.items():
+        yield name, count_set(prepared)
+
+
+def _notes(sets: Mapping[str, PreparedSet]) -> Iterator[str]:
+    for name, prepared in sets.items():
+        if prepared.models is not None:
+            yield from (f"{name}: {note}" for note in _notes_on_models(prepared, prepared.models))
+    speakers = {name: set(prepared.utterances["spk"]) - {UNKNOWN} for name, prepared in sets.items()}
+    for one, other in combinations(sets, 2):
+        if shared := len(speakers[one] & speakers[other]):
+            yield f"{shared} speakers are both in {one} and in {other}"
+
+
+def _notes_on_models(prepared: PreparedSet, models: pd.DataFrame) -> Iterator[str]:
+    pairs = prepared.utterances.loc[~is_unknown(prepared.utterances), ["spk", "phrase"]].drop_duplicates()
+    without = len(pairs) - len(pairs.merge(models[["spk", "phrase"]].drop_duplicates()))
+    if without:
+        yield f"{without} of {len(pairs)} pairs of a speaker and a phrase have no model"
+    if prepared.trials is not None:
+        types = _types(prepared, models, prepared.trials)
+        tried = len(models) if types is None else prepared.trials["model"][types == "TC"].nunique()
+        if tried < len(models):
+            yield f"{len(models) - tried} of {len(models)} models have no TC trial"
+        tested = set(prepared.trials["utt"].unique()) | set(enrollments(models)["utt"])
+        unused = len(prepared.utterances) - len(tested)
+        if unused:
+            yield f"{unused} of {len(prepared.utterances)} utterances are in no model and in no trial"

@@ -9,8 +9,7 @@ from svtok.metrics.bootstrap import (
     resampled_rates,
     speaker_intervals,
 )
-from svtok.metrics.cllr import cllr, min_cllr
-from svtok.metrics.mixture import mixture_cllr, mixture_roc
+from svtok.metrics.cllr import cllr, min_cllr, mixture_cllr, mixture_roc
 from svtok.metrics.official import sdsv_curve, sdsv_eer
 from svtok.metrics.roc import DCF08, DCF10, Cost, Roc, dcf08, dcf10, eer, min_dcf, roc
 

@@ -1,7 +1,6 @@
 """The ROC of two sets of scores, and the error rates that are read from it.
 
-Scores that tie cannot be told apart by any threshold, so they are accepted or rejected together: one point of the ROC
-a distinct score, and straight lines between the points. Nothing here depends on the order of the scores.
+Millions of scores are first counted into buckets, so that only those few are sorted that an error rate depends on.
 """
 
 from __future__ import annotations
@@ -14,8 +13,69 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from svtok.metrics.buckets import Buckets, count, scores_in
-from svtok.metrics.hull import convex_hull
+
+def convex_hull(p_miss: NDArray[np.float64], p_fa: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The corners (H, 2: p_miss, p_fa) of the convex hull's side towards (0, 0), from accept-all to reject-all.
+
+    The points (K,) each are those of a ROC by rising threshold.
+    """
+    hull: list[tuple[float, float]] = []
+    for point in zip(p_miss.tolist(), p_fa.tolist(), strict=True):
+        while len(hull) >= 2 and not _turns_left(hull[-2], hull[-1], point):
+            hull.pop()
+        hull.append(point)
+    return np.array(hull)
+
+
+def _turns_left(first: tuple[float, float], second: tuple[float, float], third: tuple[float, float]) -> bool:
+    """Whether the way through three points (p_miss, p_fa) turns left, so that the second is a corner of the hull."""
+    return (second[0] - first[0]) * (third[1] - first[1]) > (second[1] - first[1]) * (third[0] - first[0])
+
+
+BUCKETS = 1 << 16
+SCORES_A_BLOCK = 1 << 18
+"""Scores that pass at once through the cache."""
+
+
+@dataclass(frozen=True)
+class Buckets:
+    """Equal intervals from `low` on, `scale` a unit of score; the same score always falls into the same one."""
+
+    low: np.floating[Any]
+    scale: float
+
+    @classmethod
+    def over(cls, *parts: NDArray[np.floating[Any]]) -> Buckets | None:
+        """Buckets over all scores of some arrays of one type; None where their range is zero or overflows."""
+        low, high = min(part.min() for part in parts), max(part.max() for part in parts)
+        with np.errstate(over="ignore", divide="ignore"):
+            scale = np.divide(BUCKETS - 1, high - low)
+        return cls(low, float(scale)) if 0 < scale < np.inf else None
+
+    def of(self, scores: NDArray[np.floating[Any]]) -> NDArray[np.uint16]:
+        """The bucket of each score (N,). A higher score is never in a lower bucket."""
+        buckets = np.empty(len(scores), dtype=np.uint16)
+        for start in range(0, len(scores), SCORES_A_BLOCK):
+            some = slice(start, start + SCORES_A_BLOCK)
+            buckets[some] = (scores[some] - self.low) * self.scale
+        return buckets
+
+
+def count(buckets: NDArray[np.uint16]) -> NDArray[np.int64]:
+    """How many scores are in each bucket, (BUCKETS,), from the bucket of each score (N,)."""
+    counts = np.zeros(BUCKETS, dtype=np.int64)
+    for start in range(0, len(buckets), SCORES_A_BLOCK):
+        counts += np.bincount(buckets[start : start + SCORES_A_BLOCK], minlength=BUCKETS)
+    return counts
+
+
+def scores_in(
+    kept: NDArray[np.bool_], scores: NDArray[np.floating[Any]], buckets: NDArray[np.uint16]
+) -> NDArray[np.floating[Any]]:
+    """Of the scores (N,), whose buckets are told (N,), those in the kept buckets (BUCKETS,), in their order."""
+    blocks = [slice(start, start + SCORES_A_BLOCK) for start in range(0, len(scores), SCORES_A_BLOCK)]
+    return np.concatenate([scores[some][kept[buckets[some]]] for some in blocks])
+
 
 Scores = NDArray[np.floating[Any]]
 MOST_SORTED = 1_000_000

@@ -2,16 +2,35 @@
 
 from __future__ import annotations
 
+from typing import Protocol, runtime_checkable
+
 import torch
 from torch import Tensor, nn
 
-from svtok.nets.classifier import make_classifier
+from svtok.nets.classifiers import make_classifier
 from svtok.nets.config import NetworkConfig
-from svtok.nets.encoder import Encoder
+from svtok.nets.encoder import Encoder, make_positions
 from svtok.nets.front_ends import make_front_end
 from svtok.nets.pooling import make_pooling
-from svtok.nets.positions import make_positions
 from svtok.nets.tokens import candidate_rows, drawn_rows, evaluation_rows, make_tokens
+
+
+@runtime_checkable
+class Diagnosed(Protocol):
+    """A part that observes itself in training mode, without a part in the results or in the saved network."""
+
+    def diagnostics(self) -> dict[str, float]:
+        """What was observed since the last call; empty where nothing was."""
+
+
+def diagnostics(network: nn.Module) -> dict[str, float]:
+    """What all parts observed since the last call, such as `encoder.layers.0.memory.slots_used`."""
+    return {
+        f"{path}.{name}": value
+        for path, part in network.named_modules()
+        if isinstance(part, Diagnosed)
+        for name, value in part.diagnostics().items()
+    }
 
 
 class Network(nn.Module):

@@ -7,8 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
 from svtok.nets.config import FrontEndConfig, ResidualConfig
-from svtok.nets.front_ends import make_front_end
-from svtok.nets.masking import frame_mask
+from svtok.nets.front_ends import frame_mask, make_front_end
 
 
 class PhoneNetworkConfig(BaseModel):

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from svtok.embeddings.enroll import normalise_length, rows_of
 from svtok.embeddings.store import Embeddings
 from svtok.errors import SvtokError, unknown_name
-from svtok.manifest.corpus_info import read_corpus_info
-from svtok.report.figures import COLOURS, MARKERS, new_figure, save_png
+from svtok.manifest.sets import read_corpus_info
+from svtok.report.plots import COLOURS, MARKERS, new_figure, save_png
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -1,4 +1,4 @@
-"""Scores with all that an evaluation must know of their trials: type, gender, and the speakers of both sides."""
+"""Scores with all that an evaluation must know of their trials: type, gender, speakers; and trials taken apart."""
 
 from __future__ import annotations
 
@@ -11,12 +11,44 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from svtok.errors import SvtokError
-from svtok.manifest.schema import UNKNOWN
+from svtok.errors import Problem, SvtokError, raise_problems, unknown_name
+from svtok.manifest.schema import UNKNOWN, codes_of
 from svtok.manifest.sets import PreparedSet
-from svtok.manifest.trial_types import rows_in, told_types
-from svtok.report.breakdown import by_default, columns_of_trials
+from svtok.manifest.trial_types import TARGET_TYPES, rows_in, told_types
+from svtok.metrics import Counts, count_trials
 from svtok.scoring.scores import read_scores, scores_of_trials
+
+
+def by_default(models: pd.DataFrame) -> list[str]:
+    """What an evaluation is broken down by where nothing is asked for: gender, where models of several are there."""
+    return ["gender"] if "gender" in models and models["gender"].nunique() > 1 else []
+
+
+def columns_of_trials(
+    names: Sequence[str],
+    models: pd.DataFrame,
+    utterances: pd.DataFrame,
+    model_rows: NDArray[np.integer],
+    test_rows: NDArray[np.integer],
+) -> dict[str, pd.Categorical[str]]:
+    """For each column named, its value for each of N trials.
+
+    That of the trial's model where models have the column, else that of its test utterance. `model_rows` and
+    `test_rows` (N,) tell the rows of both tables. Raises ProblemsError that names all unknown columns.
+    """
+    known = dict.fromkeys([*models.columns, *utterances.columns])
+    raise_problems([Problem(unknown_name("column", name, known)) for name in names if name not in known])
+    return {
+        name: _taken(models[name], model_rows) if name in models else _taken(utterances[name], test_rows)
+        for name in names
+    }
+
+
+def _taken(column: pd.Series, rows: NDArray[np.integer]) -> pd.Categorical[str]:
+    """The values at some rows, as text, in rising order; numbers in the order of numbers."""
+    codes, values = codes_of(pd.Series(pd.Categorical(column, categories=sorted(column.unique()))))
+    small = codes.astype(np.min_scalar_type(-max(1, len(values))))
+    return pd.Categorical.from_codes(small[rows], categories=pd.Index([str(value) for value in values]))
 
 
 @dataclass(frozen=True)
@@ -75,3 +107,51 @@ def _models_as_speakers(trials: pd.DataFrame) -> tuple[NDArray[np.int32], NDArra
     """What is drawn again on both sides of a trial where the speakers are not known."""
     models = trials["model"].cat.codes.to_numpy().astype(np.int32)
     return models, models
+
+
+@dataclass(frozen=True)
+class Strata:
+    """The trials by type and by the value of a column."""
+
+    types: list[str]
+    values: list[str | None]
+    """None alone where no column takes the trials apart."""
+    trials: list[NDArray[np.int32]]
+    """Rows of the trials, rising, of type t and value v at place t * len(values) + v."""
+    counts: Counts | None
+    """The same places as strata; None where no confidence intervals are wanted."""
+
+    def places(self, types: Sequence[str], value: str | None) -> list[int]:
+        """The places where there are trials of these types and this value."""
+        v = self.values.index(value)
+        wanted = [self.types.index(name) * len(self.values) + v for name in types if name in self.types]
+        return [place for place in wanted if len(self.trials[place])]
+
+    def trials_at(self, places: list[int]) -> NDArray[np.int32]:
+        return np.concatenate([self.trials[place] for place in places])
+
+    def types_at(self, places: list[int]) -> list[str]:
+        return [self.types[place // len(self.values)] for place in places]
+
+
+def is_target(types: pd.Categorical[str]) -> NDArray[np.bool_]:
+    """Whether each trial (N,) is one to accept."""
+    return np.isin(types.categories, TARGET_TYPES)[types.codes]
+
+
+def take_apart(labelled: LabelledScores, column: str | None, *, with_counts: bool) -> Strata:
+    """The trials by type and, unless it is None, by a column of theirs; counted too for confidence intervals."""
+    types = list(labelled.type.categories)
+    values: list[str | None] = [None]
+    place = labelled.type.codes.astype(np.int16)
+    if column is not None:
+        of_trials = labelled.columns[column]
+        values = list(of_trials.categories)
+        place = place.astype(np.min_scalar_type(-len(types) * len(values) - 1)) * len(values) + of_trials.codes
+    ends = np.cumsum(np.bincount(place, minlength=len(types) * len(values)))
+    trials = np.split(np.argsort(place, kind="stable").astype(np.int32), ends[:-1])
+    counts = None
+    if with_counts:
+        speakers = labelled.model_speaker, labelled.test_speaker
+        counts = count_trials(labelled.score, is_target(labelled.type), place, *speakers)
+    return Strata(types, values, trials, counts)

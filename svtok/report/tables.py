@@ -1,8 +1,16 @@
-"""Tables as aligned plain text and as Markdown, from a header and rows of cells."""
+"""Tables as plain text and Markdown: of one evaluation, of several systems, of a fusion."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from svtok.manifest.trial_types import TARGET_TYPES
+from svtok.metrics import min_cllr, mixture_cllr, mixture_roc
+from svtok.report.evaluate import POOLED, Arithmetic, Condition, Evaluation
+from svtok.scoring.fusion import Fusion, TypedScores
 
 Rows = Sequence[Sequence[str]]
 
@@ -39,3 +47,212 @@ def number(value: float, interval: tuple[float, float] | None = None, *, decimal
     """A number, with its interval behind it: `0.123 [0.101, 0.145]`."""
     text = f"{value:.{decimals}f}"
     return text if interval is None else f"{text} [{interval[0]:.{decimals}f}, {interval[1]:.{decimals}f}]"
+
+
+HEADER = ("condition", "by", "value", "targets", "non-targets", "EER %", "DCF08", "DCF10", "Cllr", "min Cllr")
+TYPE_NAMES = {"TW": "target-wrong", "IC": "impostor-correct", "IW": "impostor-wrong", "nontarget": "all non-target"}
+ARITHMETIC: dict[Arithmetic, str] = {
+    "svtok": "EER: linear between the points of the ROC, tied scores together. DCF08, DCF10: least detection cost over "
+    "thresholds at\n  (C_miss 10, C_fa 1, P_target 0.01) and (1, 1, 0.001), over that of the better trivial system.",
+    "sdsv": "EER, DCF08 (C_miss 10, C_fa 1, P_target 0.01), DCF10 (1, 1, 0.001): official arithmetic of the SdSV "
+    "challenges; tied scores\n  one by one in the order of the trials, accept-all not counted. min Cllr and intervals: "
+    "svtok's own, tied scores together.",
+}
+
+
+def evaluation_table(evaluation: Evaluation) -> str:
+    """The evaluation as plain text: caption, a row a condition (and value of a column), notes."""
+    taken_apart = any(condition.by for condition in evaluation.conditions)
+    columns = [place for place, name in enumerate(HEADER) if name not in ("by", "value") or taken_apart]
+    rows = [[row[place] for place in columns] for row in map(_row, evaluation.conditions)]
+    header = [HEADER[place] for place in columns]
+    table = text_table(header, rows, left=3 if taken_apart else 1)
+    return "\n".join([_caption(evaluation), "", table, "", *_notes(evaluation)])
+
+
+def _row(condition: Condition) -> list[str]:
+    return [
+        condition.name,
+        condition.by or "-",
+        condition.value or ("macro-averaged" if condition.macro_averaged else "pooled"),
+        str(condition.targets),
+        str(condition.nontargets),
+        percent(condition.eer, condition.eer_ci),
+        number(condition.dcf08, condition.dcf08_ci),
+        number(condition.dcf10),
+        number(condition.cllr),
+        number(condition.min_cllr),
+    ]
+
+
+def _caption(evaluation: Evaluation) -> str:
+    return f"{evaluation.scores}" + (f" on {evaluation.corpus}" if evaluation.corpus else "")
+
+
+def _notes(evaluation: Evaluation) -> list[str]:
+    notes = [_counted(evaluation)]
+    if any(condition.by for condition in evaluation.conditions):
+        notes.append(
+            "By a column: its value for the trial's model or, where models lack the column, for its test utterance; "
+            "pooled: all\n  values, also those without a row; macro-averaged: the mean of the rows above."
+        )
+    notes.append(ARITHMETIC[evaluation.arithmetic])
+    notes.append(
+        "Cllr: bits, of the scores taken as log-likelihood ratios as they are, which cosines are not; min Cllr: after "
+        "the best\n  monotone calibration."
+    )
+    notes.append(_intervals(evaluation))
+    return notes
+
+
+def _counted(evaluation: Evaluation) -> str:
+    pooled = evaluation.condition(POOLED)
+    types = " + ".join(TYPE_NAMES[name] for name in pooled.nontarget_types) if pooled else "none"
+    return f"Non-targets counted: those that the condition names; pooled: {types}."
+
+
+def _intervals(evaluation: Evaluation) -> str:
+    if evaluation.resamples == 0:
+        return "No confidence intervals (--resamples 0)."
+    what = "speakers" if evaluation.resampled == "speakers" else "models (the speakers are not known)"
+    text = f"[low, high]: 95 % confidence interval, by drawing the {what} again, {evaluation.resamples} times"
+    return f"{text} (seed {evaluation.seed})."
+
+
+Cell = Callable[[Condition], str]
+
+
+def _eer(condition: Condition) -> str:
+    return percent(condition.eer, condition.eer_ci)
+
+
+def _dcf08(condition: Condition) -> str:
+    return number(condition.dcf08, condition.dcf08_ci)
+
+
+COLUMNS: tuple[tuple[str, str, Cell], ...] = (
+    ("TC-vs-IC", "EER %", _eer),
+    ("TC-vs-IC", "DCF08", _dcf08),
+    ("TC-vs-TW", "EER %", _eer),
+    ("TC-vs-IW", "EER %", _eer),
+    (POOLED, "EER %", _eer),
+)
+"""Condition, name of the metric, and how it is told."""
+
+
+def comparison_text(systems: Mapping[str, Evaluation]) -> str:
+    """The table as plain text, systems in the order given, and its notes."""
+    header, rows = _table(systems)
+    return "\n".join([_comparison_caption(systems), "", text_table(header, rows), "", *_comparison_notes(systems)])
+
+
+def comparison_markdown(systems: Mapping[str, Evaluation]) -> str:
+    """The table as Markdown, systems in the order given, and its notes."""
+    header, rows = _table(systems)
+    notes = [f"- {note}" for note in _comparison_notes(systems)]
+    return "\n".join([f"**{_comparison_caption(systems)}**", "", markdown_table(header, rows), "", *notes]) + "\n"
+
+
+def _table(systems: Mapping[str, Evaluation]) -> tuple[list[str], Rows]:
+    """Header and rows; a condition that no system was evaluated on has no column."""
+    columns = [column for column in COLUMNS if any(one.condition(column[0]) for one in systems.values())]
+    header = ["system", *(f"{condition} {metric}" for condition, metric, _ in columns)]
+    rows = []
+    for name, evaluation in systems.items():
+        conditions = [(evaluation.condition(condition), cell) for condition, _, cell in columns]
+        rows.append([name, *("-" if condition is None else cell(condition) for condition, cell in conditions)])
+    return header, rows
+
+
+def _comparison_caption(systems: Mapping[str, Evaluation]) -> str:
+    corpora = dict.fromkeys(evaluation.corpus or "unnamed trials" for evaluation in systems.values())
+    return f"Error rates on {', '.join(corpora)}"
+
+
+def _comparison_notes(systems: Mapping[str, Evaluation]) -> list[str]:
+    notes = []
+    official = {name: one.arithmetic for name, one in systems.items() if one.arithmetic != "svtok"}
+    synthetic = [name for name, evaluation in systems.items() if evaluation.synthetic]
+    if synthetic:
+        which = "These numbers" if len(synthetic) == len(systems) else f"The numbers of {', '.join(synthetic)}"
+        notes.append(f"{which} are from SYNTHETIC speech: they tell that the recipe runs, not how well it would do.")
+    notes += [f"The numbers of {name} are by the official arithmetic of {which}." for name, which in official.items()]
+    notes.append(_trials(systems))
+    notes += [f"[low, high]: 95 % confidence intervals by drawing the {what} again." for what in _resampled(systems)]
+    return notes
+
+
+def _trials(systems: Mapping[str, Evaluation]) -> str:
+    """How many trials the conditions have; or that the systems were not evaluated on the same."""
+    counts = {name: _counts(evaluation) for name, evaluation in systems.items()}
+    if len(set(counts.values())) == 1:
+        return f"Trials (targets / non-targets): {next(iter(counts.values()))}."
+    told = "; ".join(f"{name}: {text}" for name, text in counts.items())
+    return f"CAUTION, the systems were NOT evaluated on the same trials (targets / non-targets): {told}."
+
+
+def _counts(evaluation: Evaluation) -> str:
+    names = dict.fromkeys(name for name, _, _ in COLUMNS)
+    present = [condition for condition in map(evaluation.condition, names) if condition]
+    return ", ".join(f"{one.name} {one.targets} / {one.nontargets}" for one in present)
+
+
+def _resampled(systems: Mapping[str, Evaluation]) -> list[str]:
+    return sorted({evaluation.resampled for evaluation in systems.values() if evaluation.resamples})
+
+
+Array = NDArray[np.float64]
+
+
+def fusion_table(fusion: Fusion, by_type: TypedScores) -> str:
+    """Cllr and its minimum of each system's scores and of the result, the weights, and the errors at the threshold.
+
+    `by_type` holds the scores (N, S) of each type of trials. Non-targets count by the shares of the fusion.
+    """
+    result = {name: fusion.llr(scores) for name, scores in by_type.items()}
+    against = ["weight vs " + "+".join(part.nontargets) for part in fusion.parts]
+    rows = [
+        [name, *_costs({kind: one[:, column] for kind, one in by_type.items()}, fusion.shares)]
+        + [f"{part.weights[column]:.5g}" for part in fusion.parts]
+        for column, name in enumerate(fusion.scores)
+    ]
+    offsets = [f"{part.offset:.5g}" for part in fusion.parts]
+    name = "calibrated" if len(fusion.scores) == 1 else "fused"
+    rows += [["(offset)", "", "", *offsets], [name, *_costs(result, fusion.shares), *("" for _ in fusion.parts)]]
+    return "\n".join(
+        [
+            text_table(["scores", "Cllr", "min Cllr", *against], rows),
+            "",
+            text_table(["trials", "number", "share", "wrong %"], _decisions(fusion, result)),
+            "",
+            _told(fusion),
+        ]
+    )
+
+
+def _costs(by_type: Mapping[str, Array], shares: Mapping[str, float]) -> list[str]:
+    targets = np.concatenate([scores for name, scores in by_type.items() if name in TARGET_TYPES])
+    nontargets, weights = [by_type[name] for name in shares], list(shares.values())
+    curve = mixture_roc(targets, nontargets, weights)
+    return [number(mixture_cllr(targets, nontargets, weights)), number(min_cllr(curve))]
+
+
+def _decisions(fusion: Fusion, result: Mapping[str, Array]) -> list[list[str]]:
+    """A row a type of trials: how many, their share among non-targets, and how many are decided wrongly."""
+    rows = []
+    for name, ratios in result.items():
+        is_target = name in TARGET_TYPES
+        wrong = (ratios >= fusion.threshold) != is_target
+        share = "" if is_target else number(fusion.shares.get(name, 0.0))
+        rows.append([name, str(len(ratios)), share, percent(wrong.mean())])
+    return rows
+
+
+def _told(fusion: Fusion) -> str:
+    point = fusion.operating_point
+    return (
+        "Cllr: bits, of the scores as natural-log likelihood ratios, non-targets counted by their shares.\n"
+        f"wrong: targets below, non-targets from the threshold on, {fusion.threshold:.4g}: the best for C_miss "
+        f"{point.c_miss:g}, C_fa {point.c_fa:g}, P_target {point.p_target:g}.\n"
+        "All numbers are of the trials that it was fitted on."
+    )

@@ -6,16 +6,122 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
 
-from svtok.embeddings.extract import network_input
-from svtok.embeddings.spread import Distance, EmbeddingSpread, Range, VectorSpread, embedding_spread, vector_spread
+from svtok.embeddings.enroll import normalise_length
+from svtok.embeddings.extract import NetworkInput, network_input
 from svtok.errors import SvtokError
 from svtok.files import write_text
-from svtok.manifest.corpus_info import read_corpus_info
+from svtok.manifest.sets import read_corpus_info
 from svtok.nets.config import SampledConfig
+from svtok.nets.network import Network
+from svtok.nets.tokens import candidate_rows
 from svtok.report.tables import text_table
-from svtok.training.network_folder import load_network
+from svtok.trained.folder import load_network
+from svtok.trained.inference import compute_all, embed_all
+
+
+@dataclass(frozen=True)
+class Range:
+    """The mean of some values, the least and the largest."""
+
+    mean: float
+    least: float
+    largest: float
+
+
+@dataclass(frozen=True)
+class VectorSpread:
+    """R vectors of D values: their Euclidean norms, and the cosines of all pairs."""
+
+    vectors: int
+    dim: int
+    norm: Range
+    cosine: Range
+
+
+@dataclass(frozen=True)
+class Distance:
+    """The mean cosine distance (1 - cosine) of pairs of embeddings, and how many pairs; None where there are none."""
+
+    mean: float | None
+    pairs: int
+
+
+@dataclass(frozen=True)
+class EmbeddingSpread:
+    """Distances between the embeddings of N utterances: of the same one from two of the R vectors, and, as evaluation
+    reads them, of two utterances of a phrase by the same speaker, and by two speakers."""
+
+    utterances: int
+    same_utterance: Distance
+    same_speaker: Distance
+    other_speaker: Distance
+
+
+def vector_spread(network: Network) -> VectorSpread:
+    """The spread of the vectors that the class token is drawn from (of a Gaussian, R draws by its seed).
+
+    Raises ValueError where there are not at least two.
+    """
+    vectors = candidate_rows(network.tokens)[:, 0].detach().double().cpu().numpy()  # (R, D)
+    if len(vectors) < 2:
+        raise ValueError(f"a spread needs at least 2 vectors, not {len(vectors)}")
+    norms = np.linalg.norm(vectors, axis=1)
+    cosines = (vectors / norms[:, None]) @ (vectors / norms[:, None]).T  # (R, R)
+    pairs = np.triu_indices(len(vectors), k=1)
+    return VectorSpread(len(vectors), vectors.shape[1], _range(norms), _range(cosines[pairs]))
+
+
+def embedding_spread(given: NetworkInput, device: torch.device) -> EmbeddingSpread:
+    """The spread of the embeddings of all utterances of a set. Raises as `compute_all` does."""
+    network, utterances = given.trained.network, given.prepared.utterances
+    utts = utterances["utt"].tolist()
+
+    def own_distance(frames: Tensor, lengths: Tensor) -> Tensor:
+        return mean_distance(network.embed_each(frames, lengths))[:, None]
+
+    own = compute_all(own_distance, network, given.store, utts, device, what="spread of embeddings")  # (N, 1)
+    count = network.config.sampled.vectors
+    unit = normalise_length(embed_all(network, given.store, utts, device, what="embeddings"))  # (N, D)
+    takes = _pairs_within(unit, utterances.groupby(["spk", "phrase"]).ngroup().to_numpy())
+    phrases = _pairs_within(unit, utterances.groupby("phrase").ngroup().to_numpy())
+    return EmbeddingSpread(
+        len(utts),
+        Distance(float(own.mean()), len(utts) * count * (count - 1) // 2),
+        _distance(*takes),
+        _distance(phrases[0] - takes[0], phrases[1] - takes[1]),
+    )
+
+
+def mean_distance(embeddings: Tensor) -> Tensor:
+    """The mean cosine distance over all pairs of R embeddings: (B, R, D) -> (B,)."""
+    unit = functional.normalize(embeddings.double(), dim=2)
+    count = unit.shape[1]
+    # the squared length of the sum holds each pair twice, and each embedding with itself
+    cosines = (unit.sum(dim=1).square().sum(dim=1) - count) / (count * (count - 1))
+    return 1 - cosines
+
+
+def _pairs_within(unit: NDArray[np.float32], groups: NDArray[np.int64]) -> tuple[float, int]:
+    """The sum of the cosines over all pairs of rows (N, D) of the same group, and how many pairs these are."""
+    sums = np.zeros((groups.max() + 1, unit.shape[1]))
+    np.add.at(sums, groups, unit)
+    counts = np.bincount(groups)
+    cosines = (np.square(sums).sum() - np.square(unit, dtype=np.float64).sum()) / 2
+    return float(cosines), int((counts * (counts - 1) // 2).sum())
+
+
+def _distance(cosines: float, pairs: int) -> Distance:
+    return Distance(1 - cosines / pairs if pairs else None, pairs)
+
+
+def _range(values: NDArray[np.float64]) -> Range:
+    return Range(float(values.mean()), float(values.min()), float(values.max()))
 
 
 @dataclass(frozen=True)

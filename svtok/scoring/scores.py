@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from svtok.errors import Problem, ProblemsError, raise_problems
 from svtok.files import writing_file
-from svtok.manifest.rows import Lines, read_rows, write_rows
 from svtok.manifest.schema import TRIALS, sort_keys
+from svtok.manifest.tables import Lines, read_rows, write_rows
 
 COLUMNS = ["model", "utt", "score"]
 FIRST_LINE = 2

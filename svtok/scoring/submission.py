@@ -16,11 +16,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from svtok.corpora.sdsv_lists import read_trials
+from svtok.corpora.sdsv.lists import read_trials
 from svtok.errors import Problem, ProblemsError, SvtokError, raise_problems
 from svtok.files import writing_file
-from svtok.manifest.rows import Lines, read_rows, write_rows
 from svtok.manifest.schema import Place
+from svtok.manifest.tables import Lines, read_rows, write_rows
 from svtok.scoring.scores import read_scores, scores_of_trials
 
 ANSWER, METADATA = "answer.txt", "metadata"

@@ -7,7 +7,6 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from svtok.embeddings.compute import embed_all
 from svtok.embeddings.store import Embeddings
 from svtok.errors import SvtokError
 from svtok.features.store import FeatureStore
@@ -16,6 +15,7 @@ from svtok.manifest.trial_types import types_of
 from svtok.metrics import eer
 from svtok.nets.network import Network
 from svtok.scoring.scorer import score_trials
+from svtok.trained.inference import embed_all
 
 
 def nontargets_of(classes: str) -> str:

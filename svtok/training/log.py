@@ -1,15 +1,33 @@
-"""What a training tells: a line an epoch in training.jsonl, a curve on the board, a line for people."""
+"""What a training logs: a line an epoch in training.jsonl, curves in TensorBoard, a line for people."""
 
 from __future__ import annotations
 
+import importlib.util
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from svtok.files import write_text
-from svtok.training.board import open_board
+from svtok.trained.folder import LOG
 from svtok.training.loop import Row
-from svtok.training.network_folder import LOG
+
+
+def open_board(folder: Path) -> Callable[[dict[str, Any]], None]:
+    """A function that draws an epoch's row into folder/tensorboard; without the extra it does nothing."""
+    if importlib.util.find_spec("tensorboard") is None:
+        return lambda row: None
+    from torch.utils.tensorboard import SummaryWriter
+
+    writer = SummaryWriter(str(folder / "tensorboard"))
+
+    def draw(row: dict[str, Any]) -> None:
+        for name, value in row.items():
+            if name != "epoch" and value is not None:
+                writer.add_scalar(name, value, row["epoch"])
+        writer.flush()
+
+    return draw
 
 
 def write_log(folder: Path, rows: list[Row]) -> None:

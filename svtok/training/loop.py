@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -13,11 +13,11 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from svtok.errors import SvtokError
-from svtok.nets.diagnostics import diagnostics
+from svtok.nets.network import diagnostics
 from svtok.progress import progress
-from svtok.training.config import StepsConfig
+from svtok.trained.config import StepsConfig
 from svtok.training.data import Batch, EpochSampler
-from svtok.training.schedule import warm_up_cosine
+from svtok.training.optimizer import make_optimizer, warm_up_cosine
 
 Row = dict[str, Any]
 """What is logged of an epoch."""
@@ -34,16 +34,6 @@ class Trained(Protocol):
 
     @property
     def joint_teacher(self) -> nn.Module | None: ...
-
-
-def make_optimizer(modules: Iterable[nn.Module], config: StepsConfig) -> torch.optim.AdamW:
-    """AdamW that decays matrices and leaves vectors (biases, norms) and numbers alone."""
-    parameters = [p for module in modules for p in module.parameters() if p.requires_grad]
-    groups = [
-        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": config.weight_decay},
-        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW(groups, lr=config.learning_rate)
 
 
 @dataclass

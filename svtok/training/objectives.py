@@ -1,18 +1,30 @@
 """Objectives: what is minimised. The loop knows none of them by name.
 
-The seam: an objective is a module; its `forward(networks, batch, progress)` gives the loss and what to log. Parameters
-of its own (a radius, a threshold, a projection) are trained and kept in the checkpoint with those of the network.
+Classification learns from the labels alone; with distillation, the class token learns from the labels and the
+distillation token from teachers.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
+from svtok.nets.config import NetworkConfig
+from svtok.nets.losses import (
+    DetectionCost,
+    RingLoss,
+    additive_angular_margin,
+    distillation_divergence,
+    embedding_distance,
+    hard_distillation,
+)
 from svtok.nets.network import Network
+from svtok.trained.config import Config, ObjectiveConfig
 from svtok.training.data import Batch
 
 
@@ -34,3 +46,202 @@ class Objective(nn.Module, ABC):
 
         Among what is logged are `loss` and `accuracy`. `progress`, in [0, 1), is the share of all training steps done.
         """
+
+
+class Classification(Objective):
+    """The label loss of a network with one state.
+
+    Args:
+        config: of the network and the objective.
+        sizes: number of classes of each group.
+    """
+
+    def __init__(self, config: Config, sizes: Sequence[int]) -> None:
+        super().__init__()
+        self.label_loss = LabelLoss(config, sizes)
+
+    def forward(self, networks: Networks, batch: Batch, progress: float) -> tuple[Tensor, dict[str, Tensor]]:
+        network = networks.network
+        states = network(batch.frames, batch.lengths)
+        state, logits = first_state(network, states)
+        loss = self.label_loss(state, logits, batch.labels, progress)
+        return loss, {"loss": loss.detach(), **accuracies(logits, batch.labels, self.label_loss.groups)}
+
+
+class ClassGroups:
+    """The groups of classes in a classifier's outputs, and how much the loss of each counts."""
+
+    def __init__(self, config: ObjectiveConfig, sizes: Sequence[int]) -> None:
+        self.sizes = list(sizes)
+        self.weights = (config.speaker_weight, 1 - config.speaker_weight) if len(self.sizes) == 2 else (1.0,)
+
+    def split(self, logits: Tensor) -> tuple[Tensor, ...]:
+        """logits (B, classes) -> those of each group."""
+        return torch.split(logits, self.sizes, dim=1)
+
+    def weigh(self, losses: Iterable[Tensor]) -> Tensor:
+        """The loss of all groups, from that of each."""
+        return torch.stack([w * loss for w, loss in zip(self.weights, losses, strict=True)]).sum()
+
+
+class LabelLoss(nn.Module):
+    """`objective.loss` of one state on the labels of each group of classes, plus the ring loss.
+
+    Args:
+        config: of the network and the objective.
+        sizes: number of classes of each group.
+    """
+
+    def __init__(self, config: Config, sizes: Sequence[int]) -> None:
+        super().__init__()
+        self.config, self.scale = config.objective, config.network.cosine_scale
+        self.groups = ClassGroups(self.config, sizes)
+        cost = self.config.detection_cost
+        self.costs = nn.ModuleList(
+            DetectionCost(cost.slope, cost.miss_weight, cost.false_alarm_weight, cost.threshold)
+            for _ in (sizes if self.config.loss == "adcf" else ())
+        )
+        self.ring = RingLoss() if self.config.ring_weight else None
+
+    def forward(self, state: Tensor, logits: Tensor, labels: Tensor, progress: float) -> Tensor:
+        """state (B, D), logits (B, classes), labels (B, groups), share of the training done -> scalar."""
+        parts = enumerate(zip(self.groups.split(logits.float()), labels.unbind(dim=1), strict=True))
+        loss = self.groups.weigh(self._of_group(group, *part, progress) for group, part in parts)
+        return loss if self.ring is None else loss + self.config.ring_weight * self.ring(state.float())
+
+    def _of_group(self, group: int, logits: Tensor, labels: Tensor, progress: float) -> Tensor:
+        """logits (B, classes of the group), labels (B,) -> scalar."""
+        if self.config.loss == "adcf":
+            return self.costs[group](logits / self.scale, labels)
+        if self.config.loss == "aam":
+            logits = self.scale * additive_angular_margin(logits / self.scale, labels, self.margin(progress))
+        return functional.cross_entropy(logits, labels, label_smoothing=self.config.label_smoothing)
+
+    def margin(self, progress: float) -> float:
+        """The margin when the share `progress` of the training is done."""
+        rise = self.config.margin_warm_up
+        return self.config.margin * (min(1.0, progress / rise) if rise else 1.0)
+
+
+def first_state(network: Network, states: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+    """A network's only state, or its class token's, (B, D), and the logits (B, classes) of that state."""
+    name = next(iter(states))
+    return states[name], network.classify({name: states[name]})[name]
+
+
+def accuracies(logits: Tensor, labels: Tensor, groups: ClassGroups) -> dict[str, Tensor]:
+    """`accuracy` among the classes of the last group, and `speaker_accuracy` where speakers are a group too."""
+    shares = [
+        (part.argmax(dim=1) == own).float().mean()
+        for part, own in zip(groups.split(logits), labels.unbind(dim=1), strict=True)
+    ]
+    return dict(zip(("speaker_accuracy", "accuracy")[-len(shares) :], shares, strict=True))
+
+
+@dataclass
+class Target:
+    """What a teacher tells of a batch, without gradient: logits (B, classes) and embeddings (B, D)."""
+
+    logits: Tensor
+    embeddings: Tensor
+
+
+class Distillation(Objective):
+    """class_weight * label loss of the class token + distillation_weight * loss of the distillation token.
+
+    The latter compares with the teachers as `objective.distillation` says. With `kl` it is temperature^2 *
+    KL(teachers || distillation token), summed over the classes and averaged over the batch (`batchmean`; DeiT's own
+    code divides it by the number of classes too); the posteriors of several teachers are averaged before. With
+    `cosine`, the loss is averaged over the teachers, and a state that has not a teacher's dimension is first projected
+    to it. A teacher that has itself a distillation token is read at its class token; its embedding is its test
+    embedding.
+
+    Args:
+        config: of the student and the objective.
+        sizes: number of classes of each group.
+        teachers: what each teacher is made of.
+    """
+
+    def __init__(self, config: Config, sizes: Sequence[int], teachers: Sequence[NetworkConfig]) -> None:
+        super().__init__()
+        self.config = config.objective
+        self.label_loss = LabelLoss(config, sizes)
+        dim, compared = config.network.state_dim, teachers if self.config.distillation == "cosine" else ()
+        self.projections = nn.ModuleList(
+            nn.Identity() if teacher.test_dim == dim else nn.Linear(dim, teacher.test_dim, bias=False)
+            for teacher in compared
+        )
+
+    def forward(self, networks: Networks, batch: Batch, progress: float) -> tuple[Tensor, dict[str, Tensor]]:
+        targets = []
+        for teacher in networks.teachers:
+            teacher.eval()
+            with torch.no_grad():
+                states = teacher(*batch.view(self.config.teacher_sees))
+                targets.append(Target(first_state(teacher, states)[1], teacher.join(states)))
+        return self.student_loss(networks.network, batch, targets, progress)
+
+    def student_loss(
+        self, student: Network, batch: Batch, targets: Sequence[Target], progress: float
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """The student's loss (scalar) and what to log of it."""
+        states = student(*batch.view(self.config.student_sees))
+        logits = student.classify(states)
+        label_loss = self.label_loss(states["cls"], logits["cls"], batch.labels, progress)
+        distillation_loss = self.distance(states["dist"].float(), logits["dist"].float(), targets)
+        loss = self.config.class_weight * label_loss + self.weight(progress) * distillation_loss
+        return loss, {
+            "loss": loss.detach(),
+            "label_loss": label_loss.detach(),
+            "distillation_loss": distillation_loss.detach(),
+            **accuracies(logits["cls"], batch.labels, self.label_loss.groups),
+        }
+
+    def distance(self, state: Tensor, logits: Tensor, targets: Sequence[Target]) -> Tensor:
+        """How far the distillation token's state (B, D) and logits (B, classes) are from the teachers': scalar."""
+        if self.config.distillation == "cosine":
+            pairs = zip(self.projections, targets, strict=True)
+            distances = [embedding_distance(project(state), target.embeddings.float()) for project, target in pairs]
+            return torch.stack(distances).mean()
+        compare = distillation_divergence if self.config.distillation == "kl" else hard_distillation
+        groups = self.label_loss.groups
+        wanted = zip(*(groups.split(target.logits.float()) for target in targets), strict=True)
+        return groups.weigh(
+            compare(given, teachers, self.config.temperature)
+            for given, teachers in zip(groups.split(logits), wanted, strict=True)
+        )
+
+    def weight(self, progress: float) -> float:
+        """The weight of the distillation token's loss when the share `progress` of the training is done."""
+        shares = {"constant": 1.0, "rising": progress, "falling": 1 - progress}
+        return self.config.distillation_weight * shares[self.config.distillation_schedule]
+
+
+class JointDistillation(Objective):
+    """Teacher and student learn in one loop: the teacher from the labels, the student from labels and teacher.
+
+    The student's loss gives the teacher no gradient. The teacher reads each batch once, in training mode; what it
+    tells there is both what its own loss is of and what the student learns from.
+
+    Args:
+        config, teacher_config: of each network and its objective.
+        sizes: number of classes of each group.
+    """
+
+    def __init__(self, config: Config, teacher_config: Config, sizes: Sequence[int]) -> None:
+        super().__init__()
+        self.teacher_sees = config.objective.teacher_sees
+        self.teacher_loss = LabelLoss(teacher_config, sizes)
+        self.distillation = Distillation(config, sizes, [teacher_config.network])
+
+    def forward(self, networks: Networks, batch: Batch, progress: float) -> tuple[Tensor, dict[str, Tensor]]:
+        teacher = networks.joint_teacher
+        if teacher is None:
+            raise ValueError("joint training needs a teacher to train")
+        states = teacher(*batch.view(self.teacher_sees))
+        state, logits = first_state(teacher, states)
+        teacher_loss = self.teacher_loss(state, logits, batch.labels, progress)
+        target = Target(logits.detach(), teacher.join(states).detach())
+        loss, values = self.distillation.student_loss(networks.network, batch, [target], progress)
+        of_teacher = {"loss": teacher_loss.detach(), **accuracies(logits, batch.labels, self.teacher_loss.groups)}
+        return loss + teacher_loss, {**values, **{f"teacher_{name}": value for name, value in of_teacher.items()}}

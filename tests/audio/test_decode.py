@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from svtok.audio.decode import AudioError, probe, read_audio
+from svtok.audio.decode import probe, read_audio
+from svtok.errors import AudioError
 
 RATE = 16000
 SAMPLES = np.random.default_rng(0).integers(-20000, 20000, RATE).astype(np.int16)

@@ -3,7 +3,7 @@ from pathlib import Path
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from svtok.audio.headers import promised_size, sphere_header
+from svtok.audio.decode import promised_size, sphere_header
 
 MAGICS = [b"RIFF\x24\x00\x00\x00WAVE", b"FORM\x00\x00\x00\x24AIFF", b"NIST_1A\n   1024\n", b"NIST_1A\n", b""]
 

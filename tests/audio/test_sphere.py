@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from svtok.audio.decode import AudioError, probe, read_audio
-from svtok.errors import SvtokError
+from svtok.audio.decode import probe, read_audio
+from svtok.errors import AudioError, SvtokError
 
 Compressed = Callable[..., bytes]
 

@@ -7,7 +7,7 @@ import pytest
 import soundfile
 from click.testing import CliRunner, Result
 
-from svtok.cli.extract_features import extract_features
+from svtok.cli.extract import extract_features
 from svtok.errors import ProblemsError, SvtokError
 from svtok.features.store import FeatureStore
 

@@ -16,13 +16,11 @@ from svtok.manifest.sets import PreparedSet, write_set
 from svtok.manifest.tables import read_utterances
 from svtok.nets.network import Network
 from svtok.nets.phone_network import PhoneNetwork
-from svtok.phonetic.config import PhoneticConfig
-from svtok.phonetic.folder import PHONES
-from svtok.phonetic.phone_list import PhoneList
-from svtok.report.phones import recognise_phones
-from svtok.training.classes import ClassList
-from svtok.training.config import Config
-from svtok.training.network_folder import write_config, write_settings, write_weights
+from svtok.report.attention import recognise_phones
+from svtok.trained.classes import ClassList
+from svtok.trained.config import Config, PhoneticConfig
+from svtok.trained.folder import write_config, write_settings, write_weights
+from svtok.trained.phones import PHONES, PhoneList
 
 
 def write_network(folder, head):

@@ -14,8 +14,7 @@ from click.testing import CliRunner, Result
 
 from svtok.cli.main import svtok
 from svtok.embeddings.store import write_embeddings
-from svtok.manifest.corpus_info import CorpusInfo, write_corpus_info
-from svtok.manifest.sets import PreparedSet, write_set
+from svtok.manifest.sets import CorpusInfo, PreparedSet, write_corpus_info, write_set
 
 SPEAKERS, PHRASES, TAKES, ENROLLED = 4, 3, 3, 1
 

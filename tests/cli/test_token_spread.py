@@ -13,12 +13,11 @@ from svtok.cli.main import svtok
 from svtok.errors import SvtokError
 from svtok.features.config import FeaturesConfig
 from svtok.features.store import write_features
-from svtok.manifest.corpus_info import CorpusInfo, write_corpus_info
-from svtok.manifest.sets import PreparedSet, write_set
+from svtok.manifest.sets import CorpusInfo, PreparedSet, write_corpus_info, write_set
 from svtok.nets.network import Network
-from svtok.training.classes import ClassList
-from svtok.training.config import Config
-from svtok.training.network_folder import write_settings, write_weights
+from svtok.trained.classes import ClassList
+from svtok.trained.config import Config
+from svtok.trained.folder import write_settings, write_weights
 
 FEATURES = FeaturesConfig(bands=4)
 ROWS = [(f"{spk}-{take}", f"{spk}.wav", spk, "no") for spk in ("ann", "bob") for take in (1, 2)]

@@ -16,7 +16,7 @@ from svtok.errors import SvtokError
 from svtok.features.config import FeaturesConfig
 from svtok.features.extract import extract_features
 from svtok.manifest.sets import read_set
-from svtok.training.network_folder import load_network
+from svtok.trained.folder import load_network
 
 CONFIG = {
     "features": {"bands": 8},

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from svtok.corpora.completeness import Published, check_counts
+from svtok.corpora.common import Published, check_counts
 from svtok.errors import SvtokError
 
 PUBLISHED = Published({"speakers": 3, "recordings": 10}, "an article")

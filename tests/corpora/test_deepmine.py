@@ -7,10 +7,10 @@ from click.testing import CliRunner
 from svtok.cli.main import svtok
 from svtok.corpora import tdsv2024
 from svtok.corpora.deepmine import prepare
-from svtok.corpora.sdsv_layout import PHRASES
+from svtok.corpora.sdsv.layout import PHRASES
 from svtok.errors import ProblemsError, SvtokError
-from svtok.manifest.crosscheck import check_set
 from svtok.manifest.sets import read_set
+from svtok.manifest.validate import check_set
 
 Make = Callable[..., Path]
 Silence = Callable[..., None]

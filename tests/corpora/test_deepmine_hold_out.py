@@ -2,10 +2,10 @@ import pandas as pd
 import pytest
 
 from svtok.corpora.deepmine import hold_out_speakers
-from svtok.corpora.sdsv_layout import PHRASES
+from svtok.corpora.sdsv.layout import PHRASES
 from svtok.errors import SvtokError
-from svtok.manifest.crosscheck import check_set
 from svtok.manifest.sets import PreparedSet
+from svtok.manifest.validate import check_set
 
 
 def training(speakers: int) -> PreparedSet:

@@ -6,7 +6,7 @@ from click.testing import CliRunner
 
 from svtok.cli.main import svtok
 from svtok.corpora import reddots
-from svtok.corpora.completeness import Published
+from svtok.corpora.common import Published
 from svtok.corpora.reddots import phrase_of, prepare
 from svtok.errors import ProblemsError, SvtokError
 from svtok.manifest.sets import read_set

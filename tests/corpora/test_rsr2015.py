@@ -13,15 +13,12 @@ import soundfile
 from click.testing import CliRunner
 
 from svtok.cli.main import svtok
-from svtok.corpora.rsr2015 import prepare
-from svtok.corpora.rsr2015_audio import find_audio
-from svtok.corpora.rsr2015_layout import UtteranceName
+from svtok.corpora.rsr2015.layout import UtteranceName
+from svtok.corpora.rsr2015.prepare import find_audio, prepare
 from svtok.corpora.synthetic.marker import write_marker
-from svtok.corpora.synthetic.rsr2015_lists import write_lists
-from svtok.corpora.synthetic.rsr2015_settings import Settings
+from svtok.corpora.synthetic.rsr2015_lists import Settings, write_lists
 from svtok.errors import ProblemsError, SvtokError
-from svtok.manifest.corpus_info import CorpusInfo, read_corpus_info
-from svtok.manifest.sets import read_set
+from svtok.manifest.sets import CorpusInfo, read_corpus_info, read_set
 
 SETTINGS = Settings(speakers=2, dev_speakers=4, eval_speakers=4, phrases=2, sessions=4)
 SPEAKERS = [f"{gender}{number:03d}" for gender, number in product("mf", range(1, 6))]

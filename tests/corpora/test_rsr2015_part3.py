@@ -5,13 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from svtok.corpora.rsr2015 import prepare
+from svtok.corpora.rsr2015.prepare import prepare
 from svtok.corpora.synthetic.marker import write_marker
-from svtok.corpora.synthetic.rsr2015_lists import write_lists
-from svtok.corpora.synthetic.rsr2015_settings import Settings
+from svtok.corpora.synthetic.rsr2015_lists import Settings, write_lists
 from svtok.errors import ProblemsError
-from svtok.manifest.crosscheck import check_set
 from svtok.manifest.sets import PreparedSet
+from svtok.manifest.validate import check_set
 
 SETTINGS = Settings(speakers=2, dev_speakers=4, eval_speakers=4, phrases=2, sessions=4)
 TRN = "trn/3sesspwd_eval_m.trn"

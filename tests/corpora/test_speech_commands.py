@@ -6,7 +6,7 @@ from click.testing import CliRunner
 
 from svtok.cli.main import svtok
 from svtok.corpora import speech_commands
-from svtok.corpora.completeness import Published
+from svtok.corpora.common import Published
 from svtok.corpora.speech_commands import prepare
 from svtok.errors import ProblemsError, SvtokError
 from svtok.manifest.sets import read_set

@@ -15,7 +15,7 @@ from click.testing import CliRunner
 
 from svtok.cli.main import svtok
 from svtok.embeddings import extract
-from svtok.embeddings.joined import JoinedFeatures
+from svtok.embeddings.extract import JoinedFeatures
 from svtok.embeddings.store import read_embeddings, write_embeddings
 from svtok.errors import SvtokError
 from svtok.features.config import FeaturesConfig

@@ -18,11 +18,10 @@ from click.testing import CliRunner
 from svtok.cli.ablate import ablate as command
 from svtok.errors import ProblemsError, SvtokError
 from svtok.experiments import ablate as module
-from svtok.experiments import pool
+from svtok.experiments import ablate as pool
 from svtok.experiments.ablate import Ablation
-from svtok.experiments.plan import Plan
+from svtok.experiments.plan import Choice, Plan, Run, runs_of_plan
 from svtok.experiments.results import Row, read_results
-from svtok.experiments.runs import Choice, Run, runs_of_plan
 
 STAND_IN = """
 import os, sys, time

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from svtok.errors import ProblemsError
-from svtok.experiments.plan import read_plan
-from svtok.experiments.runs import network_key, run_key
+from svtok.experiments.plan import network_key, read_plan, run_key
 
 
 def problems_of(path: Path, text: str) -> list[str]:

@@ -9,11 +9,10 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from svtok.cli.ablation_table import ablation_table as command
+from svtok.cli.ablate import ablation_table as command
 from svtok.errors import ProblemsError, SvtokError
-from svtok.experiments.results import Row, write_results
-from svtok.experiments.runs import Choice
-from svtok.experiments.summary import mean_difference, mean_eer, runs_of, seed_deviation
+from svtok.experiments.plan import Choice
+from svtok.experiments.results import Row, mean_difference, mean_eer, runs_of, seed_deviation, write_results
 from svtok.experiments.table import Ablated, ablation_markdown, ablation_text, with_results
 from svtok.metrics import resampled_interval
 

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from svtok.config_errors import validated
+from svtok.config import validated
 from svtok.errors import ProblemsError
 from svtok.features.config import FeaturesConfig, VadConfig, read_features_config
 

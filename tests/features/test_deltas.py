@@ -1,6 +1,6 @@
 import numpy as np
 
-from svtok.features.deltas import with_deltas
+from svtok.features.spectral import with_deltas
 
 
 def test_order_0_is_the_features_themselves() -> None:

@@ -12,12 +12,10 @@ from svtok.audio.decode import read_audio
 from svtok.errors import ProblemsError, SvtokError
 from svtok.features import extract
 from svtok.features.config import FeaturesConfig, VadConfig
-from svtok.features.deltas import with_deltas
 from svtok.features.extract import compute_features, extract_features
-from svtok.features.normalise import gaussianised
-from svtok.features.spectral import spectral_features
+from svtok.features.frames import gaussianised, voiced_frames
+from svtok.features.spectral import spectral_features, with_deltas
 from svtok.features.store import FeatureStore
-from svtok.features.vad import voiced_frames
 from svtok.manifest.sets import PreparedSet
 
 Voiced = Callable[..., np.ndarray]

@@ -3,7 +3,7 @@ import pytest
 from scipy.stats import norm
 
 from svtok.features.config import FeaturesConfig
-from svtok.features.normalise import gaussianised, normalised
+from svtok.features.frames import gaussianised, normalised
 
 
 def test_none_leaves_the_features() -> None:

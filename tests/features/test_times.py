@@ -6,7 +6,7 @@ import pytest
 from svtok.errors import SvtokError
 from svtok.features.config import FeaturesConfig, VadConfig
 from svtok.features.extract import compute_features
-from svtok.features.times import frame_spans, frame_times
+from svtok.features.frames import frame_spans, frame_times
 
 
 def test_a_frame_is_in_the_middle_of_its_window():

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from svtok.features.config import VadConfig
-from svtok.features.vad import voiced_frames
+from svtok.features.frames import voiced_frames
 
 
 def decided(energies: list[float], **fields: float) -> list[int]:

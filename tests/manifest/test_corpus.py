@@ -3,10 +3,8 @@ from pathlib import Path
 import pytest
 
 from svtok.errors import ProblemsError, SvtokError
-from svtok.manifest.corpus import set_folders, write_corpus
-from svtok.manifest.corpus_info import CorpusInfo, read_corpus_info
-from svtok.manifest.sets import PreparedSet
-from svtok.manifest.summary import count_set, describe_sets
+from svtok.manifest.sets import CorpusInfo, PreparedSet, read_corpus_info, set_folders, write_corpus
+from svtok.manifest.validate import count_set, describe_sets
 
 INFO = CorpusInfo("tiny", synthetic=True)
 

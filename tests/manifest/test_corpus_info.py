@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from svtok.errors import SvtokError
-from svtok.manifest.corpus_info import CorpusInfo, read_corpus_info, write_corpus_info
+from svtok.manifest.sets import CorpusInfo, read_corpus_info, write_corpus_info
 
 
 def test_what_is_written_is_read_again(tmp_path: Path) -> None:

@@ -1,8 +1,7 @@
 import pandas as pd
 from pandas.testing import assert_frame_equal
 
-from svtok.manifest.sets import PreparedSet
-from svtok.manifest.subset import without_utterances
+from svtok.manifest.sets import PreparedSet, without_utterances
 
 WHOLE = PreparedSet(
     pd.DataFrame({"utt": ["a", "b", "c", "t", "u"], "path": "f", "spk": "s", "phrase": "p"}),

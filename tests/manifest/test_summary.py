@@ -1,9 +1,8 @@
 import pandas as pd
 
-from svtok.manifest.crosscheck import check_set
 from svtok.manifest.schema import UNKNOWN
 from svtok.manifest.sets import PreparedSet
-from svtok.manifest.summary import count_set, describe_sets
+from svtok.manifest.validate import check_set, count_set, describe_sets
 
 
 def without_keys(**more: object) -> PreparedSet:

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from svtok.metrics import DCF08, DCF10, Cost, Roc, buckets, dcf08, dcf10, eer, min_cllr, roc
-from svtok.metrics.buckets import Buckets
+from svtok.metrics import DCF08, DCF10, Cost, Roc, dcf08, dcf10, eer, min_cllr, roc
+from svtok.metrics.roc import Buckets
 
 module = importlib.import_module("svtok.metrics.roc")  # the package has a function of the same name
 COSTS = [DCF08, DCF10, Cost(1, 1, 0.5), Cost(1, 20, 0.3)]
@@ -27,8 +27,8 @@ score_lists = st.one_of(tied, spread)
 def few_buckets() -> Iterator[None]:
     """Even small sets of scores go into buckets, which hold several of them."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(buckets, "BUCKETS", 16)
-        patch.setattr(buckets, "SCORES_A_BLOCK", 7)
+        patch.setattr(module, "BUCKETS", 16)
+        patch.setattr(module, "SCORES_A_BLOCK", 7)
         patch.setattr(module, "MOST_SORTED", 0)
         patch.setattr(module, "HULL_STEP", 2)
         yield
@@ -58,7 +58,7 @@ def test_eer_and_minimum_cost_are_the_same_to_the_last_bit(
 
 
 def test_with_many_scores_few_are_sorted_and_the_curve_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(buckets, "BUCKETS", 1 << 12)
+    monkeypatch.setattr(module, "BUCKETS", 1 << 12)
     sorted_scores = []
     sort_all = module._distinct_points
 
@@ -107,4 +107,4 @@ def test_a_higher_score_is_never_in_a_lower_bucket(scores: list[float]) -> None:
     found = Buckets.over(rising)
     if found is not None:
         assert (np.diff(found.of(rising).astype(int)) >= 0).all()
-        assert found.of(rising)[-1] < buckets.BUCKETS
+        assert found.of(rising)[-1] < module.BUCKETS

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from svtok.nets.attention import SelfAttention
+from svtok.nets.encoder import SelfAttention
 
 
 def attention_by_loops(layer: SelfAttention, x: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:

@@ -5,8 +5,7 @@ import math
 import pytest
 import torch
 
-from svtok.nets.diagnostics import diagnostics
-from svtok.nets.network import Network
+from svtok.nets.network import Network, diagnostics
 
 
 def test_each_memory_layer_is_told_by_its_path_and_starts_again(tiny):

@@ -5,9 +5,7 @@ import torch
 from pydantic import ValidationError
 
 from svtok.nets.config import EcapaConfig, NetworkConfig, ResidualConfig, XVectorConfig
-from svtok.nets.front_ends import make_front_end
-from svtok.nets.front_ends.ecapa import Res2Conv, SeRes2Block
-from svtok.nets.front_ends.layers import ConvReluNorm, FrameConv, SubsamplingConv
+from svtok.nets.front_ends import ConvReluNorm, FrameConv, Res2Conv, SeRes2Block, SubsamplingConv, make_front_end
 from svtok.nets.network import Network
 
 ECAPA = EcapaConfig(kind="ecapa", channels=8, scale=4, squeeze=3, out_channels=6)

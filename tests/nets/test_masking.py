@@ -2,7 +2,7 @@
 
 import torch
 
-from svtok.nets.masking import MaskedBatchNorm, frame_mask
+from svtok.nets.front_ends import MaskedBatchNorm, frame_mask
 
 
 def test_frame_mask_marks_the_first_frames_of_each_utterance():

@@ -6,8 +6,7 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from svtok.nets.attention import SelfAttention
-from svtok.nets.positions import RotaryPositions, make_rotation
+from svtok.nets.encoder import RotaryPositions, SelfAttention, make_rotation
 
 
 def rotated_by_loops(x: torch.Tensor, tokens: int) -> torch.Tensor:

@@ -7,7 +7,7 @@ import torch
 from pydantic import ValidationError
 
 from svtok.nets.config import SampledConfig
-from svtok.nets.sampled_token import SampledToken
+from svtok.nets.tokens import SampledToken
 
 
 def make(dim: int = 2, **fields) -> SampledToken:

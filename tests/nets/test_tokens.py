@@ -4,8 +4,7 @@ import pytest
 import torch
 
 from svtok.nets.config import NetworkConfig
-from svtok.nets.sampled_token import SampledToken
-from svtok.nets.tokens import Token, candidate_rows, drawn_rows, evaluation_rows, make_tokens
+from svtok.nets.tokens import SampledToken, Token, candidate_rows, drawn_rows, evaluation_rows, make_tokens
 
 
 def test_a_token_is_the_same_row_for_every_utterance_in_training_and_evaluation():

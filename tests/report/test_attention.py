@@ -8,19 +8,16 @@ import soundfile
 import torch
 from matplotlib import image
 
-from svtok.audio.decode import AudioError
 from svtok.corpora.synthetic.marker import MARKER_FILE
-from svtok.errors import SvtokError
+from svtok.errors import AudioError, SvtokError
 from svtok.features.config import FeaturesConfig, PhoneticColumns, VadConfig
 from svtok.features.spectral import spectral_features
 from svtok.nets.network import Network
-from svtok.report.attention import Attention, attend, caption_of, spectrogram
-from svtok.report.attention_plot import draw_attention, outline
-from svtok.report.phones import Phone
-from svtok.report.recording import read_recording
-from svtok.training.classes import ClassList
-from svtok.training.config import Config
-from svtok.training.network_folder import TrainedNetwork
+from svtok.report.attention import Attention, Phone, attend, caption_of, draw_attention, outline, spectrogram
+from svtok.trained.classes import ClassList
+from svtok.trained.config import Config
+from svtok.trained.folder import TrainedNetwork
+from svtok.trained.inference import read_recording
 
 BANDS = 8
 

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from svtok.report.compare import comparison_markdown, comparison_text
-from svtok.report.results import Condition, Evaluation
+from svtok.report.evaluate import Condition, Evaluation
+from svtok.report.tables import comparison_markdown, comparison_text
 
 
 def condition(name: str, eer: float, **changes: Any) -> Condition:

@@ -9,8 +9,8 @@ import yaml
 from matplotlib import image
 
 from svtok.errors import ProblemsError, SvtokError
-from svtok.manifest.corpus_info import CorpusInfo, write_corpus_info
-from svtok.report.curves import (
+from svtok.manifest.sets import CorpusInfo, write_corpus_info
+from svtok.report.plots import (
     Panel,
     draw_curves,
     legend_entry,

@@ -7,7 +7,7 @@ import pytest
 from matplotlib import image
 
 from svtok.metrics import roc
-from svtok.report.det import draw_det
+from svtok.report.plots import draw_det
 
 
 def test_a_readable_png_is_drawn_also_of_perfect_and_of_useless_scores(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from matplotlib import image
 
 from svtok.embeddings.store import Embeddings
 from svtok.errors import SvtokError
-from svtok.manifest.corpus_info import CorpusInfo, write_corpus_info
+from svtok.manifest.sets import CorpusInfo, write_corpus_info
 from svtok.report.embedding_map import (
     EmbeddingMap,
     choose_utterances,

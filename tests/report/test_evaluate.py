@@ -9,9 +9,8 @@ import pytest
 from numpy.typing import NDArray
 
 from svtok.errors import SvtokError
-from svtok.report.evaluate import evaluate
+from svtok.report.evaluate import Condition, evaluate
 from svtok.report.labelled import LabelledScores
-from svtok.report.results import Condition
 
 
 def rows(labelled: LabelledScores, resamples: int = 0, **options: Any) -> dict[tuple[str, str | None], Condition]:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from svtok.errors import ProblemsError
-from svtok.report.phones import Phone, label_levels, phones_on_path, read_phones
+from svtok.report.attention import Phone, label_levels, phones_on_path, read_phones
 
 
 def write(folder: Path, text: str) -> Path:

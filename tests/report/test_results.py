@@ -6,10 +6,9 @@ from pathlib import Path
 import pytest
 
 from svtok.errors import SvtokError
-from svtok.report.evaluate import evaluate
-from svtok.report.evaluation_table import evaluation_table
+from svtok.report.evaluate import Evaluation, evaluate, read_evaluation, write_evaluation
 from svtok.report.labelled import LabelledScores
-from svtok.report.results import Evaluation, read_evaluation, write_evaluation
+from svtok.report.tables import evaluation_table
 
 
 @pytest.fixture

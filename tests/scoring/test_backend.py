@@ -6,10 +6,8 @@ import numpy as np
 import pytest
 
 from svtok.embeddings.enroll import Enrolled, normalise_length
-from svtok.scoring.backend import Backend, model_rows, utterance_rows
-from svtok.scoring.cosine import Cosine
-from svtok.scoring.lda import fit_lda
-from svtok.scoring.plda import fit_plda
+from svtok.scoring.backend import Backend, Cosine, model_rows, utterance_rows
+from svtok.scoring.plda import fit_lda, fit_plda
 
 GENERATOR = np.random.default_rng(0)
 CLASSES = np.repeat(np.arange(9), 4)

@@ -7,7 +7,7 @@ import pytest
 from svtok.embeddings.enroll import Enrolled
 from svtok.embeddings.store import Embeddings
 from svtok.errors import SvtokError
-from svtok.scoring.cohort import Cohort, Norm, make_cohort, refuse_unfit
+from svtok.scoring.normalise import Cohort, Norm, make_cohort, refuse_unfit
 
 UTTERANCES = pd.DataFrame(
     [("a1", "ann", "yes"), ("a2", "ann", "no"), ("a3", "ann", "no"), ("b1", "bob", "yes")],

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from svtok.errors import SvtokError
-from svtok.scoring import covariances
-from svtok.scoring.covariances import class_covariances, diagonalise, shrink
+from svtok.scoring import plda as covariances
+from svtok.scoring.plda import class_covariances, diagonalise, shrink
 
 
 def test_moments_by_hand() -> None:

@@ -7,10 +7,8 @@ from pydantic import ValidationError
 
 from svtok.embeddings.store import Embeddings
 from svtok.errors import ProblemsError, SvtokError
-from svtok.scoring.cosine import Cosine
-from svtok.scoring.fit import BackendConfig, fit_backend, fit_phrase_backends
-from svtok.scoring.lda import Projection
-from svtok.scoring.plda import Plda
+from svtok.scoring.backend import BackendConfig, Cosine, fit_backend, fit_phrase_backends
+from svtok.scoring.plda import Plda, Projection
 
 UTTERANCES = pd.DataFrame(
     [(f"{spk}-{phrase}-{take}", spk, phrase) for spk in "abcd" for phrase in ("no", "yes") for take in range(3)],

@@ -7,8 +7,8 @@ import pytest
 
 from svtok.embeddings.enroll import normalise_length
 from svtok.errors import SvtokError
-from svtok.scoring.cosine import Cosine
-from svtok.scoring.lda import Projection, fit_lda
+from svtok.scoring.backend import Cosine
+from svtok.scoring.plda import Projection, fit_lda
 
 CLASSES = np.repeat(np.arange(5), 7)
 

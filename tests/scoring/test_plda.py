@@ -10,8 +10,7 @@ from scipy.stats import multivariate_normal
 
 from svtok.embeddings.enroll import normalise_length
 from svtok.errors import SvtokError
-from svtok.scoring.lda import Projection
-from svtok.scoring.plda import Plda, fit_plda
+from svtok.scoring.plda import Plda, Projection, fit_plda
 
 
 def joint_llr(between: np.ndarray, within: np.ndarray, enrolled: np.ndarray, test: np.ndarray) -> float:

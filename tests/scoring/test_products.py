@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from svtok.scoring import products
-from svtok.scoring.products import inner_products
+from svtok.scoring import scorer as products
+from svtok.scoring.scorer import inner_products
 
 
 @pytest.fixture

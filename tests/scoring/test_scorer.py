@@ -7,9 +7,8 @@ import pytest
 
 from svtok.embeddings.enroll import Enrolled
 from svtok.errors import SvtokError
-from svtok.scoring.backend import Backend, Enrollment, model_rows, utterance_rows
-from svtok.scoring.cohort import Cohort, Norm
-from svtok.scoring.cosine import Cosine
+from svtok.scoring.backend import Backend, Cosine, Enrollment, model_rows, utterance_rows
+from svtok.scoring.normalise import Cohort, Norm
 from svtok.scoring.plda import fit_plda
 from svtok.scoring.scorer import Scorer
 from svtok.scoring.trials import TrialSides

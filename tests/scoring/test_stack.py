@@ -8,7 +8,7 @@ import pytest
 
 from svtok.errors import ProblemsError, SvtokError
 from svtok.manifest.sets import PreparedSet
-from svtok.scoring.stack import by_type, read_stack
+from svtok.scoring.fusion import by_type, read_stack
 
 
 def write(folder: Path, name: str, *lines: str) -> Path:

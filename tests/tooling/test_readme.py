@@ -13,7 +13,7 @@ import yaml
 
 from svtok.cli.main import svtok
 from svtok.experiments.plan import read_plan
-from svtok.training.config import Config
+from svtok.trained.config import Config
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -12,15 +12,14 @@ import pytest
 import torch
 
 from svtok.features.config import FeaturesConfig
-from svtok.features.store import write_features
+from svtok.features.store import open_source, write_features
 from svtok.manifest.protocol import make_models_and_trials
 from svtok.manifest.sets import PreparedSet, write_set
-from svtok.training.config import Config
+from svtok.trained.config import Config
+from svtok.trained.folder import load_network
 from svtok.training.data import Batch
-from svtok.training.inputs import Run, open_source
 from svtok.training.loop import Trainer
-from svtok.training.network_folder import load_network
-from svtok.training.run import train_network
+from svtok.training.run import Run, train_network
 
 BANDS = 5
 TINY: dict[str, Any] = {

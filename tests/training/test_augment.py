@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from svtok.training.augment import augment, change_tempo, erase, mask_run
-from svtok.training.config import AugmentConfig
+from svtok.trained.config import AugmentConfig
+from svtok.training.data import augment, change_tempo, erase, mask_run
 
 NOTHING = AugmentConfig(tempo=0, erasings=0, time_masks=0, dim_masks=0)
 

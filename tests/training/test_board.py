@@ -4,7 +4,7 @@ import importlib.util
 
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from svtok.training.board import open_board
+from svtok.training.log import open_board
 
 
 def test_each_value_of_an_epoch_is_a_point_of_its_curve(tmp_path):

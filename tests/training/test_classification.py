@@ -7,9 +7,8 @@ import torch
 from torch.nn import functional
 
 from svtok.nets.network import Network
-from svtok.training.classification import Classification, LabelLoss
-from svtok.training.config import Config
-from svtok.training.objectives import Networks
+from svtok.trained.config import Config
+from svtok.training.objectives import Classification, LabelLoss, Networks
 
 SMALL = {"front_end": {"channels": 4, "blocks": [4]}, "attention_heads": 1, "memory": {"slots": 3, "key_dim": 2}}
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from svtok.features.store import FeatureStore
-from svtok.training.config import TrainingConfig
+from svtok.trained.config import TrainingConfig
 from svtok.training.data import EpochSampler, TrainingUtterances, bucketed_batches, crop, make_loader, pad
 
 

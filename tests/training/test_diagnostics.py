@@ -2,7 +2,7 @@
 
 import json
 
-from svtok.training.network_folder import load_network
+from svtok.trained.folder import load_network
 from svtok.training.run import train_network
 
 

@@ -5,9 +5,8 @@ import torch
 from torch.nn import functional
 
 from svtok.nets.network import Network
-from svtok.training.config import Config
-from svtok.training.distillation import Distillation, JointDistillation
-from svtok.training.objectives import Networks
+from svtok.trained.config import Config
+from svtok.training.objectives import Distillation, JointDistillation, Networks
 
 SMALL = {"front_end": {"channels": 4, "blocks": [4]}, "attention_heads": 1, "memory": {"slots": 3, "key_dim": 2}}
 LARGER = {"front_end": {"channels": 4, "blocks": [6]}, "attention_heads": 2}

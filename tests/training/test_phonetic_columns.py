@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from svtok.training.augment import augment
-from svtok.training.config import AugmentConfig
+from svtok.trained.config import AugmentConfig
+from svtok.training.data import augment
 
 EVERYTHING = {"erasings": 3, "erase_probability": 1, "time_masks": 2, "dim_masks": 2, "dim_mask_share": 0.5}
 

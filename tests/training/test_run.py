@@ -5,8 +5,8 @@ import yaml
 
 from svtok.errors import ProblemsError, SvtokError
 from svtok.nets.config import HEADS
+from svtok.trained.folder import load_network
 from svtok.training import run as run_module
-from svtok.training.network_folder import load_network
 from svtok.training.run import train_network
 
 

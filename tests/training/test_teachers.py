@@ -5,7 +5,7 @@ import pytest
 import yaml
 
 from svtok.errors import ProblemsError, SvtokError
-from svtok.training.network_folder import load_network
+from svtok.trained.folder import load_network
 from svtok.training.run import train_network
 
 

@@ -7,10 +7,8 @@ from pathlib import Path
 
 import click
 
-from svtok.manifest.corpus import write_corpus
-from svtok.manifest.corpus_info import CorpusInfo
-from svtok.manifest.sets import PreparedSet
-from svtok.manifest.summary import describe_sets
+from svtok.manifest.sets import CorpusInfo, PreparedSet, write_corpus
+from svtok.manifest.validate import describe_sets
 
 
 def finish(

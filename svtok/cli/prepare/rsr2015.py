@@ -11,7 +11,7 @@ from svtok.cli.options import FOLDER, jobs_option
 from svtok.cli.prepare.options import allow_missing_option
 
 if TYPE_CHECKING:
-    from svtok.corpora.rsr2015 import TrainOn
+    from svtok.corpora.rsr2015.prepare import TrainOn
 
 
 @click.command("rsr2015")
@@ -70,7 +70,7 @@ def command(
       svtok prepare rsr2015 --root /corpora/RSR2015 --part 2 --out data/rsr2015-part2
     """
     from svtok.cli.prepare.report import finish
-    from svtok.corpora.rsr2015 import prepare
+    from svtok.corpora.rsr2015.prepare import prepare
     from svtok.corpora.synthetic.marker import is_synthetic
 
     sets = prepare(

@@ -62,7 +62,7 @@ def command(
         raise click.UsageError("--scale full is for --lists-only and --layout sdsv")
 
     from svtok.corpora.synthetic.deepmine import synthesize, write_full_lists
-    from svtok.corpora.synthetic.deepmine_settings import FullScale, Settings
+    from svtok.corpora.synthetic.deepmine_lists import FullScale, Settings
 
     if scale == "full":
         write_full_lists(out, FullScale(seed=seed))

@@ -65,7 +65,7 @@ def command(
         raise click.UsageError("--scale full is for --lists-only")
 
     from svtok.corpora.synthetic.rsr2015 import synthesize, write_full_lists
-    from svtok.corpora.synthetic.rsr2015_settings import FullScale, Settings
+    from svtok.corpora.synthetic.rsr2015_lists import FullScale, Settings
 
     if scale == "full":
         write_full_lists(out, FullScale(part=int(part)))

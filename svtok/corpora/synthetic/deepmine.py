@@ -1,4 +1,4 @@
-"""A synthetic corpus in the layout of DeepMine for the SdSV challenge or TdSV 2024 (`svtok.corpora.sdsv_layout`)."""
+"""A synthetic corpus in the layout of DeepMine for the SdSV challenge or TdSV 2024 (`svtok.corpora.sdsv.layout`)."""
 
 from __future__ import annotations
 
@@ -12,17 +12,14 @@ import pandas as pd
 import soundfile  # type: ignore[import-untyped]
 
 from svtok import __version__
-from svtok.corpora.sdsv_layout import FREE_TEXT, PHRASES, SDSV, TDSV2024, TRAIN_COLUMNS, TRIAL_COLUMNS
-from svtok.corpora.synthetic.deepmine_lists import Release, Subset, full_release, small_release
-from svtok.corpora.synthetic.deepmine_settings import FullScale, Settings
+from svtok.audio.espeak import require_espeak
+from svtok.corpora.sdsv.layout import FREE_TEXT, PHRASES, SDSV, TDSV2024, TRAIN_COLUMNS, TRIAL_COLUMNS
+from svtok.corpora.synthetic.deepmine_lists import FullScale, Release, Settings, Subset, full_release, small_release
 from svtok.corpora.synthetic.marker import claim, options_of
 from svtok.corpora.synthetic.phrases import COMMANDS
-from svtok.corpora.synthetic.random import generator
-from svtok.corpora.synthetic.speakers import Speaker, draw_session, draw_speaker
-from svtok.corpora.synthetic.utterances import SAMPLE_RATE, say
-from svtok.espeak import require_espeak
+from svtok.corpora.synthetic.speech import SAMPLE_RATE, Speaker, draw_session, draw_speaker, generator, say
 from svtok.files import writing_file
-from svtok.manifest.rows import write_rows
+from svtok.manifest.tables import write_rows
 from svtok.parallel import map_in_processes
 from svtok.progress import progress
 

@@ -3,9 +3,9 @@ share words, all of our own wording; for Part III strings of digits, others in e
 
 from __future__ import annotations
 
-from svtok.corpora.rsr2015_layout import PARTS, UtteranceName
-from svtok.corpora.synthetic.random import generator
-from svtok.corpora.synthetic.rsr2015_settings import LONG_STRINGS
+from svtok.corpora.rsr2015.layout import PARTS, UtteranceName
+from svtok.corpora.synthetic.rsr2015_lists import LONG_STRINGS
+from svtok.corpora.synthetic.speech import generator
 
 _SENTENCES = (
     "the old bridge was closed after the heavy rain",

@@ -9,14 +9,12 @@ from pathlib import Path
 import soundfile  # type: ignore[import-untyped]
 
 from svtok import __version__
-from svtok.corpora.rsr2015_layout import GENDERS, UtteranceName
+from svtok.audio.espeak import require_espeak
+from svtok.corpora.rsr2015.layout import GENDERS, UtteranceName
 from svtok.corpora.synthetic.marker import claim, options_of
 from svtok.corpora.synthetic.phrases import text_of
-from svtok.corpora.synthetic.rsr2015_lists import write_lists
-from svtok.corpora.synthetic.rsr2015_settings import FullScale, Settings
-from svtok.corpora.synthetic.speakers import draw_session, draw_speaker
-from svtok.corpora.synthetic.utterances import SAMPLE_RATE, say
-from svtok.espeak import require_espeak
+from svtok.corpora.synthetic.rsr2015_lists import FullScale, Settings, write_lists
+from svtok.corpora.synthetic.speech import SAMPLE_RATE, draw_session, draw_speaker, say
 from svtok.files import writing_file
 from svtok.parallel import map_in_processes
 from svtok.progress import progress

@@ -10,8 +10,8 @@ import pandas as pd
 
 from svtok.errors import Problem, ProblemsError, raise_problems
 from svtok.files import writing_file
-from svtok.manifest.rows import Lines, read_rows, write_rows
 from svtok.manifest.schema import TRIAL_TYPES, TRIALS, Place, as_numbers, check_cells, check_keys, codes_of
+from svtok.manifest.tables import Lines, read_rows, write_rows
 
 LABELS = ("target", "nontarget", *TRIAL_TYPES)
 BINARY = ("0", "1")

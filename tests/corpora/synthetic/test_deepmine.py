@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 import soundfile
 
+from svtok.audio.espeak import Voice, speak
 from svtok.corpora.deepmine import prepare
 from svtok.corpora.synthetic import deepmine
 from svtok.corpora.synthetic.deepmine import PERSIAN, synthesize
-from svtok.corpora.synthetic.deepmine_settings import Settings
+from svtok.corpora.synthetic.deepmine_lists import Settings
 from svtok.errors import SvtokError
-from svtok.espeak import Voice, speak
 
 pytest.importorskip("espeakng_loader")
 TINY = Settings(speakers=4, eval_speakers=4, phrases=2, sessions=4)

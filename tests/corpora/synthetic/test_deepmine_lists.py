@@ -8,11 +8,10 @@ from click.testing import CliRunner
 
 from svtok.cli.main import svtok
 from svtok.corpora.deepmine import prepare
-from svtok.corpora.sdsv_layout import PHRASES
-from svtok.corpora.synthetic.deepmine_lists import FULL_TRIALS, full_release, small_release
-from svtok.corpora.synthetic.deepmine_settings import Settings
+from svtok.corpora.sdsv.layout import PHRASES
+from svtok.corpora.synthetic.deepmine_lists import FULL_TRIALS, Settings, full_release, small_release
 from svtok.errors import SvtokError
-from svtok.manifest.crosscheck import check_set
+from svtok.manifest.validate import check_set
 
 TINY = Settings(speakers=4, eval_speakers=4, phrases=4, sessions=5)
 

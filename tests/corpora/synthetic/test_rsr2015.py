@@ -12,15 +12,13 @@ import soundfile
 from click.testing import CliRunner
 
 from svtok.cli.main import svtok
-from svtok.corpora.rsr2015_layout import PARTS, UtteranceName
-from svtok.corpora.rsr2015_published import SPEAKERS, TRIALS
+from svtok.corpora.rsr2015.layout import PARTS, SPEAKERS, TRIALS, UtteranceName
 from svtok.corpora.synthetic import rsr2015_lists as lists
-from svtok.corpora.synthetic import rsr2015_settings as settings_module
+from svtok.corpora.synthetic import rsr2015_lists as settings_module
 from svtok.corpora.synthetic.marker import read_marker
 from svtok.corpora.synthetic.phrases import text_of
 from svtok.corpora.synthetic.rsr2015 import synthesize
-from svtok.corpora.synthetic.rsr2015_lists import write_lists
-from svtok.corpora.synthetic.rsr2015_settings import FullScale, Settings
+from svtok.corpora.synthetic.rsr2015_lists import FullScale, Settings, write_lists
 from svtok.errors import SvtokError
 
 TINY = Settings(speakers=2, dev_speakers=4, eval_speakers=4, phrases=2, sessions=4)

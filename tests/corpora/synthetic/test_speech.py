@@ -4,13 +4,20 @@ import numpy as np
 import pytest
 from scipy import signal
 
-from svtok.corpora.rsr2015_layout import PARTS
-from svtok.corpora.synthetic import channel
+from svtok.audio.espeak import Voice, speak
+from svtok.corpora.rsr2015.layout import PARTS
+from svtok.corpora.synthetic import speech as channel
 from svtok.corpora.synthetic.phrases import COMMANDS, PHRASES, SENTENCES
-from svtok.corpora.synthetic.random import generator
-from svtok.corpora.synthetic.speakers import ACCENTS, VARIANTS, draw_session, draw_speaker
-from svtok.corpora.synthetic.utterances import SAMPLE_RATE, _with_prosody, say
-from svtok.espeak import Voice, speak
+from svtok.corpora.synthetic.speech import (
+    ACCENTS,
+    SAMPLE_RATE,
+    VARIANTS,
+    _with_prosody,
+    draw_session,
+    draw_speaker,
+    generator,
+    say,
+)
 
 
 def noise(seconds: float = 1.0) -> np.ndarray:

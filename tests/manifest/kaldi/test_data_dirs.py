@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 from pandas.testing import assert_frame_equal
 
 from svtok.errors import ProblemsError, SvtokError
-from svtok.manifest.kaldi.reader import read_data_dir
-from svtok.manifest.kaldi.writer import write_data_dir
+from svtok.manifest.kaldi.data_dirs import read_data_dir, write_data_dir
 from svtok.manifest.protocol import make_models_and_trials
 from svtok.manifest.sets import PreparedSet
 

@@ -1,0 +1,95 @@
+"""svtok extract-features, extract-embeddings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from svtok.cli.options import FOLDER, data_option, device_option, features_option, jobs_option
+from svtok.errors import SvtokError
+
+
+@click.command("extract-features")
+@click.argument("data", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="DIR...")
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    help="YAML file with a section 'features'; default: those that --phonetic was trained with, else the defaults.",
+)
+@click.option("--phonetic", type=FOLDER, help="Folder of a phonetic network, whose bottleneck is added to each frame.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    show_default="feats/CORPUS/SET beside data/CORPUS/SET",
+    help="Folder of the features; for one DIR only.",
+)
+@jobs_option
+def extract_features(
+    data: tuple[Path, ...], config: Path | None, phonetic: Path | None, out: Path | None, jobs: int
+) -> None:
+    """Compute the features of the prepared sets DIR, each into one memory-mapped array with an index.
+
+    Finished work is kept: an interrupted run goes on, and features whose recordings and configuration have not changed
+    are not computed again. Every recording that cannot be used is told at the end, and nothing is written for its set.
+
+    \b
+    Examples:
+      svtok extract-features data/rsr2015/train data/rsr2015/eval --config conf/features.yaml --jobs 4
+      svtok extract-features data/rsr2015/train --phonetic exp/phonetic --out feats/rsr2015-phonetic/train
+    """
+    if out is not None and len(data) > 1:
+        raise SvtokError(f"--out names the folder of one set, but {len(data)} are given; leave it out")
+
+    from svtok.features.config import FeaturesConfig, read_features_config
+    from svtok.features.extract import extract_features as extract
+    from svtok.features.store import FeatureStore, default_features_folder
+    from svtok.manifest.sets import read_set
+
+    settings = read_features_config(config) if config else None
+    embedder = None
+    if phonetic is not None:
+        from svtok.trained.phones import PhoneticEmbedder
+
+        embedder = PhoneticEmbedder.open(phonetic, settings)
+        settings = embedder.features
+    for folder in data:
+        target = out or default_features_folder(folder)
+        done = extract(read_set(folder), settings or FeaturesConfig(), target, jobs, embedder)
+        store = FeatureStore.open(target)
+        click.echo(f"{target}: {len(store)} utterances, {store.dim} dimensions{'' if done else ' (already done)'}")
+
+
+@click.command("extract-embeddings")
+@click.option("--network", type=FOLDER, required=True, help="Folder of a trained network.")
+@data_option("eval")
+@features_option
+@click.option("--out", type=FOLDER, help="Folder of the embeddings; default: NETWORK/embeddings/SET.")
+@click.option(
+    "--joined-models",
+    is_flag=True,
+    help="One embedding for each enrollment model, of its utterances joined in time; --out is by default "
+    "NETWORK/embeddings/SET-joined.",
+)
+@device_option
+def extract_embeddings(
+    network: Path, data: Path, features: Path | None, out: Path | None, joined_models: bool, device: str
+) -> None:
+    """Compute the embedding of each utterance of a prepared set.
+
+    With --joined-models, the features of a model's utterances, which are normalised an utterance at a time, are joined
+    before the network reads them: `svtok score --enroll joined-audio` takes such embeddings. Where the set has
+    no features stored, they are computed as the network was trained with, and not kept.
+
+    \b
+    Example:
+      svtok extract-embeddings --network exp/cls --data data/my/eval --out exp/cls/embeddings/eval
+      svtok extract-embeddings --network exp/cls --data data/my/eval --joined-models
+    """
+    from svtok.embeddings.extract import extract_joined_embeddings, extract_set_embeddings
+    from svtok.trained.inference import pick_device
+
+    out = out or network / "embeddings" / (f"{data.name}-joined" if joined_models else data.name)
+    extract = extract_joined_embeddings if joined_models else extract_set_embeddings
+    count = extract(network, data, features, out, pick_device(device))
+    click.echo(f"{out}: embeddings of {count} {'models' if joined_models else 'utterances'}")

@@ -1,0 +1,153 @@
+"""Configuration: one YAML reader, and pydantic models checked with every mistake at once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar, get_args
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from svtok.errors import Problem, ProblemsError, SvtokError, unknown_name
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML's safe subset. Unlike PyYAML's own: 1e-3 is a number (as in YAML 1.2), a key is text and stands once."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        seen = set()
+        for key_node, _ in node.value:
+            if not key_node.tag.endswith((":str", ":merge")):
+                raise yaml.constructor.ConstructorError(None, None, "a key must be text", key_node.start_mark)
+            if key_node.value in seen:
+                problem = f"the key '{key_node.value}' is given twice"
+                raise yaml.constructor.ConstructorError(None, None, problem, key_node.start_mark)
+            seen.add(key_node.value)
+        return super().construct_mapping(node, deep)
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"^[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)[eE][-+]?[0-9]+$"),
+    list("-+.0123456789"),
+)
+
+
+def load_yaml(path: Path) -> dict[str, Any]:
+    """The mapping that a YAML file holds; empty for an empty file.
+
+    Raises ProblemsError, with the line where it is known, when the file is missing, is not YAML or UTF-8,
+    repeats a key, or is not a mapping.
+    """
+    try:
+        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
+    except FileNotFoundError:
+        raise ProblemsError([Problem("there is no such configuration file", path)]) from None
+    except UnicodeDecodeError as error:
+        raise ProblemsError([Problem(f"is not UTF-8 text: {error}", path)]) from None
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else None
+        raise ProblemsError([Problem(f"not valid YAML: {error.problem}", path, line)]) from None
+    except yaml.YAMLError as error:
+        raise ProblemsError([Problem(f"not valid YAML: {error}", path)]) from None
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        raise ProblemsError([Problem("must hold keys and values ('key: value'), nothing else, at its top", path)])
+    return content
+
+
+def parse_yaml_value(text: str) -> Any:
+    """A value given on the command line, read as YAML: a number, a word, or a list such as `[24, 32]`.
+
+    Raises SvtokError where it is not YAML.
+    """
+    try:
+        return yaml.load(text, Loader=_Loader)
+    except yaml.YAMLError as error:
+        raise SvtokError(f"'{text}' is not a YAML value: {error}") from None
+
+
+def validated(model_class: type[Model], mapping: Mapping[str, Any], where: str) -> Model:
+    """The mapping as a `model_class`.
+
+    `where` tells in messages what is being checked: a file name, an option. Raises ProblemsError with one problem
+    a mistake: the key with its dots, what is wrong with it, and for a name that does not exist, the known and nearest.
+    """
+    try:
+        return model_class.model_validate(mapping)
+    except ValidationError as error:
+        problems = [Problem(_told(model_class, dict(detail)), where) for detail in error.errors()]
+        raise ProblemsError(problems) from None
+
+
+def _told(model_class: type[BaseModel], detail: Mapping[str, Any]) -> str:
+    loc, value = detail["loc"], detail["input"]
+    if detail["type"] == "extra_forbidden":
+        *parents, name = loc
+        keys, models = _place(model_class, parents)
+        known = dict.fromkeys(key for model in models for key in model.model_fields)
+        return _prefix(keys) + unknown_name("key", str(name), known, _keys_within(models))
+    key = _prefix(_place(model_class, loc)[0])
+    if detail["type"] == "union_tag_invalid":
+        return key + unknown_name("kind", detail["ctx"]["tag"], _quoted(detail["ctx"]["expected_tags"]))
+    if detail["type"] in ("literal_error", "enum") and isinstance(value, str):
+        return key + unknown_name("value", value, _quoted(detail["ctx"]["expected"]))
+    if detail["type"] == "value_error":
+        return key + str(detail["ctx"]["error"])
+    if detail["type"] == "missing":
+        return f"{key}this key is missing"
+    return f"{key}{detail['msg'][:1].lower()}{detail['msg'][1:]}, but it is {value!r}"
+
+
+def _prefix(loc: Sequence[str | int]) -> str:
+    return f"{'.'.join(map(str, loc))}: " if loc else ""
+
+
+def _quoted(text: str) -> list[str]:
+    """The names that pydantic lists between quotes."""
+    return re.findall(r"'([^']*)'", text)
+
+
+def _place(model_class: type[BaseModel], loc: Sequence[Any]) -> tuple[list[Any], list[type[BaseModel]]]:
+    """What stands at `loc`: its keys and positions in lists, without the tags of unions, and the models it may be."""
+    keys, models = [], [model_class]
+    for name in loc:
+        inner = [m for model in models if name in model.model_fields for m in _models_in(_annotation(model, name))]
+        tagged = [model for model in models if _is_tag(model, name)]
+        if not tagged:
+            keys.append(name)
+        models = inner or tagged or models
+    return keys, models
+
+
+def _is_tag(model: type[BaseModel], name: Any) -> bool:
+    """Whether pydantic names a model of a union so: it is what the field `kind` of that model says."""
+    return "kind" in model.model_fields and name in get_args(_annotation(model, "kind"))
+
+
+def _keys_within(models: Sequence[type[BaseModel]]) -> list[str]:
+    """The keys one level further down, such as `sampled.vectors`."""
+    return [
+        f"{key}.{inner}"
+        for model in models
+        for key in model.model_fields
+        for part in _models_in(_annotation(model, key))
+        for inner in part.model_fields
+    ]
+
+
+def _annotation(model: type[BaseModel], name: str) -> Any:
+    return model.model_fields[name].annotation
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    """The pydantic models within a type such as `Model | None` or `list[Model]`."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from _models_in(argument)

@@ -1,0 +1,124 @@
+"""What preparing several corpora shares: takes found by file names, published counts, flags of trial types."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from svtok.audio.decode import AudioInfo
+from svtok.errors import AudioError, Problem, SvtokError, raise_problems
+from svtok.manifest.recordings import probe_files
+from svtok.manifest.schema import TRIAL_TYPES, Place, codes_of
+from svtok.manifest.sets import SETS, PreparedSet
+
+
+@dataclass(frozen=True)
+class Published:
+    """What the whole corpus holds, by the name of what is counted, and who says so."""
+
+    counts: Mapping[str, int]
+    source: str
+
+
+def check_counts(where: Path, found: Mapping[str, int], published: Published, *, allow_missing: bool) -> None:
+    """Raise SvtokError where the corpus at `where` has other counts than the published ones; with `allow_missing`
+    tell it on stderr instead."""
+    differences = [
+        _difference(what, found[what], number) for what, number in published.counts.items() if found[what] != number
+    ]
+    if not differences:
+        return
+    told = f"{where}: not the whole corpus: {'; '.join(differences)} (published: {published.source})"
+    if not allow_missing:
+        raise SvtokError(f"{told}. Fetch the rest, or prepare what is there with --allow-missing")
+    tell(told)
+
+
+def tell(note: str) -> None:
+    """A note on what is missing and was allowed to be."""
+    print(f"note: {note}", file=sys.stderr, flush=True)
+
+
+def _difference(what: str, found: int, published: int) -> str:
+    gap = f"{published - found} missing" if found < published else f"{found - published} more than there should be"
+    return f"{found} of {published} {what} ({gap})"
+
+
+def read_flags(lines: pd.DataFrame, place: Place) -> tuple[npt.NDArray[np.int8], list[Problem]]:
+    """For each line (its columns TC, TW, IC and IW) which flag is Y, as a number into TRIAL_TYPES; and the lines
+    whose flags are not one Y and three N, which have the number -1."""
+    flagged = np.full(len(lines), -1, np.int8)
+    yes, no = np.zeros(len(lines), np.int8), np.zeros(len(lines), np.int8)
+    for number, name in enumerate(TRIAL_TYPES):
+        is_yes = _is(lines[name], "Y")
+        flagged[is_yes] = number
+        yes += is_yes
+        no += _is(lines[name], "N")
+    bad = (yes != 1) | (no != len(TRIAL_TYPES) - 1)
+    flagged[bad] = -1
+    flags = lines[list(TRIAL_TYPES)]
+    problems = place.problems(
+        np.flatnonzero(bad), lambda row: f"flags {','.join(flags.iloc[row])} are not one Y and three N"
+    )
+    return flagged, list(problems)
+
+
+def _is(column: pd.Series, value: str) -> npt.NDArray[np.bool_]:
+    codes, values = codes_of(column)
+    return np.array([known == value for known in values], bool)[codes]
+
+
+Protocol = Callable[[pd.DataFrame], tuple[pd.DataFrame, pd.DataFrame]]
+
+
+def look_at_takes(takes: pd.DataFrame, problems: list[Problem], jobs: int) -> pd.DataFrame:
+    """The table of utterances, with num_samples and sample_rate from the headers, sorted by utterance.
+
+    `takes` has the columns utt, path, spk, phrase, and others as they are known. Raises ProblemsError with the
+    `problems` that are known, and every recording that cannot be used or is there twice.
+    """
+    paths = [Path(path) for path in takes["path"]]
+    infos = probe_files(paths, jobs=jobs)
+    raise_problems([*problems, *_faults(infos, paths), *_repeated(takes)])
+    whole = [info for info in infos if isinstance(info, AudioInfo)]
+    lengths = {"num_samples": [info.num_samples for info in whole], "sample_rate": [info.sample_rate for info in whole]}
+    return takes.assign(**lengths).sort_values("utt", ignore_index=True)
+
+
+def sets_by_speaker(
+    root: Path, utterances: pd.DataFrame, parts: Mapping[str, Collection[str]], protocol: Protocol
+) -> dict[str, PreparedSet]:
+    """The sets train, dev and eval of the speakers in `parts`; `protocol` makes models and trials of dev and eval.
+
+    Raises SvtokError where a set has no speaker, or nobody in it can be enrolled.
+    """
+    sets = {}
+    for name in SETS:
+        own = utterances[utterances["spk"].isin(parts[name])].reset_index(drop=True)
+        if own.empty:
+            raise SvtokError(f"{root}: no speaker of the set {name} is there")
+        try:
+            sets[name] = PreparedSet(own) if name == "train" else PreparedSet(own, *protocol(own))
+        except SvtokError as error:
+            raise SvtokError(f"{root}: set {name}: {error}") from error
+    return sets
+
+
+def _faults(infos: list[AudioInfo | AudioError], paths: list[Path]) -> Iterator[Problem]:
+    for info, path in zip(infos, paths, strict=True):
+        if isinstance(info, AudioError):
+            yield Problem(info.what, path)
+        elif info.channels != 1:
+            yield Problem(f"has {info.channels} channels, not one", path)
+
+
+def _repeated(takes: pd.DataFrame) -> Iterator[Problem]:
+    first = takes.drop_duplicates("utt").set_index("utt")["path"]
+    for take in takes[takes["utt"].duplicated()].itertuples():
+        yield Problem(f"the same take as {first[take.utt]}", take.path)

@@ -1,0 +1,259 @@
+"""The configuration of a training run: one typed tree, one YAML file (`network`, `objective`, `training`, `features`).
+
+Values that the paper does not tell (see the README) are fields here; their defaults are ours.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from svtok.config import load_yaml, parse_yaml_value, validated
+from svtok.errors import Problem, SvtokError, raise_problems
+from svtok.features.config import FeaturesConfig
+from svtok.nets.config import NetworkConfig
+from svtok.nets.phone_network import PhoneNetworkConfig
+
+
+class AugmentConfig(BaseModel):
+    """What is done to the features of a training utterance, anew in each epoch."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    tempo: float = Field(0.0, ge=0, lt=1, description="largest relative change of duration, by linear interpolation")
+    erasings: int = Field(1, ge=0, description="random erasing: rectangles of time x dimension filled with noise")
+    erase_probability: float = Field(0.5, ge=0, le=1, description="chance of each of them")
+    erase_area: tuple[float, float] = Field((0.02, 0.2), description="least and largest share of the area erased")
+    time_masks: int = Field(1, ge=0, description="SpecAugment: runs of frames set to the mean")
+    time_mask_share: float = Field(0.15, ge=0, le=1, description="largest share of the frames that a run covers")
+    dim_masks: int = Field(1, ge=0, description="SpecAugment: runs of dimensions set to the mean")
+    dim_mask_share: float = Field(0.12, ge=0, le=1, description="largest share of the dimensions that a run covers")
+
+    @model_validator(mode="after")
+    def _check(self) -> AugmentConfig:
+        least, largest = self.erase_area
+        if not 0 < least <= largest <= 1:
+            raise ValueError(f"erase_area must rise within (0, 1], not {self.erase_area}")
+        return self
+
+
+class DetectionCostConfig(BaseModel):
+    """The loss `adcf`: costs of misses and false alarms, each utterance's cosine with each class being a trial."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    slope: float = Field(10.0, gt=0, description="of the sigmoids that stand for the steps of a hard decision")
+    miss_weight: float = Field(1.0, ge=0, description="weight of the share of own classes under the threshold")
+    false_alarm_weight: float = Field(1.0, ge=0, description="weight of the share of other classes over it")
+    threshold: float = Field(0.5, ge=-1, le=1, description="where the threshold starts; it is trained")
+
+    @model_validator(mode="after")
+    def _check(self) -> DetectionCostConfig:
+        if self.miss_weight + self.false_alarm_weight == 0:
+            raise ValueError("miss_weight and false_alarm_weight are both 0: nothing would be learned")
+        return self
+
+
+class ObjectiveConfig(BaseModel):
+    """What is minimised. The distillation fields belong to heads with a distillation token."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    loss: Literal["cross-entropy", "aam", "adcf"] = Field(
+        "cross-entropy",
+        description="on the labels; aam: cross-entropy with an additive angular margin; adcf: a detection cost",
+    )
+    label_smoothing: float = Field(0.0, ge=0, lt=1, description="share of the label given to all classes alike")
+    margin: float = Field(0.2, ge=0, lt=math.pi, description="margin of aam, in radians")
+    margin_warm_up: float = Field(0.0, ge=0, le=1, description="share of the training in which it rises from 0")
+    detection_cost: DetectionCostConfig = DetectionCostConfig()
+    ring_weight: float = Field(0.0, ge=0, description="weight of the ring loss, which evens the lengths of the states")
+    speaker_weight: float = Field(
+        0.5, ge=0, le=1, description="with training.classes both: share of the speakers' loss, the pairs' has the rest"
+    )
+    class_weight: float = Field(0.5, ge=0, description="weight of the class token's cross-entropy on the labels")
+    distillation: Literal["kl", "hard", "cosine"] = Field(
+        "kl",
+        description="what the distillation token learns of the teachers: their posterior, by the Kullback-Leibler "
+        "divergence; their most probable class; or their embeddings, by the cosine",
+    )
+    distillation_weight: float = Field(0.5, ge=0, description="weight of the distillation token's loss")
+    distillation_schedule: Literal["constant", "rising", "falling"] = Field(
+        "constant", description="that weight over the training: as it is, from 0 up to it, or from it down to 0"
+    )
+    temperature: float = Field(1.0, gt=0, description="all posteriors are softened by it before they are compared")
+    student_sees: Literal["augmented", "unerased"] = Field(
+        "augmented", description="the student reads the augmented features, or the same without random erasing"
+    )
+    teacher_sees: Literal["augmented", "unerased", "clean"] = Field(
+        "augmented", description="the teacher reads the same features, those without random erasing, or untouched ones"
+    )
+
+    @model_validator(mode="after")
+    def _check(self) -> ObjectiveConfig:
+        if self.class_weight + self.distillation_weight == 0:
+            raise ValueError("class_weight and distillation_weight are both 0: nothing would be learned")
+        if self.loss == "adcf" and self.label_smoothing:
+            raise ValueError(f"label_smoothing ({self.label_smoothing}) has no meaning with loss 'adcf'")
+        return self
+
+
+class StepsConfig(BaseModel):
+    """How anything is minimised: batches, steps, precision."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    epochs: int = Field(25, ge=1, description="passes over the training set")
+    batch_size: int = Field(64, ge=2, description="utterances a step")
+    crop_frames: int = Field(0, ge=0, description="longer utterances are cropped to so many frames; 0: never")
+    learning_rate: float = Field(1e-3, gt=0, description="largest learning rate of AdamW")
+    final_learning_rate: float = Field(1e-5, ge=0, description="learning rate at the end of the cosine")
+    warm_up: float = Field(0.1, ge=0, lt=1, description="share of the steps in which the learning rate rises from 0")
+    weight_decay: float = Field(0.05, ge=0, description="AdamW's decay of matrices; vectors are not decayed")
+    clip_gradient: float = Field(1.0, gt=0, description="largest norm of the gradient")
+    precision: Literal["bf16", "fp32"] = Field("bf16", description="arithmetic of the forward and backward pass")
+    keep: Literal["last", "best"] = Field(
+        "last", description="weights kept: of the last epoch, or of that with the lowest error on the dev set"
+    )
+    measure_every: int = Field(
+        1, ge=1, description="epochs from one look at the dev set to the next; the last always has one"
+    )
+    workers: int = Field(0, ge=0, description="processes that read and augment; 0: the training process itself")
+    augment: AugmentConfig = AugmentConfig()
+
+
+class TrainingConfig(StepsConfig):
+    """How a speaker network is trained: classes, and the steps."""
+
+    classes: Literal["speaker", "speaker-phrase", "phrase", "both"] = Field(
+        "speaker-phrase",
+        description="what is told apart: speakers, each speaker's each phrase, phrases, or the first two side by side",
+    )
+
+
+class Config(BaseModel):
+    """The whole tree. `features`, where given, must be what the features were extracted with."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    features: FeaturesConfig | None = None
+    network: NetworkConfig = NetworkConfig()
+    objective: ObjectiveConfig = ObjectiveConfig()
+    training: TrainingConfig = TrainingConfig()
+
+    @model_validator(mode="after")
+    def _check(self) -> Config:
+        if self.objective.loss in ("aam", "adcf") and self.network.classifier != "cosine":
+            raise ValueError(
+                f"objective.loss '{self.objective.loss}' is a loss of cosines: network.classifier must be 'cosine', "
+                f"not '{self.network.classifier}'"
+            )
+        return self
+
+
+def read_config(
+    path: Path | None, settings: Iterable[str] = (), head: str | None = None, *, default_head: str | None = None
+) -> Config:
+    """The configuration of a YAML file (the defaults without one), changed by `key=value` settings and a head.
+
+    Args:
+        settings: such as `training.epochs=5`; values are read as YAML.
+        head: overrides `network.head`.
+        default_head: for a file and settings that name none.
+
+    Raises:
+        ProblemsError: unknown keys (with the nearest known) and wrong values, all at once.
+        SvtokError: a setting without `=`.
+    """
+    tree, where = read_tree(path, settings)
+    network = tree.get("network", {})
+    if isinstance(network, dict) and (chosen := head or network.get("head", default_head)):
+        tree["network"] = {**network, "head": chosen}
+    return validated(Config, tree, where)
+
+
+def read_tree(path: Path | None, settings: Iterable[str] = ()) -> tuple[dict[str, Any], str]:
+    """The mapping in a YAML file (empty without one), changed by `key=value` settings, and what to call it in messages.
+
+    Raises ProblemsError for a file that is no such mapping, SvtokError for a setting without `=`.
+    """
+    tree = load_yaml(path) if path else {}
+    where = str(path) if path else "configuration"
+    for setting in settings:
+        _set(tree, setting)
+        where = f"{path} with --set" if path else "--set"
+    return {key: value for key, value in tree.items() if value is not None}, where
+
+
+def joint_teacher_config(student: Config, path: Path | None, head: str | None) -> Config:
+    """The configuration of a teacher that is trained beside a student.
+
+    Its `network` and `objective` are those of a YAML file, or else the student's; its head is `head`, or that of the
+    file, or cls-sampled. All else is the student's.
+
+    Raises ProblemsError for wrong values, and for a file that has other sections.
+    """
+    if path is None:
+        network = {**student.network.model_dump(), "head": head or "cls-sampled", "embedding": "cls"}
+        return validated(Config, {**student.model_dump(), "network": network}, "--teacher-head")
+    teacher = read_config(path, head=head, default_head="cls-sampled")
+    raise_problems(
+        [
+            Problem(f"{section}: is the student's; a joint teacher's file has the sections network and objective", path)
+            for section in sorted(teacher.model_fields_set - {"network", "objective"})
+        ]
+    )
+    return student.model_copy(update={"network": teacher.network, "objective": teacher.objective})
+
+
+def _set(tree: dict[str, Any], setting: str) -> None:
+    """Put the value of a `a.b.c=value` setting in its place."""
+    dotted, equals, value = setting.partition("=")
+    if not equals or not dotted:
+        raise SvtokError(f"--set {setting}: must be key=value, such as training.epochs=5")
+    *parents, last = dotted.strip().split(".")
+    for name in parents:
+        inner = tree.setdefault(name, {})
+        if inner is None:
+            inner = tree[name] = {}
+        if not isinstance(inner, dict):
+            raise SvtokError(f"--set {setting}: '{name}' is a value, it has no '{last}'")
+        tree = inner
+    tree[last] = parse_yaml_value(value)
+
+
+class PhoneticTrainingConfig(StepsConfig):
+    """As that of a speaker network, with some defaults of its own; and utterances are never cropped."""
+
+    epochs: int = Field(15, ge=1, description="passes over the training set")
+    batch_size: int = Field(32, ge=2, description="utterances a step")
+    learning_rate: float = Field(3e-3, gt=0, description="largest learning rate of AdamW")
+
+    @model_validator(mode="after")
+    def _check(self) -> PhoneticTrainingConfig:
+        if self.crop_frames:
+            raise ValueError(f"crop_frames must be 0, not {self.crop_frames}: a part of a phrase lacks phones")
+        return self
+
+
+class PhoneticConfig(BaseModel):
+    """The whole tree. `features`, where given, must be what the features were extracted with."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    features: FeaturesConfig | None = None
+    network: PhoneNetworkConfig = PhoneNetworkConfig()
+    training: PhoneticTrainingConfig = PhoneticTrainingConfig()
+
+
+def read_phonetic_config(path: Path | None, settings: Iterable[str] = ()) -> PhoneticConfig:
+    """The configuration of a YAML file (the defaults without one), changed by `key=value` settings.
+
+    Raises ProblemsError with every unknown key and wrong value, SvtokError for a setting without `=`.
+    """
+    tree, where = read_tree(path, settings)
+    return validated(PhoneticConfig, tree, where)

@@ -1,0 +1,111 @@
+"""A trained network on disk: config.yaml, classes.tsv, network.safetensors; training.jsonl tells how it went.
+
+`network.safetensors` is written last: a folder without it is of a training that has not ended.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+import yaml
+from pydantic import BaseModel
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+from torch import nn
+
+import svtok
+from svtok.config import load_yaml, validated
+from svtok.errors import SvtokError
+from svtok.features.config import FeaturesConfig
+from svtok.files import sha256_of_files, write_text, writing_file
+from svtok.nets.network import Network
+from svtok.trained.classes import ClassList
+from svtok.trained.config import Config
+
+Tree = TypeVar("Tree", bound=BaseModel)
+
+TEACHER = "teacher"
+"""The folder, within a student's, of a teacher that was trained beside it."""
+
+CONFIG, CLASSES, WEIGHTS, LOG = "config.yaml", "classes.tsv", "network.safetensors", "training.jsonl"
+
+
+@dataclass(frozen=True)
+class TrainedNetwork:
+    """A network and what it was trained with. `hash` is the SHA-256 of its weights' file."""
+
+    network: Network
+    config: Config
+    features: FeaturesConfig
+    classes: ClassList
+    hash: str
+
+
+def write_settings(folder: Path, config: Config, classes: ClassList, about: dict[str, Any]) -> None:
+    """Write config.yaml and classes.tsv."""
+    write_config(folder, config, about)
+    with writing_file(folder / CLASSES) as temporary:
+        classes.write(temporary)
+
+
+def write_config(folder: Path, config: BaseModel, about: dict[str, Any]) -> None:
+    """Write config.yaml: the tree, and what `about` tells of the run."""
+    tree = {**config.model_dump(mode="json"), "run": {"svtok": svtok.__version__, **about}}
+    write_text(folder / CONFIG, yaml.safe_dump(tree, sort_keys=False))
+
+
+def read_settings(folder: Path, kind: type[Tree]) -> tuple[Tree, dict[str, Any]]:
+    """The configuration of a folder, of the kind given, and what its run was told.
+
+    Raises SvtokError where there is none, ProblemsError where it is of another kind.
+    """
+    if not (folder / CONFIG).is_file():
+        raise SvtokError(f"{folder}: not the folder of a network (it has no {CONFIG})")
+    tree = load_yaml(folder / CONFIG)
+    about = tree.pop("run", {})
+    return validated(kind, tree, str(folder / CONFIG)), about
+
+
+def write_weights(folder: Path, weights: dict[str, torch.Tensor]) -> None:
+    """Write network.safetensors, which marks the training as ended."""
+    whole = save({name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()})
+    with writing_file(folder / WEIGHTS) as temporary:
+        temporary.write_bytes(whole)
+
+
+def weights_hash(folder: Path) -> str:
+    """The SHA-256 (hex) of a network's weights, which is what its students name."""
+    return sha256_of_files([folder / WEIGHTS])
+
+
+def check_ended(folder: Path) -> None:
+    """Raise SvtokError where the training in a folder has not ended."""
+    if not (folder / WEIGHTS).is_file():
+        raise SvtokError(f"{folder}: its training has not ended (no {WEIGHTS}); run it again with --resume")
+
+
+def load_weights(network: nn.Module, folder: Path) -> None:
+    """Put the weights of a folder into a network. Raises SvtokError where they are damaged or of another network."""
+    weights = folder / WEIGHTS
+    try:
+        network.load_state_dict(load_file(weights))
+    except (SafetensorError, RuntimeError) as error:
+        raise SvtokError(f"{weights}: damaged, or not of this {CONFIG}: {error}") from None
+
+
+def load_network(folder: Path) -> TrainedNetwork:
+    """The network of a folder, in evaluation mode on the CPU.
+
+    Raises SvtokError where the folder holds none, its training has not ended, or its files do not fit together.
+    """
+    config, _ = read_settings(folder, Config)
+    if config.features is None:
+        raise SvtokError(f"{folder / CONFIG}: tells no features; train the network again")
+    check_ended(folder)
+    classes = ClassList.read(folder / CLASSES)
+    network = Network(config.network, config.features.dim, len(classes), config.features.phonetic_dim)
+    load_weights(network, folder)
+    return TrainedNetwork(network.eval(), config, config.features, classes, weights_hash(folder))

@@ -1,0 +1,122 @@
+"""A network in memory reads utterances: recordings, or stored features in batches; embeddings, or anything else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+
+from svtok.audio.decode import read_audio
+from svtok.errors import SvtokError
+from svtok.features.config import FeaturesConfig
+from svtok.features.extract import FrameEmbedder, compute_features
+from svtok.nets.network import Network
+from svtok.progress import progress
+
+
+def pick_device(name: str) -> torch.device:
+    """`auto` (a GPU where there is one), `cpu` or `cuda`. Raises SvtokError for a GPU that is not there."""
+    if name == "cuda" and not torch.cuda.is_available():
+        raise SvtokError("--device cuda: torch finds no usable GPU; use --device cpu")
+    return torch.device("cuda" if name == "cuda" or (name == "auto" and torch.cuda.is_available()) else "cpu")
+
+
+class Recording(NamedTuple):
+    """Samples (N,) of an audio file, and its features as a batch of one: frames (1, T, F) and lengths (1,)."""
+
+    wave: NDArray[np.float32]
+    frames: Tensor
+    lengths: Tensor
+
+
+def read_recording(audio: Path, config: FeaturesConfig, phonetic: FrameEmbedder | None = None) -> Recording:
+    """An audio file and its features; `phonetic` computes their phonetic columns, where `config` has some.
+
+    Raises AudioError for a file that cannot be read or has another sampling rate (unless `config` resamples), and
+    SvtokError for one that is too short or has no voiced frame.
+    """
+    wave, rate = read_audio(audio, sample_rate=config.sample_rate, resample=config.resample)
+    try:
+        features = compute_features(wave, rate, config)
+    except SvtokError as error:
+        raise SvtokError(f"{audio}: {error}") from None
+    if phonetic:
+        features = np.concatenate([features, phonetic(features)], axis=1)
+    return Recording(wave, torch.from_numpy(features)[None], torch.tensor([len(features)]))
+
+
+PADDED_FRAMES = {"cpu": 4_000, "cuda": 100_000}
+"""Frames of a batch, padding included. On a CPU core larger batches are slower, for they leave its cache."""
+
+
+class Features(Protocol):
+    """Features (T, F) by name, as a FeatureStore has them."""
+
+    def frames(self, name: str, /) -> int:
+        """How many frames there are of a name."""
+
+    def __getitem__(self, name: str, /) -> np.ndarray: ...
+
+
+def embed_all(
+    network: Network, store: Features, utts: Sequence[str], device: torch.device, what: str | None = None
+) -> NDArray[np.float32]:
+    """Embeddings (N, D) of utterances, in their order. As `compute_all`."""
+    return compute_all(network.embed, network, store, utts, device, what)
+
+
+def compute_all(
+    function: Callable[[Tensor, Tensor], Tensor],
+    network: Network,
+    store: Features,
+    utts: Sequence[str],
+    device: torch.device,
+    what: str | None = None,
+) -> NDArray[np.float32]:
+    """What a function of the network's input, frames (B, T, F) and lengths (B,), gives (B, D): (N, D) in the order of
+    the utterances, computed in fp32.
+
+    The network, which must be on `device`, is read in evaluation mode and left in the mode it was in. `what` names the
+    work in a progress display. Raises SvtokError for an utterance without features, or one longer than the network can
+    read.
+    """
+    lengths = np.array([store.frames(utt) for utt in utts])
+    longest = network.config.longest_utterance
+    if longest is not None and lengths.max() > longest:
+        raise SvtokError(
+            f"utterance '{utts[int(lengths.argmax())]}' has {lengths.max()} frames; the network's learned positions "
+            f"(network.max_frames) end after {longest}"
+        )
+    batches = list(_batches(lengths, PADDED_FRAMES[device.type]))
+    was_training = network.training
+    network.eval()
+    vectors = []
+    for positions in progress(batches, total=len(batches), what=what) if what else batches:
+        items = [torch.from_numpy(np.array(store[utts[position]])) for position in positions]
+        frames = pad_sequence(items, batch_first=True).to(device)  # (B, T, F)
+        with torch.inference_mode():
+            computed = function(frames, torch.from_numpy(lengths[positions]).to(device))  # (B, D)
+        vectors.append(computed.float().cpu().numpy())
+    network.train(was_training)
+    in_batches = np.concatenate(vectors)
+    out = np.empty_like(in_batches)
+    out[np.concatenate(batches)] = in_batches
+    return out
+
+
+def _batches(lengths: NDArray[np.int64], padded_frames: int) -> Iterator[list[int]]:
+    """Positions of neighbours in length, as many as padded to the longest of them stay within `padded_frames`."""
+    batch: list[int] = []
+    for position in np.argsort(-lengths, kind="stable").tolist():
+        if batch and lengths[batch[0]] * (len(batch) + 1) > padded_frames:
+            yield batch
+            batch = []
+        batch.append(position)
+    if batch:
+        yield batch

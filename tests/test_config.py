@@ -1,0 +1,116 @@
+from pathlib import Path
+from typing import Literal
+
+import pytest
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from svtok.config import load_yaml, validated
+from svtok.errors import ProblemsError
+
+
+class Part(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    rate: float = 0.1
+    name: Literal["adam", "sgd"] = "adam"
+
+
+class Tree(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    steps: int = Field(default=1, ge=1)
+    part: Part = Part()
+    maybe: Part | None = None
+    parts: list[Part] = []
+
+    @model_validator(mode="after")
+    def _fits(self) -> "Tree":
+        if self.steps == 13:
+            raise ValueError("'steps' brings bad luck")
+        return self
+
+
+def told(mapping: dict[str, object]) -> list[str]:
+    with pytest.raises(ProblemsError) as caught:
+        validated(Tree, mapping, "conf/a.yaml")
+    return [str(problem) for problem in caught.value.problems]
+
+
+def yaml_file(folder: Path, text: str) -> Path:
+    path = folder / "a.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_a_good_mapping_becomes_the_model() -> None:
+    assert validated(Tree, {"steps": 3, "part": {"rate": 1}}, "x") == Tree(steps=3, part=Part(rate=1.0))
+
+
+def test_an_unknown_key_tells_the_known_and_the_nearest() -> None:
+    assert told({"stesp": 3}) == [
+        "conf/a.yaml: unknown key 'stesp' (known: steps, part, maybe, parts); did you mean 'steps'?"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("mapping", "inside"),
+    [
+        ({"part": {"rat": 1}}, "part"),
+        ({"maybe": {"rat": 1}}, "maybe"),
+        ({"parts": [{}, {"rat": 1}]}, "parts.1"),
+    ],
+)
+def test_an_unknown_key_further_down_tells_the_keys_of_its_place(mapping: dict[str, object], inside: str) -> None:
+    assert told(mapping) == [f"conf/a.yaml: {inside}: unknown key 'rat' (known: rate, name); did you mean 'rate'?"]
+
+
+def test_all_mistakes_are_told_at_once() -> None:
+    assert told({"steps": 0, "part": {"rate": "fast", "name": "adm"}, "maybe": 5}) == [
+        "conf/a.yaml: steps: input should be greater than or equal to 1, but it is 0",
+        "conf/a.yaml: part.rate: input should be a valid number, unable to parse string as a number, but it is 'fast'",
+        "conf/a.yaml: part.name: unknown value 'adm' (known: adam, sgd); did you mean 'adam'?",
+        "conf/a.yaml: maybe: input should be a valid dictionary or instance of Part, but it is 5",
+    ]
+
+
+def test_a_rule_between_keys_is_told_in_its_own_words() -> None:
+    assert told({"steps": 13}) == ["conf/a.yaml: 'steps' brings bad luck"]
+
+
+def test_numbers_with_an_exponent_are_numbers(tmp_path: Path) -> None:
+    text = "{a: 1e-3, b: 2E5, c: -1.5e+2, d: .5e1, e: 1e3x, f: 12, g: 0.5, h: '1e3', i: e5}"
+    assert load_yaml(yaml_file(tmp_path, text)) == {
+        "a": 1e-3, "b": 2e5, "c": -150.0, "d": 5.0, "e": "1e3x", "f": 12, "g": 0.5, "h": "1e3", "i": "e5"
+    }  # fmt: skip
+
+
+def test_a_mapping_can_be_merged_into_another(tmp_path: Path) -> None:
+    text = "a: &base {x: 1, y: 2}\nb:\n  <<: *base\n  y: 3\n"
+    assert load_yaml(yaml_file(tmp_path, text))["b"] == {"x": 1, "y": 3}
+
+
+def test_an_empty_file_is_an_empty_mapping(tmp_path: Path) -> None:
+    assert load_yaml(yaml_file(tmp_path, "# nothing\n")) == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a: 1\nb: [1, 2\n", "a.yaml:3: not valid YAML"),
+        ("a: 1\nb: {c: 1,\n    c: 2}\n", "a.yaml:3: not valid YAML: the key 'c' is given twice"),
+        ("- a\n- b\n", "must hold keys and values"),
+        ("a: !!python/object/apply:os.getcwd []\n", "not valid YAML"),
+        ("a: 1\n? [1, 2]\n: 3\n", "a.yaml:2: not valid YAML: a key must be text"),
+        ("on: 3\n", "a.yaml:1: not valid YAML: a key must be text"),
+        ("a: \x07\n", "not valid YAML"),
+    ],
+)
+def test_what_is_not_a_yaml_mapping_is_refused_with_its_line(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(ProblemsError, match=message):
+        load_yaml(yaml_file(tmp_path, text))
+
+
+def test_a_missing_file_and_one_that_is_not_utf8_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ProblemsError, match="there is no such configuration file"):
+        load_yaml(tmp_path / "none.yaml")
+    (tmp_path / "latin.yaml").write_bytes("a: é".encode("latin-1"))
+    with pytest.raises(ProblemsError, match="is not UTF-8 text"):
+        load_yaml(tmp_path / "latin.yaml")

@@ -1,0 +1,44 @@
+"""Training classes."""
+
+import pandas as pd
+import pytest
+
+from svtok.errors import ProblemsError
+from svtok.trained.classes import GROUPS, ClassList
+
+UTTERANCES = pd.DataFrame({"spk": ["b", "a", "b", "a"], "phrase": ["x", "y", "y", "y"]})
+
+
+@pytest.mark.parametrize(
+    ("kind", "names", "sizes", "labels"),
+    [
+        ("speaker", [("a", ""), ("b", "")], (2,), [[1], [0], [1], [0]]),
+        ("phrase", [("", "x"), ("", "y")], (2,), [[0], [1], [1], [1]]),
+        ("speaker-phrase", [("a", "y"), ("b", "x"), ("b", "y")], (3,), [[1], [0], [2], [0]]),
+        (
+            "both",
+            [("a", ""), ("b", ""), ("a", "y"), ("b", "x"), ("b", "y")],
+            (2, 3),
+            [[1, 1], [0, 0], [1, 2], [0, 0]],
+        ),
+    ],
+)
+def test_classes_are_sorted_within_a_group_and_labels_are_positions_there(kind, names, sizes, labels):
+    classes = ClassList.of(UTTERANCES, kind)
+    assert classes.names == tuple(names)
+    assert classes.sizes == sizes
+    assert classes.labels(UTTERANCES, kind).tolist() == labels
+
+
+@pytest.mark.parametrize("kind", GROUPS)
+def test_a_list_survives_its_file(tmp_path, kind):
+    classes = ClassList.of(UTTERANCES.assign(spk=["NA", '"a', "1", "01"]), kind)
+    classes.write(tmp_path / "classes.tsv")
+    assert ClassList.read(tmp_path / "classes.tsv") == classes
+
+
+def test_a_group_of_one_class_is_refused():
+    with pytest.raises(ProblemsError, match=r"has 1 class \(speaker\)"):
+        ClassList.of(UTTERANCES[UTTERANCES["spk"] == "a"], "both")
+    with pytest.raises(ProblemsError, match=r"has 1 class \(phrase\)"):
+        ClassList.of(UTTERANCES[UTTERANCES["phrase"] == "y"], "phrase")

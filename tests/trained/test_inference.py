@@ -1,0 +1,38 @@
+"""Batches of embeddings."""
+
+import numpy as np
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from svtok.features.config import FeaturesConfig
+from svtok.features.store import FeatureStore, write_features
+from svtok.nets.config import NetworkConfig
+from svtok.nets.network import Network
+from svtok.trained.inference import _batches, embed_all
+
+
+@given(st.lists(st.integers(1, 300), min_size=1, max_size=50))
+def test_batches_hold_every_utterance_once_within_the_padded_size(lengths):
+    batches = list(_batches(np.array(lengths), 400))
+    assert sorted(position for batch in batches for position in batch) == list(range(len(lengths)))
+    for batch in batches:
+        assert len(batch) == 1 or max(lengths[position] for position in batch) * len(batch) <= 400
+
+
+def test_embeddings_come_in_the_order_asked_for_and_equal_those_alone(tmp_path, monkeypatch):
+    torch.manual_seed(0)
+    rng = np.random.default_rng(0)
+    blocks = [rng.standard_normal((frames, 4)).astype(np.float32) for frames in (9, 30, 14, 22)]
+    utts = ["d", "a", "c", "b"]
+    write_features(tmp_path, utts, [len(b) for b in blocks], blocks, config=FeaturesConfig(bands=4), fingerprint="")
+    small = {"front_end": {"channels": 4, "blocks": [4]}, "attention_heads": 2}
+    network = Network(NetworkConfig(**small), feature_dim=4, classes=2).train()
+    store = FeatureStore.open(tmp_path)
+    monkeypatch.setattr("svtok.trained.inference.PADDED_FRAMES", {"cpu": 50})
+    vectors = embed_all(network, store, ["a", "b", "c", "d"], torch.device("cpu"))
+    assert network.training
+    network.eval()
+    for row, utt in enumerate("abcd"):
+        alone = network.embed(torch.from_numpy(np.array(store[utt]))[None], torch.tensor([store.frames(utt)]))
+        np.testing.assert_allclose(vectors[row], alone[0].detach().numpy(), atol=1e-5)
