@@ -8,14 +8,13 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import pandas as pd
-
 from svtok.config import load_yaml
 from svtok.errors import Problem, raise_problems
 from svtok.experiments.plan import Plan, Run, System, network, network_key, network_owners
 from svtok.features.store import ABOUT, INDEX
 from svtok.files import sha256_of_files, write_text
 from svtok.manifest.sets import MODELS_FILE, TRIALS_FILES, UTTERANCES_FILE, is_set
+from svtok.manifest.tables import read_utterances
 from svtok.trained.folder import WEIGHTS
 
 Command = list[str]
@@ -223,7 +222,7 @@ class RunFolders:
             tables, store = (self.work / folder for folder in place)
             files = [store / INDEX, *(tables / name for name in (MODELS_FILE, *TRIALS_FILES))]
             about = load_yaml(store / ABOUT)
-            utterances = pd.read_csv(tables / UTTERANCES_FILE, sep="\t", dtype=str, usecols=lambda name: name != "path")
+            utterances = read_utterances(tables / UTTERANCES_FILE).drop(columns="path")
             content = sha256_of_files(file for file in files if file.is_file())
             inputs = _hash(content, utterances.to_csv(index=False), str(about["features"]))
             self._inputs[place] = inputs, about["fingerprint"]

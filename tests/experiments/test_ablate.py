@@ -66,7 +66,7 @@ def calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[
         for name in ("train", "dev", "eval"):
             data, features = (tmp_path / f"work/{room}/fold{fold}/{name}" for room in ("data", "feats"))
             data.mkdir(parents=True)
-            (data / "utterances.tsv").write_text("utt\tpath\tspk\na\ta.wav\ts\n")
+            (data / "utterances.tsv").write_text("utt\tpath\tphrase\tspk\na\ta.wav\tp\ts\n")
             features.mkdir(parents=True)
             (features / "features.tsv").write_text("utt\tstart\tframes\na\t0\t9\n")
             (features / "features.yaml").write_text(ABOUT)
@@ -257,6 +257,23 @@ def test_finished_runs_are_run_again_where_sets_or_features_have_changed_but_not
     changed.write_text(changed.read_text().replace(before, after))
     run(plan, tmp_path)
     assert trained(calls()) == [f"fold1/seed0/{name}" for name in ("avg", "cls", "student") if seen]
+
+
+@pytest.mark.parametrize("texts", [('"yes', "no"), ('"yes', '"no'), ('say "yes"', "no")])
+def test_quotation_marks_in_a_set_are_ordinary_characters(
+    make_plan, calls, tmp_path: Path, texts: tuple[str, str]
+) -> None:
+    plan, table = make_plan(FOUR[0]), tmp_path / "work/data/fold1/train/utterances.tsv"
+    before = "utt\tpath\tphrase\tspk\ttext\na\ta.wav\tp\ts\t{}\nb\tb.wav\tp\ts\t{}\n".format(*texts)
+    table.write_text(before)
+    run(plan, tmp_path)
+    assert trained(calls()) == ["fold1/seed0/avg"]
+    table.write_text(before.replace("b.wav", "moved/b.wav"))
+    run(plan, tmp_path)
+    assert calls() == []
+    table.write_text(before.replace("b\tb.wav", "c\tb.wav"))
+    run(plan, tmp_path)
+    assert trained(calls()) == ["fold1/seed0/avg"]
 
 
 def test_half_a_network_of_recordings_that_have_changed_is_begun_again(
