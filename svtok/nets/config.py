@@ -187,11 +187,21 @@ class NetworkConfig(BaseModel):
     embedding: Literal["cls", "dist", "mean", "concat"] = Field(
         "cls", description="test embedding of a head with a distillation token: one state, their mean, or both"
     )
-    classifier: Literal["cosine", "linear"] = Field(
-        "cosine", description="logits: scaled cosines of embedding and class vector, as trials are scored, or linear"
+    classifier: Literal["cosine", "factored", "linear"] = Field(
+        "cosine",
+        description="logits: scaled cosines of embedding and class vector, as trials are scored; factored: the same, "
+        "each class vector being the sum of its speaker's and its phrase's; or linear",
+    )
+    class_residual: bool = Field(
+        False, description="with classifier factored: a vector of each class's own is added, which starts at 0"
     )
     cosine_scale: float = Field(20.0, gt=0, description="what the cosines are multiplied by")
     sub_centers: int = Field(1, ge=1, description="vectors of each class of the cosine classifier; the nearest counts")
+    skip: Literal["none", "statistics"] = Field(
+        "none",
+        description="what is added to each token's last state, or the pooled frames: nothing, or a projection of the "
+        "mean and standard deviation over time of the front-end's frames",
+    )
     embedding_dim: int = Field(0, ge=0, description="dimension to which each state is projected; 0: left as it is")
     embedding_norm: Literal["none", "batch"] = Field(
         "batch", description="normalisation of the state before the classifier; its output is the embedding"
@@ -244,6 +254,8 @@ class NetworkConfig(BaseModel):
             raise ValueError(f"head '{self.head}' needs at least 1 layer of attention, not 0")
         if self.sub_centers > 1 and self.classifier != "cosine":
             raise ValueError(f"sub_centers ({self.sub_centers}) need classifier 'cosine', not '{self.classifier}'")
+        if self.class_residual and self.classifier != "factored":
+            raise ValueError(f"class_residual needs classifier 'factored', not '{self.classifier}'")
         if self.embedding != "cls" and not self.head.endswith("-dist"):
             raise ValueError(f"embedding '{self.embedding}' needs a head with a distillation token, not '{self.head}'")
         return self

@@ -11,7 +11,7 @@ from svtok.nets.classifiers import make_classifier
 from svtok.nets.config import NetworkConfig
 from svtok.nets.encoder import Encoder, make_positions
 from svtok.nets.front_ends import make_front_end
-from svtok.nets.pooling import make_pooling
+from svtok.nets.pooling import FrameSkip, make_pooling
 from svtok.nets.tokens import candidate_rows, drawn_rows, evaluation_rows, make_tokens
 
 
@@ -43,9 +43,18 @@ class Network(nn.Module):
         feature_dim: F, values of a frame.
         classes: number of training classes.
         phonetic_dim: how many of the last values of a frame are a phonetic embedding.
+        factors: the numbers of each class's speaker and phrase (-1: none), int64 (classes, 2), which a factored
+            classifier needs.
     """
 
-    def __init__(self, config: NetworkConfig, feature_dim: int, classes: int, phonetic_dim: int = 0) -> None:
+    def __init__(
+        self,
+        config: NetworkConfig,
+        feature_dim: int,
+        classes: int,
+        phonetic_dim: int = 0,
+        factors: Tensor | None = None,
+    ) -> None:
         super().__init__()
         if feature_dim < 1 or classes < 2:
             raise ValueError(f"needs at least 1 feature and 2 classes, not {feature_dim} and {classes}")
@@ -60,31 +69,38 @@ class Network(nn.Module):
         width, size = config.pooled_dim, config.state_dim
         self.projections = nn.ModuleDict({n: nn.Linear(width, size) if project else nn.Identity() for n in names})
         self.norms = nn.ModuleDict({n: nn.BatchNorm1d(size) if batch else nn.Identity() for n in names})
-        self.classifiers = nn.ModuleDict({n: make_classifier(config, classes) for n in names})
+        self.classifiers = nn.ModuleDict({n: make_classifier(config, classes, factors) for n in names})
+        self.skip = FrameSkip(config.dim, width, names) if config.skip == "statistics" else None
 
     def forward(self, frames: Tensor, lengths: Tensor) -> dict[str, Tensor]:
         """frames (B, T, F), lengths (B,) -> the state of each token, or of the pooled frames: (B, D) by name."""
-        x, mask = self._frames(frames, lengths)
+        x, mask, added = self._frames(frames, lengths)
         if self.pooling is not None:
-            return self._finished({self.config.head: self.pooling(self.encoder(x, mask) if self.encoder else x, mask)})
+            pooled = self.pooling(self.encoder(x, mask) if self.encoder else x, mask)
+            return self._finished({self.config.head: pooled}, added)
         if self.training:
-            return self._token_states(drawn_rows(self.tokens, len(x)), x, mask)
+            return self._token_states(drawn_rows(self.tokens, len(x)), x, mask, added)
         starts, weights = evaluation_rows(self.tokens)  # (N, tokens, D), (N,)
-        readings = [self._token_states(start, x, mask) for start in starts]
+        readings = [self._token_states(start, x, mask, added) for start in starts]
         return {name: _average([states[name] for states in readings], weights) for name in self.tokens}
 
-    def _frames(self, frames: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """What the encoder reads of frames (B, T, F): x (B, T', D), and which are real, mask (B, T')."""
-        x, mask = self.front_end(frames, lengths)
-        return self.positions(x), mask
+    def _frames(self, frames: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
+        """What the encoder reads of frames (B, T, F): x (B, T', D), and which are real, mask (B, T').
 
-    def _token_states(self, start: Tensor, x: Tensor, mask: Tensor) -> dict[str, Tensor]:
+        The third is what `skip` adds to each state, (B, D) by name; empty without it.
+        """
+        x, mask = self.front_end(frames, lengths)
+        return self.positions(x), mask, self.skip(x, mask) if self.skip is not None else {}
+
+    def _token_states(self, start: Tensor, x: Tensor, mask: Tensor, added: dict[str, Tensor]) -> dict[str, Tensor]:
         """The state of each token, (B, D) by name, where they start as (tokens, D) or (B, tokens, D)."""
         assert self.encoder is not None  # the configuration refuses tokens without attention
         x = self.encoder(*_behind(start, x, mask), rows=len(self.tokens))  # (B, tokens, D)
-        return self._finished({name: x[:, row] for row, name in enumerate(self.tokens)})
+        return self._finished({name: x[:, row] for row, name in enumerate(self.tokens)}, added)
 
-    def _finished(self, states: dict[str, Tensor]) -> dict[str, Tensor]:
+    def _finished(self, states: dict[str, Tensor], added: dict[str, Tensor]) -> dict[str, Tensor]:
+        """States with what `skip` adds, projected and normalised."""
+        states = {name: state + added[name] if added else state for name, state in states.items()}
         return {name: self.norms[name](self.projections[name](state)) for name, state in states.items()}
 
     def attention(self, frames: Tensor, lengths: Tensor) -> list[Tensor]:
@@ -95,7 +111,7 @@ class Network(nn.Module):
         """
         if self.encoder is None or not self.tokens:
             raise ValueError(f"the head '{self.config.head}' has no token whose attention could be told")
-        x, mask = self._frames(frames, lengths)
+        x, mask, _ = self._frames(frames, lengths)
         starts, weights = evaluation_rows(self.tokens)  # (N, tokens, D), (N,)
         readings = [self.encoder.attention(*_behind(start, x, mask), rows=len(self.tokens)) for start in starts]
         return [_average(list(layer), weights) for layer in zip(*readings, strict=True)]
@@ -114,8 +130,8 @@ class Network(nn.Module):
         For evaluation mode. ValueError for a class token that is not drawn from several vectors.
         """
         starts = candidate_rows(self.tokens)  # (R, tokens, D)
-        x, mask = self._frames(frames, lengths)
-        return torch.stack([self.join(self._token_states(start, x, mask)) for start in starts], dim=1)
+        x, mask, added = self._frames(frames, lengths)
+        return torch.stack([self.join(self._token_states(start, x, mask, added)) for start in starts], dim=1)
 
     def join(self, states: dict[str, Tensor]) -> Tensor:
         """The embeddings, as `embed` gives them, of states (B, D)."""

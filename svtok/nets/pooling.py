@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
@@ -64,6 +66,28 @@ class AttentiveStatisticsPooling(nn.Module):
         scores = self.score(hidden).float()  # (B, T, D)
         weights = scores.masked_fill(~mask[..., None], -torch.inf).softmax(dim=1)
         return self.norm(torch.cat(statistics(x, weights), dim=1))
+
+
+class FrameSkip(nn.Module):
+    """What reaches the states past the encoder: the frames' mean and standard deviation, BatchNorm, a projection each.
+
+    Ours: with few training speakers, the plain statistics carry what attention and memory do not learn to carry.
+
+    Args:
+        dim: D, of the frames.
+        out_dim: of the states.
+        names: of the states, each of which has a projection of its own.
+    """
+
+    def __init__(self, dim: int, out_dim: int, names: Sequence[str]) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm1d(2 * dim)
+        self.projections = nn.ModuleDict({name: nn.Linear(2 * dim, out_dim) for name in names})
+
+    def forward(self, x: Tensor, mask: Tensor) -> dict[str, Tensor]:
+        """x (B, T, D), mask (B, T) -> (B, out_dim) for each name."""
+        normed = self.norm(torch.cat(statistics(x, even_weights(mask)), dim=1))  # (B, 2 D)
+        return {name: project(normed) for name, project in self.projections.items()}
 
 
 def make_pooling(head: str, dim: int) -> nn.Module:

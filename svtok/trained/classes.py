@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import torch
 
 from svtok.errors import Problem, raise_problems
 
@@ -42,6 +43,15 @@ class ClassList:
         """Number of classes of each group."""
         kinds = groupby(self.names, key=lambda name: (name[0] != NONE, name[1] != NONE))
         return tuple(len(list(group)) for _, group in kinds)
+
+    @property
+    def factors(self) -> torch.Tensor:
+        """The numbers of each class's speaker and phrase, by the order of their names; -1 for none: (classes, 2)."""
+        numbers = []
+        for part in zip(*self.names, strict=True):  # all speakers, then all phrases
+            number = {name: place for place, name in enumerate(sorted(set(part) - {NONE}))}
+            numbers.append([number.get(name, -1) for name in part])
+        return torch.tensor(numbers).T.contiguous()
 
     @classmethod
     def of(cls, utterances: pd.DataFrame, kind: str) -> ClassList:

@@ -147,10 +147,10 @@ class Config(BaseModel):
 
     @model_validator(mode="after")
     def _check(self) -> Config:
-        if self.objective.loss in ("aam", "adcf") and self.network.classifier != "cosine":
+        if self.objective.loss in ("aam", "adcf") and self.network.classifier == "linear":
             raise ValueError(
-                f"objective.loss '{self.objective.loss}' is a loss of cosines: network.classifier must be 'cosine', "
-                f"not '{self.network.classifier}'"
+                f"objective.loss '{self.objective.loss}' is a loss of cosines: network.classifier must be 'cosine' or "
+                f"'factored', not '{self.network.classifier}'"
             )
         return self
 

@@ -106,6 +106,6 @@ def load_network(folder: Path) -> TrainedNetwork:
         raise SvtokError(f"{folder / CONFIG}: tells no features; train the network again")
     check_ended(folder)
     classes = ClassList.read(folder / CLASSES)
-    network = Network(config.network, config.features.dim, len(classes), config.features.phonetic_dim)
+    network = Network(config.network, config.features.dim, len(classes), config.features.phonetic_dim, classes.factors)
     load_weights(network, folder)
     return TrainedNetwork(network.eval(), config, config.features, classes, weights_hash(folder))

@@ -214,7 +214,7 @@ def _make_trainer(
     data = TrainingUtterances(run.train.store, utterances["utt"].tolist(), labels, config.training, run.seed)
     loader, sampler = make_loader(data)
     # the teacher first: it starts as it would if it were trained alone
-    sizes = run.train.store.dim, len(classes), run.train.store.config.phonetic_dim
+    sizes = run.train.store.dim, len(classes), run.train.store.config.phonetic_dim, classes.factors
     joint_teacher = Network(joint.network, *sizes).to(run.device) if joint else None
     network = Network(config.network, *sizes).to(run.device)
     frozen = [teacher.network.to(run.device).requires_grad_(False) for teacher in teachers]

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from svtok.nets.pooling import AttentiveStatisticsPooling, MeanPooling, StatisticsPooling, make_pooling
+from svtok.nets.pooling import AttentiveStatisticsPooling, FrameSkip, MeanPooling, StatisticsPooling, make_pooling
 
 LENGTHS = [7, 3]
 
@@ -52,3 +52,18 @@ def test_attentive_statistics_equal_a_loop_over_utterances_and_frames(frames):
 def test_each_head_without_tokens_has_its_pooling():
     kinds = [type(make_pooling(head, 4)) for head in ("avg", "stats", "attentive-stats")]
     assert kinds == [MeanPooling, StatisticsPooling, AttentiveStatisticsPooling]
+
+
+def test_a_skip_projects_the_normalised_statistics_of_the_real_frames(frames):
+    x, mask = frames
+    skip = FrameSkip(4, 3, ["cls", "dist"]).eval()
+    skip.norm.running_mean.fill_(0.5)
+    skip.norm.running_var.fill_(4.0)
+    found = skip(x, mask)
+    for row, length in enumerate(LENGTHS):
+        real = x[row, :length]
+        statistics = torch.cat([real.mean(dim=0), real.std(dim=0, correction=0)])
+        for name in ("cls", "dist"):
+            project = skip.projections[name]
+            expected = project.weight @ ((statistics - 0.5) / (4 + skip.norm.eps) ** 0.5) + project.bias
+            torch.testing.assert_close(found[name][row], expected, atol=1e-5, rtol=1e-5)

@@ -42,3 +42,16 @@ def test_a_group_of_one_class_is_refused():
         ClassList.of(UTTERANCES[UTTERANCES["spk"] == "a"], "both")
     with pytest.raises(ProblemsError, match=r"has 1 class \(phrase\)"):
         ClassList.of(UTTERANCES[UTTERANCES["phrase"] == "y"], "phrase")
+
+
+@pytest.mark.parametrize(
+    ("kind", "factors"),
+    [
+        ("speaker", [[0, -1], [1, -1]]),
+        ("phrase", [[-1, 0], [-1, 1]]),
+        ("speaker-phrase", [[0, 1], [1, 0], [1, 1]]),
+        ("both", [[0, -1], [1, -1], [0, 1], [1, 0], [1, 1]]),
+    ],
+)
+def test_factors_number_the_speaker_and_the_phrase_of_each_class(kind, factors):
+    assert ClassList.of(UTTERANCES, kind).factors.tolist() == factors

@@ -99,7 +99,9 @@ def test_two_weights_of_zero_are_refused(one, other):
 
 @pytest.mark.parametrize("loss", ["aam", "adcf"])
 def test_losses_of_cosines_refuse_linear_logits(loss):
-    with pytest.raises(ProblemsError, match=f"'{loss}' is a loss of cosines: .* must be 'cosine', not 'linear'"):
+    with pytest.raises(
+        ProblemsError, match=f"'{loss}' is a loss of cosines: .* must be 'cosine' or 'factored', not 'linear'"
+    ):
         read_config(None, [f"objective.loss={loss}", "network.classifier=linear"])
 
 

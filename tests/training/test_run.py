@@ -153,3 +153,17 @@ def test_an_unfinished_network_is_refused(make_run):
     (run.out / "network.safetensors").unlink()
     with pytest.raises(SvtokError, match="its training has not ended"):
         load_network(run.out)
+
+
+@pytest.mark.parametrize("classes", ["speaker", "phrase", "speaker-phrase", "both"])
+@pytest.mark.parametrize(("head", "residual"), [("cls", False), ("avg", True), ("attentive-stats", False)])
+def test_factored_classes_and_the_skip_learn_and_come_back(make_run, rows, head, residual, classes):
+    network = {"classifier": "factored", "class_residual": residual, "skip": "statistics"}
+    run = make_run(head=head, dev=False, network=network, training={"classes": classes, "epochs": 6})
+    assert train_network(run)
+    log = rows(run.out)
+    assert log[-1]["loss"] < log[0]["loss"]
+    classifier = load_network(run.out).network.classifiers[head]
+    speakers, phrases = ({"speaker": (4, 0), "phrase": (0, 2)}).get(classes, (4, 2))
+    assert (len(classifier.speakers), len(classifier.phrases)) == (speakers, phrases)
+    assert (classifier.own is not None) == residual
