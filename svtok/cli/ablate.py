@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from svtok.cli.options import FILE, FOLDER, device_option, together
+from svtok.cli.options import AT_LEAST_ONE, FILE, FOLDER, device_option, markdown_option, together
 
 
 def _numbers(context: click.Context, parameter: click.Parameter, value: str) -> list[int]:
@@ -35,7 +35,7 @@ choice_options = together(
 @choice_options
 @click.option(
     "--jobs",
-    type=click.IntRange(min=1),
+    type=AT_LEAST_ONE,
     show_default="all processors; gpu_jobs of the plan on a GPU",
     help="Runs at once; they share the processors.",
 )
@@ -92,7 +92,7 @@ def _tell(text: str) -> None:
 @click.option(
     "--conditions", default="TC-vs-IC TC-vs-TW", show_default=True, help="Also: TC-vs-IW, pooled, without intervals."
 )
-@click.option("--markdown", type=FILE, help="Write the table here as Markdown, as well.")
+@markdown_option
 def ablation_table(
     results: Path,
     folds: list[int],

@@ -1,13 +1,25 @@
-"""svtok evaluate, compare."""
+"""svtok evaluate, compare, submit: what becomes of scores."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from svtok.cli.options import FILE, FOLDER, only_prepared
-from svtok.report.evaluate import Arithmetic
+from svtok.cli.options import (
+    AT_LEAST_ONE,
+    AT_LEAST_ZERO,
+    EXISTING_FILE,
+    FILE,
+    FOLDER,
+    markdown_option,
+    only_prepared,
+    seed_option,
+)
+
+if TYPE_CHECKING:
+    from svtok.report.evaluate import Arithmetic
 
 
 @click.command("evaluate")
@@ -36,12 +48,12 @@ from svtok.report.evaluate import Arithmetic
 @click.option("--det", "det_path", type=FILE, help="Draw the DET curves into this PNG.")
 @click.option(
     "--resamples",
-    type=click.IntRange(min=0),
+    type=AT_LEAST_ZERO,
     default=1000,
     show_default=True,
     help="Draws of the speakers for the confidence intervals; 0: no intervals.",
 )
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of these draws.")
+@seed_option("Seed of these draws.")
 def evaluate(
     scores: Path,
     data: Path | None,
@@ -106,7 +118,7 @@ def evaluate(
 
 @click.command("compare")
 @click.argument("systems", nargs=-1, required=True, metavar="NAME=FILE...")
-@click.option("--markdown", type=FILE, help="Write the table here as Markdown, as well.")
+@markdown_option
 def compare(systems: tuple[str, ...], markdown: Path | None) -> None:
     """Print one table of several systems; FILE is what `svtok evaluate --json` wrote of the system NAME.
 
@@ -133,3 +145,48 @@ def _named(system: str) -> tuple[str, Path]:
     if not (name and equals and file):
         raise click.UsageError(f"'{system}' is not NAME=FILE, such as cls=exp/cls/eval.json")
     return name, Path(file)
+
+
+@click.command("submit")
+@click.option(
+    "--scores", type=EXISTING_FILE, help="Table of scores of the trials, as `svtok score` writes it, in any order."
+)
+@click.option(
+    "--trials",
+    type=EXISTING_FILE,
+    required=True,
+    help="The challenge's own list, docs/trials.txt: prepared trials may have another order.",
+)
+@click.option("--out", type=FILE, help="ZIP file to write.")
+@click.option("--description", help="What the challenge may publish of the system: one line of text.")
+@click.option(
+    "--fused-systems", type=AT_LEAST_ONE, default=1, show_default=True, help="Systems whose scores were fused."
+)
+@click.option("--check", type=EXISTING_FILE, metavar="FILE", help="Write nothing: check this ZIP file.")
+def submit(
+    scores: Path | None, trials: Path, out: Path | None, description: str | None, fused_systems: int, check: Path | None
+) -> None:
+    """Write the submission for an SdSV challenge or TdSV 2024 (answer.txt and metadata in a ZIP), or check one.
+
+    Every trial of the list must have a finite score, and no other trial may have one. --check tells what is wrong with
+    a submission and, given --scores, whether it holds these in the right order.
+
+    \b
+    Example:
+      svtok submit --scores exp/cls/scores.tsv --trials /corpora/sdsv2020/task1/docs/trials.txt \\
+        --out submission.zip --description "class token"
+      svtok submit --check submission.zip --trials /corpora/sdsv2020/task1/docs/trials.txt
+    """
+    from svtok.scoring.submission import check_submission, write_submission
+
+    if check is not None:
+        if out is not None or description is not None:
+            raise click.UsageError("--check writes nothing: leave out --out and --description")
+        number = check_submission(check, trials, scores)
+        click.echo(f"{check}: a submission of {number} trials, no problem")
+        return
+    if scores is None or out is None or description is None:
+        raise click.UsageError("a submission needs --scores, --out and --description (or --check to check one)")
+    number = write_submission(out, scores, trials, description=description, fused_systems=fused_systems)
+    check_submission(out, trials)
+    click.echo(f"wrote {out}: {number} trials")

@@ -6,21 +6,21 @@ from pathlib import Path
 
 import click
 
-from svtok.cli.options import FOLDER, data_option, device_option, features_option, jobs_option
+from svtok.cli.options import FILE, FOLDER, data_option, device_option, features_option, jobs_option, network_option
 from svtok.errors import SvtokError
 
 
 @click.command("extract-features")
-@click.argument("data", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="DIR...")
+@click.argument("data", nargs=-1, required=True, type=FOLDER, metavar="DIR...")
 @click.option(
     "--config",
-    type=click.Path(path_type=Path),
+    type=FILE,
     help="YAML file with a section 'features'; default: those that --phonetic was trained with, else the defaults.",
 )
 @click.option("--phonetic", type=FOLDER, help="Folder of a phonetic network, whose bottleneck is added to each frame.")
 @click.option(
     "--out",
-    type=click.Path(path_type=Path),
+    type=FOLDER,
     show_default="feats/CORPUS/SET beside data/CORPUS/SET",
     help="Folder of the features; for one DIR only.",
 )
@@ -61,7 +61,7 @@ def extract_features(
 
 
 @click.command("extract-embeddings")
-@click.option("--network", type=FOLDER, required=True, help="Folder of a trained network.")
+@network_option()
 @data_option("eval")
 @features_option
 @click.option("--out", type=FOLDER, help="Folder of the embeddings; default: NETWORK/embeddings/SET.")

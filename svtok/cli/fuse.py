@@ -1,22 +1,122 @@
-"""svtok fuse fit | apply"""
+"""svtok calibrate fit | apply, svtok fuse fit | apply: a calibration is the fusion of one file of scores."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from svtok.cli.fusion_options import apply, fit, fit_options
-from svtok.cli.options import FILE
+from svtok.cli.options import FILE, POSITIVE, data_option, together
 
-scores_option = click.option(
+if TYPE_CHECKING:
+    from svtok.scoring.fusion import Rule
+
+TYPES = ("IC", "TW", "IW", "nontarget")
+
+
+def _shares(_: click.Context, __: click.Parameter, text: str | None) -> dict[str, float] | None:
+    """`IC=2,TW,IW` as the weight of each type."""
+    if text is None:
+        return None
+    shares: dict[str, float] = {}
+    wrong = []
+    for item in text.split(","):
+        name, equals, weight = item.strip().partition("=")
+        try:
+            share = float(weight) if equals else 1.0
+        except ValueError:
+            share = math.nan
+        if name not in TYPES:
+            wrong.append(f"'{name}' is no type of non-targets (known: {', '.join(TYPES)})")
+        if name in shares:
+            wrong.append(f"'{name}' is given twice")
+        if not 0 < share < math.inf:
+            wrong.append(f"the weight of '{name}' must be a number above 0, not '{weight}'")
+        shares[name] = share
+    if wrong:
+        raise click.BadParameter("; ".join(wrong))
+    return shares
+
+
+_fit_options = together(
+    data_option("dev"),
+    click.option("--out", type=FILE, required=True, help="YAML file to write."),
+    click.option(
+        "--nontargets",
+        callback=_shares,
+        metavar="TYPE[=WEIGHT],...",
+        show_default="each non-target trial counts alike",
+        help="Types of non-targets that count, and how much: IC=8,TW=1,IW=1 for impostors who mostly know the "
+        "phrase; IC,TW,IW for all types alike.",
+    ),
+    click.option("--c-miss", type=POSITIVE, default=10.0, show_default=True, help="Cost of a miss."),
+    click.option("--c-fa", type=POSITIVE, default=1.0, show_default=True, help="Cost of a false acceptance."),
+    click.option(
+        "--p-target",
+        type=click.FloatRange(0, 1, min_open=True, max_open=True),
+        default=0.01,
+        show_default=True,
+        help="Probability that a trial is a target. The fit is weighted at it and the costs, and the "
+        "threshold is the best for them.",
+    ),
+)
+"""--data, --out, and for what the fit is to be best."""
+
+
+_llr_out_option = click.option(
+    "--out", type=FILE, required=True, help="Table to write, with the log likelihood ratios as scores."
+)
+_systems_option = click.option(
     "--scores",
     type=FILE,
     required=True,
     multiple=True,
     help="Table of scores of one system; given once for each, all with the same trials in the same order.",
 )
+
+
+@click.group()
+def calibrate() -> None:
+    """Turn scores into log likelihood ratios, and find the threshold.
+
+    \b
+    Example:
+      svtok calibrate fit --scores exp/cls/scores-dev.tsv --data data/my/dev --out exp/cls/calibration.yaml
+      svtok calibrate apply exp/cls/calibration.yaml --scores exp/cls/scores.tsv --out exp/cls/calibrated.tsv
+    """
+
+
+@calibrate.command("fit")
+@click.option("--scores", type=FILE, required=True, help="Table of scores of the set's trials.")
+@_fit_options
+def fit_calibration(scores: Path, **options: Any) -> None:
+    """Fit a calibration on a prepared set that is not evaluated, such as dev: log likelihood ratio = weight * score +
+    offset, by prior-weighted logistic regression. Prints what it does to Cllr, and the errors at the threshold.
+
+    \b
+    Example:
+      svtok calibrate fit --scores exp/cls/scores-dev.tsv --data data/my/dev --out exp/cls/calibration.yaml \\
+        --p-target 0.5 --c-miss 1 --c-fa 10
+    """
+    _fit([scores], rule="linear", **options)
+
+
+@calibrate.command("apply")
+@click.argument("calibration", type=FILE)
+@click.option("--scores", type=FILE, required=True, help="Table of scores of any trials; their types do not matter.")
+@_llr_out_option
+def apply_calibration(calibration: Path, scores: Path, out: Path) -> None:
+    """Calibrate scores by CALIBRATION, the file that `svtok calibrate fit` wrote.
+
+    \b
+    Example:
+      svtok calibrate apply exp/cls/calibration.yaml --scores exp/cls/scores.tsv --out exp/cls/calibrated.tsv
+      svtok evaluate --scores exp/cls/calibrated.tsv --data data/my/eval
+    """
+    _apply(calibration, [scores], out)
 
 
 @click.group()
@@ -33,7 +133,7 @@ def fuse() -> None:
 
 
 @fuse.command("fit")
-@scores_option
+@_systems_option
 @click.option(
     "--rule",
     type=click.Choice(["linear", "both"]),
@@ -42,8 +142,8 @@ def fuse() -> None:
     help="linear: a weighted sum of the scores. both: one such sum against each type of non-targets, joined so that "
     "what any of them refuses is refused; speaker and phrase must both be right.",
 )
-@fit_options
-def fit_command(scores: tuple[Path, ...], rule: Any, **options: Any) -> None:
+@_fit_options
+def fit_fusion(scores: tuple[Path, ...], rule: Any, **options: Any) -> None:
     """Fit a fusion on a prepared set that is not evaluated, such as dev, by prior-weighted logistic regression. The
     result is a log likelihood ratio. Prints weights, Cllr, and the errors at the threshold.
 
@@ -55,14 +155,14 @@ def fit_command(scores: tuple[Path, ...], rule: Any, **options: Any) -> None:
         --rule both --nontargets IC,TW,IW --out exp/fused/fusion.yaml
     """
     _at_least_two(scores)
-    fit(scores, rule=rule, **options)
+    _fit(scores, rule=rule, **options)
 
 
 @fuse.command("apply")
 @click.argument("fusion", type=FILE)
-@scores_option
-@click.option("--out", type=FILE, required=True, help="Table to write, with the log likelihood ratios as scores.")
-def apply_command(fusion: Path, scores: tuple[Path, ...], out: Path) -> None:
+@_systems_option
+@_llr_out_option
+def apply_fusion(fusion: Path, scores: tuple[Path, ...], out: Path) -> None:
     """Fuse scores by FUSION, the file that `svtok fuse fit` wrote. Systems are given in the order of the fit.
 
     \b
@@ -71,9 +171,55 @@ def apply_command(fusion: Path, scores: tuple[Path, ...], out: Path) -> None:
         --out exp/fused/scores.tsv
     """
     _at_least_two(scores)
-    apply(fusion, scores, out)
+    _apply(fusion, scores, out)
 
 
 def _at_least_two(scores: tuple[Path, ...]) -> None:
     if len(scores) < 2:
         raise click.UsageError("a fusion needs --scores at least twice; for one system, use svtok calibrate")
+
+
+def _fit(
+    scores: Sequence[Path],
+    *,
+    data: Path,
+    out: Path,
+    nontargets: Mapping[str, float] | None,
+    c_miss: float,
+    c_fa: float,
+    p_target: float,
+    rule: Rule,
+) -> None:
+    """Fit on the trials of a set, write the file, print what it does there."""
+    from svtok.manifest.sets import read_set
+    from svtok.metrics import Cost
+    from svtok.report.tables import fusion_table
+    from svtok.scoring.fusion import by_type, fit_fusion, read_stack, write_fusion
+
+    trials, stacked = read_stack(scores)
+    typed = by_type(trials, stacked, read_set(data), path=scores[0])
+    cost = Cost(c_miss=c_miss, c_fa=c_fa, p_target=p_target)
+    fusion = fit_fusion(typed, [str(path) for path in scores], rule=rule, shares=nontargets, cost=cost)
+    write_fusion(out, fusion)
+    click.echo(f"{out}: fitted on {data}\n\n{fusion_table(fusion, typed)}")
+
+
+def _apply(file: Path, scores: Sequence[Path], out: Path) -> None:
+    """Write the likelihood ratios of the trials of some files of scores."""
+    from svtok.errors import SvtokError
+    from svtok.scoring.fusion import read_fusion, read_stack
+    from svtok.scoring.scores import write_scores
+
+    fusion = read_fusion(file)
+    if len(fusion.scores) != len(scores):
+        raise SvtokError(
+            f"{file} was fitted on {len(fusion.scores)} files of scores ({', '.join(fusion.scores)}); "
+            f"{len(scores)} given ({', '.join(map(str, scores))})"
+        )
+    trials, stacked = read_stack(scores)
+    ratios = fusion.llr(stacked)
+    write_scores(out, trials, ratios)
+    for fitted, applied in zip(fusion.scores, scores, strict=True):
+        click.echo(f"{applied}: as {fitted} in the fit")
+    accepted = int((ratios >= fusion.threshold).sum())
+    click.echo(f"{out}: {len(ratios)} log likelihood ratios, {accepted} from the threshold {fusion.threshold:.4g} on")

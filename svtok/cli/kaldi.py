@@ -6,11 +6,10 @@ from pathlib import Path
 
 import click
 
-from svtok.cli.options import jobs_option
+from svtok.cli.options import EXISTING_FILE, EXISTING_FOLDER, FILE, FOLDER, jobs_option, kaldi_options
 
-FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
-FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
-out_option = click.option("--out", type=click.Path(path_type=Path), required=True, help="What to write.")
+_out_file = click.option("--out", type=FILE, required=True, help="File to write.")
+_out_folder = click.option("--out", type=FOLDER, required=True, help="Folder to write.")
 
 
 @click.group()
@@ -45,10 +44,9 @@ def export() -> None:
 
 
 @import_.command("data")
-@click.argument("folder", type=FOLDER, metavar="DIR")
-@out_option
-@click.option("--phrase", metavar="ID", help="The one phrase that all utterances say, where there is no utt2phrase.")
-@click.option("--wav-root", type=FOLDER, show_default="working folder", help="What wav.scp's paths are relative to.")
+@click.argument("folder", type=EXISTING_FOLDER, metavar="DIR")
+@_out_folder
+@kaldi_options
 @jobs_option
 def import_data(folder: Path, out: Path, phrase: str | None, wav_root: Path | None, jobs: int) -> None:
     """Turn the Kaldi data directory DIR into a prepared set.
@@ -72,8 +70,8 @@ def import_data(folder: Path, out: Path, phrase: str | None, wav_root: Path | No
 
 
 @import_.command("trials")
-@click.argument("file", type=FILE)
-@out_option
+@click.argument("file", type=EXISTING_FILE)
+@_out_file
 def import_trials(file: Path, out: Path) -> None:
     """Turn a list `model utt [target|nontarget] [TC|TW|IC|IW]` into a table of trials (.tsv or .parquet).
 
@@ -90,8 +88,8 @@ def import_trials(file: Path, out: Path) -> None:
 
 
 @import_.command("scores")
-@click.argument("file", type=FILE)
-@out_option
+@click.argument("file", type=EXISTING_FILE)
+@_out_file
 def import_scores(file: Path, out: Path) -> None:
     """Turn a list `model utt score` into a table of scores; a label before or behind the score is found and left out.
 
@@ -108,8 +106,8 @@ def import_scores(file: Path, out: Path) -> None:
 
 
 @export.command("data")
-@click.argument("folder", type=FOLDER, metavar="SET")
-@out_option
+@click.argument("folder", type=EXISTING_FOLDER, metavar="SET")
+@_out_folder
 @click.option("--prefix-speaker", is_flag=True, help="Put the speaker and '-' before every utterance id.")
 def export_data(folder: Path, out: Path, prefix_speaker: bool) -> None:
     """Turn the prepared set SET into a data directory that passes Kaldi's validate_data_dir.sh --no-feats.
@@ -129,8 +127,8 @@ def export_data(folder: Path, out: Path, prefix_speaker: bool) -> None:
 
 
 @export.command("trials")
-@click.argument("folder", type=FOLDER, metavar="SET")
-@out_option
+@click.argument("folder", type=EXISTING_FOLDER, metavar="SET")
+@_out_file
 def export_trials(folder: Path, out: Path) -> None:
     """Write the trials of the prepared set SET as `model utt target|nontarget`.
 
@@ -152,8 +150,8 @@ def export_trials(folder: Path, out: Path) -> None:
 
 
 @export.command("scores")
-@click.argument("file", type=FILE)
-@out_option
+@click.argument("file", type=EXISTING_FILE)
+@_out_file
 def export_scores(file: Path, out: Path) -> None:
     """Write a table of scores as `model utt score`, in its order and at full precision.
 

@@ -23,17 +23,19 @@ COMMANDS = {
     "train-phonetic": LazyCommand("svtok.cli.train", "train_phonetic", "Train a network that tells phones."),
     "extract-embeddings": LazyCommand("svtok.cli.extract", "extract_embeddings", "Compute a set's embeddings."),
     "score": LazyCommand("svtok.cli.score", "score", "Score a set's trials."),
-    "score-phrases": LazyCommand("svtok.cli.score_phrases", "score_phrases", "Score whether the phrase was spoken."),
-    "calibrate": LazyCommand("svtok.cli.calibrate", "calibrate", "Scores to log likelihood ratios; a threshold."),
+    "score-phrases": LazyCommand("svtok.cli.score", "score_phrases", "Score whether the phrase was spoken."),
+    "calibrate": LazyCommand("svtok.cli.fuse", "calibrate", "Scores to log likelihood ratios; a threshold."),
     "fuse": LazyCommand("svtok.cli.fuse", "fuse", "One log likelihood ratio of several systems' scores."),
     "evaluate": LazyCommand("svtok.cli.evaluate", "evaluate", "Error rates by trial type, from scores."),
     "compare": LazyCommand("svtok.cli.evaluate", "compare", "One table of several systems' evaluations."),
     "ablate": LazyCommand("svtok.cli.ablate", "ablate", "Run every system of a plan on every fold with every seed."),
     "ablation-table": LazyCommand("svtok.cli.ablate", "ablation_table", "The table of an ablation."),
-    "attend": LazyCommand("svtok.cli.attend", "attend", "Draw what a network's tokens attend to in a recording."),
-    "token-spread": LazyCommand("svtok.cli.token_spread", "token_spread", "Tell how far a sampled token spreads."),
+    "attend": LazyCommand("svtok.cli.plot", "attend", "Draw what a network's tokens attend to in a recording."),
+    "token-spread": LazyCommand("svtok.cli.plot", "token_spread", "Tell how far a sampled token spreads."),
     "plot": LazyCommand("svtok.cli.plot", "plot", "Draw training curves, or a map of embeddings."),
-    "submit": LazyCommand("svtok.cli.submit", "submit", "Write or check a submission to the SdSV and TdSV challenges."),
+    "submit": LazyCommand(
+        "svtok.cli.evaluate", "submit", "Write or check a submission to the SdSV and TdSV challenges."
+    ),
     "kaldi": LazyCommand("svtok.cli.kaldi", "kaldi", "Import or export Kaldi data directories, trials and scores."),
 }
 

@@ -1,4 +1,4 @@
-"""Options that several commands share."""
+"""The types of values and the options that several commands share; no other file of `cli` defines such a one."""
 
 from __future__ import annotations
 
@@ -11,27 +11,19 @@ import click
 from svtok.parallel import default_jobs
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+
 FOLDER = click.Path(path_type=Path, file_okay=False)
 FILE = click.Path(path_type=Path, dir_okay=False)
-
-features_option = click.option(
-    "--features", type=FOLDER, help="Features of --data; default: feats/CORPUS/SET beside data/CORPUS/SET."
-)
-device_option = click.option(
-    "--device",
-    type=click.Choice(["auto", "cpu", "cuda"]),
-    default="auto",
-    show_default=True,
-    help="auto: a GPU where there is one.",
-)
-
-jobs_option = click.option(
-    "--jobs", type=click.IntRange(min=1), default=default_jobs, show_default="all processors", help="Processes to use."
-)
+EXISTING_FOLDER = click.Path(path_type=Path, file_okay=False, exists=True)
+EXISTING_FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
+AT_LEAST_ZERO = click.IntRange(min=0)
+AT_LEAST_ONE = click.IntRange(min=1)
+POSITIVE = click.FloatRange(min=0, min_open=True)
+SHARE = click.FloatRange(0, 1)
 
 
 def together(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
-    """Several options as one decorator; --help tells them in this order."""
+    """Several options as one decorator; --help lists them in this order."""
 
     def add(command: Command) -> Command:
         for option in reversed(options):
@@ -39,6 +31,9 @@ def together(*options: Callable[[Command], Command]) -> Callable[[Command], Comm
         return command
 
     return add
+
+
+# Prepared sets, networks and their files
 
 
 def data_option(set_name: str) -> Callable[[Command], Command]:
@@ -52,9 +47,58 @@ def data_option(set_name: str) -> Callable[[Command], Command]:
     )
 
 
+def only_prepared(set_name: str) -> Path:
+    """data/CORPUS/SET of the only corpus under data/ that has it; a usage error where there is none, or several."""
+    found = sorted(path.parent for path in Path("data").glob(f"*/{set_name}/utterances.tsv"))
+    if not found:
+        raise click.UsageError(f"no corpus is prepared under data/ (no data/*/{set_name}); name a set with --data")
+    if len(found) > 1:
+        names = ", ".join(map(str, found))
+        raise click.UsageError(f"several corpora are prepared: {names}; name one with --data")
+    return found[0]
+
+
+features_option = click.option(
+    "--features", type=FOLDER, help="Features of --data; default: feats/CORPUS/SET beside data/CORPUS/SET."
+)
+scores_out_option = click.option(
+    "--out",
+    type=FILE,
+    required=True,
+    help="Table of scores to write: model, utt, score, in the order of the trials.",
+)
+markdown_option = click.option("--markdown", type=FILE, help="Write the table here as Markdown, as well.")
+
+
+def network_option(what: str = "a trained network") -> Callable[[Command], Command]:
+    """--network, the folder of a network."""
+    return click.option("--network", type=FOLDER, required=True, help=f"Folder of {what}.")
+
+
+# The machine, and chance
+
+device_option = click.option(
+    "--device",
+    type=click.Choice(["auto", "cpu", "cuda"]),
+    default="auto",
+    show_default=True,
+    help="auto: a GPU where there is one.",
+)
+jobs_option = click.option(
+    "--jobs", type=AT_LEAST_ONE, default=default_jobs, show_default="all processors", help="Processes to use."
+)
+
+
+def seed_option(what: str, default: int = 0) -> Callable[[Command], Command]:
+    """--seed of all that is drawn."""
+    return click.option("--seed", type=AT_LEAST_ZERO, default=default, show_default=True, help=what)
+
+
+# Training
+
+
 def training_options(default_out: str) -> Callable[[Command], Command]:
     """What every training is asked for: data, configuration, the folder of the network, seed, device."""
-
     return together(
         data_option("train"),
         features_option,
@@ -78,18 +122,66 @@ def training_options(default_out: str) -> Callable[[Command], Command]:
             help="Change a value of the configuration, such as training.epochs=5. May be repeated.",
         ),
         click.option("--out", type=FOLDER, help=f"Folder of the network; default: {default_out}."),
-        click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Fixes everything."),
+        seed_option("Fixes everything."),
         device_option,
         click.option("--resume", is_flag=True, help="Go on with the unfinished training in --out."),
     )
 
 
-def only_prepared(set_name: str) -> Path:
-    """data/CORPUS/SET of the only corpus under data/ that has it; a usage error where there is none, or several."""
-    found = sorted(path.parent for path in Path("data").glob(f"*/{set_name}/utterances.tsv"))
-    if not found:
-        raise click.UsageError(f"no corpus is prepared under data/ (no data/*/{set_name}); name a set with --data")
-    if len(found) > 1:
-        names = ", ".join(map(str, found))
-        raise click.UsageError(f"several corpora are prepared: {names}; name one with --data")
-    return found[0]
+# Corpora
+
+allow_missing_option = click.option(
+    "--allow-missing",
+    is_flag=True,
+    help="Prepare what is there where it is not the whole corpus, and say what is missing.",
+)
+audio_option = click.option(
+    "--audio/--no-audio", default=True, show_default=True, help="Look at the recordings, or only at the lists."
+)
+kaldi_options = together(
+    click.option(
+        "--phrase", metavar="ID", help="The one phrase that all utterances say, where there is no utt2phrase."
+    ),
+    click.option(
+        "--wav-root", type=EXISTING_FOLDER, show_default="working folder", help="What wav.scp's paths are relative to."
+    ),
+)
+"""--phrase and --wav-root, for what a Kaldi data directory does not say."""
+
+
+def root_option(what: str, envvar: str | None = None) -> Callable[[Command], Command]:
+    """--root, the folder of the corpus, or the environment variable that names it."""
+    help_text = f"Folder of {what}."
+    return click.option(
+        "--root", type=FOLDER, required=True, envvar=envvar, show_envvar=envvar is not None, help=help_text
+    )
+
+
+def audio_root_option(default: str) -> Callable[[Command], Command]:
+    """--audio-root, where the recordings are elsewhere than in --root."""
+    help_text = "Folder of the recordings where they are elsewhere, such as a decompressed copy."
+    return click.option("--audio-root", type=FOLDER, show_default=default, help=help_text)
+
+
+def corpus_out_option(name: str, *, varies: bool = False) -> Callable[[Command], Command]:
+    """--out, by default data/NAME; where the name `varies` with other options, None, and the command names it."""
+    folder = Path("data") / name
+    default, shown = (None, str(folder)) if varies else (folder, True)
+    return click.option(
+        "--out", type=FOLDER, default=default, show_default=shown, help="Folder of the prepared corpus."
+    )
+
+
+def part_option(default: str, what: str) -> Callable[[Command], Command]:
+    """--part of a corpus of three parts."""
+    return click.option("--part", type=click.Choice(["1", "2", "3"]), default=default, show_default=True, help=what)
+
+
+def enroll_takes_option(takes: int, what: str) -> Callable[[Command], Command]:
+    """--enroll-takes, how many recordings a model is made of."""
+    return click.option("--enroll-takes", type=AT_LEAST_ONE, default=takes, show_default=True, help=what)
+
+
+def impostors_option(number: int, what: str) -> Callable[[Command], Command]:
+    """--impostors, how many models of other speakers a test meets."""
+    return click.option("--impostors", type=AT_LEAST_ONE, default=number, show_default=True, help=what)

@@ -1,4 +1,4 @@
-"""svtok plot training | embeddings"""
+"""svtok plot training | embeddings, attend, token-spread: pictures and figures of networks and embeddings."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from svtok.cli.options import FILE, FOLDER, data_option
+from svtok.cli.options import FILE, FOLDER, data_option, device_option, features_option, network_option, seed_option
 
 if TYPE_CHECKING:
     from svtok.report.embedding_map import Method
 
-out_option = click.option("--out", type=FILE, required=True, help="The PNG to write.")
+_png_option = click.option("--out", type=FILE, required=True, help="The PNG to write.")
 
 
 @click.group()
@@ -28,7 +28,7 @@ def plot() -> None:
 
 @plot.command("training")
 @click.argument("networks", nargs=-1, required=True, type=FOLDER, metavar="NETWORK...")
-@out_option
+@_png_option
 def training(networks: tuple[Path, ...], out: Path) -> None:
     """Draw the training curves of one or several networks: loss, accuracy, dev EER, learning rate, and what else their
     training.jsonl holds. A training may still be running.
@@ -47,7 +47,7 @@ def training(networks: tuple[Path, ...], out: Path) -> None:
 @plot.command("embeddings")
 @click.option("--embeddings", "folder", type=FOLDER, required=True, help="Embeddings of the set.")
 @data_option("eval")
-@out_option
+@_png_option
 @click.option(
     "--by",
     default="spk",
@@ -72,7 +72,7 @@ def training(networks: tuple[Path, ...], out: Path) -> None:
 @click.option(
     "--most", type=click.IntRange(min=3), default=5000, show_default=True, help="Utterances drawn; of more, a sample."
 )
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the sample and of t-SNE.")
+@seed_option("Of the sample and of t-SNE.")
 def embeddings(
     folder: Path, data: Path, out: Path, by: str, only: tuple[str, ...], method: Method, most: int, seed: int
 ) -> None:
@@ -104,3 +104,70 @@ def _column_and_value(text: str) -> tuple[str, str]:
     if not (column and equals and value):
         raise click.UsageError(f"--only: '{text}' is not COLUMN=VALUE, such as phrase=open")
     return column, value
+
+
+@click.command("attend")
+@click.argument("network", type=FOLDER)
+@click.argument("audio", type=FILE)
+@click.option("--out", type=FILE, help="The PNG to write; default: NETWORK/attention/AUDIO.png.")
+@click.option("--phones", "phones_file", type=FILE, help="Phones to mark: a file of lines 'start end phone' (seconds).")
+@click.option("--phonetic", type=FOLDER, help="Instead: a phonetic network's folder, to mark the phones that it hears.")
+def attend(network: Path, audio: Path, out: Path | None, phones_file: Path | None, phonetic: Path | None) -> None:
+    """Draw what the class and distillation tokens of NETWORK attend to in AUDIO, over time, under its spectrogram.
+
+    A column is a token, a panel a layer, a strip in it a head. The higher a frame stands in a strip, the more of the
+    head's attention it gets; the dotted line is where all frames would stand with equal shares.
+
+    \b
+    Example:
+      svtok attend exp/cls-sampled-dist recordings/anna/open_1.wav --out attention.png
+      svtok attend exp/cls-sampled-dist recordings/anna/open_1.wav --phonetic exp/phonetic
+    """
+    if phones_file and phonetic:
+        raise click.UsageError("--phones and --phonetic are two ways to tell the phones; give one of them")
+
+    from svtok.features.store import PHONETIC
+    from svtok.report.attention import attend as attend_to
+    from svtok.report.attention import caption_of, draw_attention, read_phones, recognise_phones
+    from svtok.trained.folder import load_network
+    from svtok.trained.phones import PhoneticEmbedder
+
+    trained = load_network(network)
+    columns = PhoneticEmbedder.open(network / PHONETIC, trained.features) if trained.features.phonetic else None
+    attention, spectrogram = attend_to(trained, audio, columns)
+    phones = read_phones(phones_file, spectrogram.duration) if phones_file else []
+    if phonetic:
+        phones = recognise_phones(phonetic, audio)
+    out = out or network / "attention" / f"{audio.stem}.png"
+    title = f"What the tokens of {network.absolute().name} attend to in\n{caption_of(audio)}"
+    label = "Phones\nheard" if phonetic else "Phones"
+    draw_attention(attention, spectrogram, out, title=title, phones=phones, phones_label=label)
+    click.echo(f"wrote {out}")
+
+
+@click.command("token-spread")
+@network_option("a trained network with a sampled class token")
+@click.option("--data", type=FOLDER, help="Prepared set, to tell of the embeddings of its utterances, too.")
+@features_option
+@click.option("--json", "json_path", type=FILE, help="Write the report here.")
+@device_option
+def token_spread(network: Path, data: Path | None, features: Path | None, json_path: Path | None, device: str) -> None:
+    """Tell how far the vectors of a sampled class token spread, and the embeddings from each of them.
+
+    With --data, the distance between the embeddings of an utterance from two of the vectors stands beside those between
+    two utterances of a phrase by one speaker, and by two: how much the draw matters, next to what is to be verified.
+
+    \b
+    Example:
+      svtok token-spread --network exp/cls-sampled --data data/my/eval
+    """
+    if features and not data:
+        raise click.UsageError("--features are those of --data; give --data, too")
+
+    from svtok.report.token_spread import measure_spread, spread_text, write_spread
+    from svtok.trained.inference import pick_device
+
+    spread = measure_spread(network, data, features, pick_device(device))
+    click.echo(spread_text(spread))
+    if json_path:
+        write_spread(json_path, spread)

@@ -1,17 +1,29 @@
-"""svtok score."""
+"""svtok score, score-phrases."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from svtok.cli.options import FILE, FOLDER, data_option, together
-from svtok.embeddings.store import Embeddings
-from svtok.scoring.backend import Backend, Enrollment
-from svtok.scoring.normalise import CohortOf, Norm
+from svtok.cli.options import (
+    AT_LEAST_ONE,
+    FOLDER,
+    SHARE,
+    data_option,
+    device_option,
+    features_option,
+    network_option,
+    scores_out_option,
+    together,
+)
+
+if TYPE_CHECKING:
+    from svtok.embeddings.store import Embeddings
+    from svtok.scoring.backend import Backend, Enrollment
+    from svtok.scoring.normalise import CohortOf, Norm
 
 USUAL_TOP = 300
 
@@ -39,10 +51,10 @@ backend_options = together(
         show_default="speaker-phrase; by phrase, the speakers that say it",
         help="What it is to tell apart.",
     ),
-    click.option("--lda-dim", type=click.IntRange(min=1), show_default="all", help="Dimensions that LDA keeps."),
+    click.option("--lda-dim", type=AT_LEAST_ONE, show_default="all", help="Dimensions that LDA keeps."),
     click.option(
         "--shrinkage",
-        type=click.FloatRange(0, 1),
+        type=SHARE,
         show_default="0.1; by phrase 0.8",
         help="Part of the covariance within classes that is made the same in all directions.",
     ),
@@ -186,12 +198,7 @@ class NormChoice:
 @click.command("score")
 @click.option("--embeddings", type=FOLDER, required=True, help="Folder of the set's embeddings.")
 @data_option("eval")
-@click.option(
-    "--out",
-    type=FILE,
-    required=True,
-    help="Table of scores to write: model, utt, score, in the order of the trials.",
-)
+@scores_out_option
 @click.option(
     "--enroll",
     type=click.Choice(["mean-embedding", "mean-score", "joined-audio", "by-the-book"]),
@@ -253,3 +260,36 @@ def _check_enrollment(enroll: Enrollment | None, joined_embeddings: Path | None,
         raise click.UsageError("--enroll joined-audio needs the embeddings of joined utterances: --joined-embeddings")
     if enroll != "joined-audio" and joined_embeddings:
         raise click.UsageError("--joined-embeddings is of --enroll joined-audio")
+
+
+@click.command("score-phrases")
+@network_option("a trained network whose classes tell phrases")
+@data_option("eval")
+@features_option
+@scores_out_option
+@device_option
+def score_phrases(network: Path, data: Path, features: Path | None, out: Path, device: str) -> None:
+    """Score whether the test utterance of each trial says the phrase of the model, whoever speaks.
+
+    The score is the log-odds of the phrase, from the posteriors of the network's classes. All phrases of the models
+    must be among those that it was trained on (training.classes speaker-phrase, phrase or both). For other phrases,
+    train a network with training.classes=phrase and score its embeddings by cosine, as those of speakers.
+
+    \b
+    Example:
+      svtok score-phrases --network exp/cls --data data/my/eval --out exp/cls/phrases.tsv
+      svtok fuse apply exp/fused/fusion.yaml --scores exp/cls/scores.tsv --scores exp/cls/phrases.tsv \\
+        --out exp/fused/scores.tsv
+    """
+    from svtok.embeddings.extract import network_input
+    from svtok.scoring.scores import write_scores
+    from svtok.trained.inference import pick_device
+    from svtok.trained.posteriors import score_phrases as scores_of_set
+
+    where = pick_device(device)
+    with network_input(network, data, features, where) as given:
+        trained, prepared = given.trained, given.prepared
+        scores = scores_of_set(prepared, trained.network, trained.classes, given.store, where)
+    assert prepared.trials is not None  # or scoring has raised
+    write_scores(out, prepared.trials, scores)
+    click.echo(f"{out}: {len(scores)} scores of the phrases")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
 from svtok.cli.options import FILE, FOLDER, together, training_options
-from svtok.trained.config import Config
+
+if TYPE_CHECKING:
+    from svtok.trained.config import Config
 
 _speaker_network_options = together(
     training_options("exp/HEAD"),

@@ -6,13 +6,11 @@ from pathlib import Path
 
 import click
 
-from svtok.cli.options import jobs_option
+from svtok.cli.options import EXISTING_FOLDER, jobs_option
 
 
 @click.command("validate")
-@click.argument(
-    "folders", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True, file_okay=False), metavar="DIR..."
-)
+@click.argument("folders", nargs=-1, required=True, type=EXISTING_FOLDER, metavar="DIR...")
 @click.option("--no-audio", is_flag=True, help="Check the tables alone, not the recordings.")
 @jobs_option
 def validate(folders: tuple[Path, ...], no_audio: bool, jobs: int) -> None:
