@@ -10,6 +10,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 ROOT = Path(__file__).resolve().parents[2]
 HEAVY = {"torch", "torchaudio", "pandas", "numpy", "scipy", "matplotlib", "pyarrow", "pydantic", "soundfile", "yaml"}
@@ -75,6 +76,10 @@ def test_pins_are_normal_sorted_names_with_exact_versions() -> None:
     names = [match[1] for line in lines if (match := pattern.fullmatch(line))]
     assert len(names) == len(lines)
     assert names == sorted(names)
+
+
+def test_no_property_has_a_deadline() -> None:
+    assert settings().deadline is None
 
 
 @pytest.mark.parametrize("name", ["bin/setup", "bin/svtok", "bin/demo", "bin/test", ".ci/run"])
