@@ -2,6 +2,7 @@
 
 import io
 import itertools
+from collections.abc import Callable
 
 import pytest
 
@@ -10,29 +11,29 @@ from svtok.progress import progress
 
 
 @pytest.fixture
-def clock(monkeypatch):
+def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
     """Time in which each look at the clock is `step` seconds after the one before."""
 
-    def tick(step):
+    def tick(step: float) -> None:
         times = itertools.count(0, step)
         monkeypatch.setattr(module.time, "monotonic", lambda: float(next(times)))
 
     return tick
 
 
-def test_long_work_tells_lines_and_its_end(clock, capsys):
+def test_long_work_tells_lines_and_its_end(clock: Callable[[float], None], capsys: pytest.CaptureFixture[str]) -> None:
     clock(6)
     assert list(progress("abc", total=3, what="letters")) == ["a", "b", "c"]
     assert capsys.readouterr().err.splitlines() == ["letters: 2 of 3, 12 s", "letters: 3 of 3, 24.0 s"]
 
 
-def test_short_work_tells_nothing(clock, capsys):
+def test_short_work_tells_nothing(clock: Callable[[float], None], capsys: pytest.CaptureFixture[str]) -> None:
     clock(0.01)
     assert list(progress("abc", total=3, what="letters")) == ["a", "b", "c"]
     assert capsys.readouterr().err == ""
 
 
-def test_a_terminal_gets_a_bar(monkeypatch):
+def test_a_terminal_gets_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
     terminal = io.StringIO()
     monkeypatch.setattr(terminal, "isatty", lambda: True, raising=False)
     monkeypatch.setattr(module.sys, "stderr", terminal)

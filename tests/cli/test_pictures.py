@@ -1,13 +1,14 @@
 """svtok attend and svtok plot as a user calls them."""
 
 import json
+from pathlib import Path
 
 import click
 import numpy as np
 import pytest
 import soundfile
 import torch
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
 from svtok.cli.main import svtok
 from svtok.embeddings.store import write_embeddings
@@ -23,7 +24,7 @@ from svtok.trained.folder import write_config, write_settings, write_weights
 from svtok.trained.phones import PHONES, PhoneList
 
 
-def write_network(folder, head):
+def write_network(folder: Path, head: str) -> None:
     """The folder of a tiny network, as a training leaves it."""
     network = {"front_end": {"channels": 4, "blocks": [8], "subsample": 2}, "attention_heads": 2, "head": head}
     config = Config.model_validate({"features": {"bands": 8}, "network": network})
@@ -37,7 +38,7 @@ def write_network(folder, head):
 
 
 @pytest.fixture(scope="module")
-def work(tmp_path_factory):
+def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a recording, two networks, a prepared set and its embeddings."""
     root = tmp_path_factory.mktemp("work")
     rng = np.random.default_rng(0)
@@ -55,14 +56,14 @@ def work(tmp_path_factory):
     return root
 
 
-def run(root, *arguments):
+def run(root: Path, *arguments: str) -> Result:
     """Call svtok in the folder, in this process; raises what it raises."""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
         return CliRunner().invoke(svtok, list(arguments), standalone_mode=False, catch_exceptions=False).output
 
 
-def write_phonetic_network(folder):
+def write_phonetic_network(folder: Path) -> None:
     """The folder of a tiny phonetic network that always hears the second of its two phones."""
     small = {"front_end": {"channels": 4, "blocks": [8], "subsample": 2}, "bottleneck": 3}
     config = PhoneticConfig.model_validate({"features": {"bands": 8}, "network": small})
@@ -76,11 +77,11 @@ def write_phonetic_network(folder):
     write_weights(folder, network.state_dict())
 
 
-def is_png(path):
+def is_png(path: Path) -> bool:
     return path.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
 
 
-def test_attention_is_drawn_into_the_networks_folder_unless_told_otherwise(work):
+def test_attention_is_drawn_into_the_networks_folder_unless_told_otherwise(work: Path) -> None:
     assert "wrote exp/student/attention/open.png" in run(work, "attend", "exp/student", "open.wav")
     (work / "phones.txt").write_text("0.1 0.2 o\n0.2 0.4 p\n")
     run(work, "attend", "exp/student", "open.wav", "--out", "a.png", "--phones", "phones.txt")
@@ -89,7 +90,7 @@ def test_attention_is_drawn_into_the_networks_folder_unless_told_otherwise(work)
     assert (work / "a.png").read_bytes() != (work / "exp/student/attention/open.png").read_bytes()
 
 
-def test_phones_that_a_phonetic_network_hears_are_drawn(work):
+def test_phones_that_a_phonetic_network_hears_are_drawn(work: Path) -> None:
     [heard] = recognise_phones(work / "exp/phonetic", work / "open.wav")  # in all of the 24 frames after subsampling
     assert heard.name == "o"
     assert (heard.start, heard.end) == pytest.approx((0.0025, 0.4825))
@@ -97,7 +98,7 @@ def test_phones_that_a_phonetic_network_hears_are_drawn(work):
     assert is_png(work / "heard.png")
 
 
-def test_phones_are_told_in_one_way(work):
+def test_phones_are_told_in_one_way(work: Path) -> None:
     arguments = ["exp/student", "open.wav", "--phones", "phones.txt", "--phonetic", "exp/phonetic"]
     with pytest.raises(click.UsageError, match="two ways to tell the phones"):
         run(work, "attend", *arguments)
@@ -114,19 +115,21 @@ def test_phones_are_told_in_one_way(work):
         (["exp/student", "open.wav", "--phones", "late.txt"], ProblemsError, r"late\.txt:1: .* the audio lasts 0\.5 s"),
     ],
 )
-def test_what_cannot_be_drawn_is_refused_and_nothing_is_written(work, arguments, error, message):
+def test_what_cannot_be_drawn_is_refused_and_nothing_is_written(
+    work: Path, arguments: str, error: str, message: str
+) -> None:
     (work / "late.txt").write_text("0.4 0.6 o\n")
     with pytest.raises(error, match=message):
         run(work, "attend", *arguments, "--out", "refused.png")
     assert not list(work.glob("*refused*"))
 
 
-def test_training_curves_of_two_networks_are_drawn_into_one_picture(work):
+def test_training_curves_of_two_networks_are_drawn_into_one_picture(work: Path) -> None:
     assert "2 networks" in run(work, "plot", "training", "exp/avg", "exp/student", "--out", "training.png")
     assert is_png(work / "training.png")
 
 
-def test_embeddings_of_some_speakers_are_drawn(work):
+def test_embeddings_of_some_speakers_are_drawn(work: Path) -> None:
     command = ["plot", "embeddings", "--embeddings", "emb", "--out", "map.png"]
     assert "9 of 9 utterances" in run(work, *command)
     assert is_png(work / "map.png")
@@ -134,7 +137,7 @@ def test_embeddings_of_some_speakers_are_drawn(work):
     assert "6 of 9 utterances" in output
 
 
-def test_a_value_without_its_column_is_a_mistake_of_usage(work):
+def test_a_value_without_its_column_is_a_mistake_of_usage(work: Path) -> None:
     result = CliRunner().invoke(
         svtok,
         ["plot", "embeddings", "--embeddings", "emb", "--data", str(work), "--out", "m.png", "--only", "open"],

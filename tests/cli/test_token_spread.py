@@ -1,6 +1,8 @@
 """svtok token-spread as a user calls it."""
 
 import json
+from pathlib import Path
+from typing import Any
 
 import click
 import numpy as np
@@ -25,7 +27,7 @@ UTTERANCES = pd.DataFrame(ROWS, columns=["utt", "path", "spk", "phrase"])
 
 
 @pytest.fixture
-def work(tmp_path, monkeypatch):
+def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A prepared set of random features, data/noise/eval, in the working folder."""
     monkeypatch.chdir(tmp_path)
     write_set(PreparedSet(UTTERANCES, None, None), tmp_path / "data/noise/eval")
@@ -38,7 +40,7 @@ def work(tmp_path, monkeypatch):
     return tmp_path
 
 
-def write_network(folder, head: str, **sampled) -> None:
+def write_network(folder: Path, head: str, **sampled: Any) -> None:
     torch.manual_seed(0)
     small = {"front_end": {"channels": 4, "blocks": [4]}, "attention_heads": 2, "memory": {"slots": 4, "key_dim": 4}}
     config = Config(network={"head": head, "sampled": sampled, **small}, features=FEATURES)
@@ -52,7 +54,7 @@ def call(*arguments: str) -> str:
     return result.output
 
 
-def test_without_data_the_vectors_alone_are_told(work):
+def test_without_data_the_vectors_alone_are_told(work: Path) -> None:
     write_network(work / "exp/net", "cls-sampled", vectors=5, weights="learned")
     output = call("--network", "exp/net")
     assert "exp/net: 5 vectors of 4 values, weights learned" in output
@@ -60,7 +62,7 @@ def test_without_data_the_vectors_alone_are_told(work):
     assert "embeddings" not in output
 
 
-def test_with_data_the_embeddings_are_told_with_what_the_speech_is(work):
+def test_with_data_the_embeddings_are_told_with_what_the_speech_is(work: Path) -> None:
     write_network(work / "exp/net", "cls-sampled-dist", vectors=3, distribution="gaussian")
     output = call("--network", "exp/net", "--data", "data/noise/eval", "--json", "spread.json")
     assert "drawn from its Gaussian by seed" in output
@@ -84,13 +86,13 @@ def test_with_data_the_embeddings_are_told_with_what_the_speech_is(work):
         ("cls-sampled", {"vectors": 1, "distribution": "gaussian"}, r"at least 2 vectors, not 1 \(head"),
     ],
 )
-def test_networks_without_several_vectors_are_refused(work, head, sampled, message):
+def test_networks_without_several_vectors_are_refused(work: Path, head: str, sampled: Any, message: str) -> None:
     write_network(work / "exp/net", head, **sampled)
     with pytest.raises(SvtokError, match=message):
         call("--network", "exp/net", "--data", "data/noise/eval", "--json", "spread.json")
     assert not (work / "spread.json").exists()
 
 
-def test_features_without_data_are_refused(work):
+def test_features_without_data_are_refused(work: Path) -> None:
     with pytest.raises(click.UsageError, match="--features are those of --data"):
         call("--network", "exp/net", "--features", "feats/noise/eval")

@@ -2,13 +2,14 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import click
 import numpy as np
 import pytest
 import soundfile
 import yaml
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
 from svtok.cli.main import svtok
 from svtok.embeddings.store import read_embeddings
@@ -31,7 +32,7 @@ CONFIG = {
 
 
 @pytest.fixture(scope="module")
-def work(tmp_path_factory):
+def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a corpus of noisy tones under data/, its features under feats/, and a configuration."""
     root = tmp_path_factory.mktemp("work")
     rng = np.random.default_rng(0)
@@ -62,7 +63,7 @@ def work(tmp_path_factory):
     return root
 
 
-def run(root, *arguments):
+def run(root: Path, *arguments: str) -> Result:
     """Call svtok in the folder, in this process; raises what it raises."""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
@@ -72,23 +73,25 @@ def run(root, *arguments):
 
 
 @pytest.fixture(scope="module")
-def teacher(work):
+def teacher(work: Path) -> Path:
     run(work, "train-teacher", "--config", "conf.yaml", "--out", "exp/teacher")
     return work / "exp/teacher"
 
 
-def test_short_forms_find_the_one_corpus_and_name_the_folder_after_the_head(work):
+def test_short_forms_find_the_one_corpus_and_name_the_folder_after_the_head(work: Path) -> None:
     output = run(work, "train", "--head", "avg", "--config", "conf.yaml")
     assert "epoch 2/2: loss" in output
     assert "dev TC-vs-IC EER" in output
     assert (work / "exp/avg/network.safetensors").is_file()
 
 
-def test_a_teachers_head_is_the_sampled_token_unless_told_otherwise(teacher):
+def test_a_teachers_head_is_the_sampled_token_unless_told_otherwise(teacher: Path) -> None:
     assert "head: cls-sampled\n" in (teacher / "config.yaml").read_text()
 
 
-def test_a_student_learns_from_its_teacher_and_gives_embeddings_without_stored_features(work, teacher):
+def test_a_student_learns_from_its_teacher_and_gives_embeddings_without_stored_features(
+    work: Path, teacher: Path
+) -> None:
     run(work, "train-student", "--teacher", str(teacher), "--config", "conf.yaml", "--out", "exp/student")
     run(work, "extract-embeddings", "--network", "exp/student")
     embeddings = read_embeddings(work / "exp/student/embeddings/eval")
@@ -98,7 +101,7 @@ def test_a_student_learns_from_its_teacher_and_gives_embeddings_without_stored_f
     assert not (work / "feats/tones/eval").exists()
 
 
-def test_a_student_learns_from_several_teachers_or_from_one_beside_it(work, teacher):
+def test_a_student_learns_from_several_teachers_or_from_one_beside_it(work: Path, teacher: Path) -> None:
     run(work, "train", "--head", "avg", "--config", "conf.yaml", "--out", "exp/second")
     two = ("--teacher", str(teacher), "--teacher", "exp/second")
     cosine = ("--set", "objective.distillation=cosine")
@@ -122,12 +125,12 @@ def test_a_student_learns_from_several_teachers_or_from_one_beside_it(work, teac
         (("--teacher", "exp/teacher", "--teacher-head", "avg"), "are of a teacher trained beside"),
     ],
 )
-def test_a_student_without_a_teacher_is_refused(work, arguments, message):
+def test_a_student_without_a_teacher_is_refused(work: Path, arguments: list[str], message: str) -> None:
     with pytest.raises(click.UsageError, match=message):
         run(work, "train-student", *arguments, "--out", "exp/f")
 
 
-def test_embeddings_from_stored_features_equal_those_from_audio(work, teacher):
+def test_embeddings_from_stored_features_equal_those_from_audio(work: Path, teacher: Path) -> None:
     prepared = read_set(work / "data/tones/eval")
     extract_features(prepared, FeaturesConfig(bands=8), work / "stored", jobs=1)
     for out, more in (("exp/a", []), ("exp/b", ["--features", "stored"])):
@@ -137,7 +140,7 @@ def test_embeddings_from_stored_features_equal_those_from_audio(work, teacher):
     assert one.network_hash == other.network_hash
 
 
-def test_features_of_another_kind_are_refused(work, teacher):
+def test_features_of_another_kind_are_refused(work: Path, teacher: Path) -> None:
     extract_features(read_set(work / "data/tones/eval"), FeaturesConfig(bands=9), work / "other", jobs=1)
     with pytest.raises(SvtokError, match="features of another kind than exp/teacher was trained with") as caught:
         run(work, "extract-embeddings", "--network", "exp/teacher", "--features", "other", "--out", "exp/c")
@@ -148,12 +151,12 @@ def test_features_of_another_kind_are_refused(work, teacher):
     run(work, "extract-embeddings", "--network", "exp/teacher", "--features", "as-told", "--out", "exp/c")
 
 
-def test_a_configuration_of_other_features_than_the_stored_is_refused(work):
+def test_a_configuration_of_other_features_than_the_stored_is_refused(work: Path) -> None:
     with pytest.raises(SvtokError, match=r"features\.bands: the configuration's is \(9,\), those of .* is \(8,\)"):
         run(work, "train", "--config", "conf.yaml", "--set", "features.bands=9", "--out", "exp/d")
 
 
-def test_mistakes_end_with_a_message_and_exit_code_1(work):
+def test_mistakes_end_with_a_message_and_exit_code_1(work: Path) -> None:
     command = [sys.executable, "-m", "svtok", "train", "--head", "clss", "--set", "training.epocs=1", "--out", "exp/e"]
     result = subprocess.run(command, cwd=work, capture_output=True, text=True, check=False)
     assert result.returncode == 1
@@ -164,7 +167,7 @@ def test_mistakes_end_with_a_message_and_exit_code_1(work):
     assert not (work / "exp/e").exists()
 
 
-def test_several_corpora_are_named(work, tmp_path):
+def test_several_corpora_are_named(work: Path, tmp_path: Path) -> None:
     for name in ("one", "two"):
         (tmp_path / "data" / name / "train").mkdir(parents=True)
         (tmp_path / "data" / name / "train" / "utterances.tsv").touch()

@@ -102,13 +102,17 @@ def trained(calls: list[str]) -> list[str]:
     return [each[each.index("--out") + 1].removeprefix("exp/").removesuffix("/network") for each in words]
 
 
-def test_runs_go_by_seed_then_fold_then_system(make_plan, calls, tmp_path: Path) -> None:
+def test_runs_go_by_seed_then_fold_then_system(
+    make_plan: Callable[..., Plan], calls: Callable[[], list[str]], tmp_path: Path
+) -> None:
     run(make_plan(*FOUR[:2], folds="[1, 2]", seeds="[0, 1]"), tmp_path)
     expected = [f"fold{fold}/seed{seed}/{name}" for seed in (0, 1) for fold in (1, 2) for name in ("avg", "cls")]
     assert trained(calls()) == expected
 
 
-def test_a_run_is_the_public_commands(make_plan, calls, tmp_path: Path) -> None:
+def test_a_run_is_the_public_commands(
+    make_plan: Callable[..., Plan], calls: Callable[[], list[str]], tmp_path: Path
+) -> None:
     (tmp_path / "c.yaml").write_text("{}\n")
     norm = "norm: {network: student, extract: '--device cuda', score: '--cohort {train_embeddings} --top 3'}"
     run(make_plan(FOUR[1], "student: {teacher: cls, set: {training.epochs: 2}}", norm, config="c.yaml"), tmp_path)
@@ -138,7 +142,9 @@ def test_a_run_is_the_public_commands(make_plan, calls, tmp_path: Path) -> None:
     ]
 
 
-def test_a_fusion_scores_by_its_members_and_is_fitted_on_the_dev_set(make_plan, calls, tmp_path: Path) -> None:
+def test_a_fusion_scores_by_its_members_and_is_fitted_on_the_dev_set(
+    make_plan: Callable[..., Plan], calls: Callable[[], list[str]], tmp_path: Path
+) -> None:
     plan = make_plan(
         "cls: {head: cls}",
         "phrases: {network: cls, scorer: score-phrases}",
@@ -174,13 +180,17 @@ def test_a_fusion_scores_by_its_members_and_is_fitted_on_the_dev_set(make_plan, 
     ]
 
 
-def test_students_wait_for_their_teachers_and_others_do_not(make_plan, calls, tmp_path: Path) -> None:
+def test_students_wait_for_their_teachers_and_others_do_not(
+    make_plan: Callable[..., Plan], calls: Callable[[], list[str]], tmp_path: Path
+) -> None:
     run(make_plan("cls: {head: cls}", "student: {teacher: cls}", "avg: {head: avg}"), tmp_path, jobs=3)
     assert [row.error for row in read_results(tmp_path / "results.json")] == [None] * 3
     assert trained(calls())[-1] == "fold1/seed0/student"
 
 
-def test_finished_runs_are_not_run_again(make_plan, calls, tmp_path: Path) -> None:
+def test_finished_runs_are_not_run_again(
+    make_plan: Callable[..., Plan], calls: Callable[[], list[str]], tmp_path: Path
+) -> None:
     plan = make_plan(*FOUR)
     run(plan, tmp_path, jobs=2)
     assert len(calls()) == 3 * 4 + 3
@@ -192,7 +202,9 @@ def test_finished_runs_are_not_run_again(make_plan, calls, tmp_path: Path) -> No
     assert trained(calls()) == ["fold1/seed0/new"]
 
 
-def test_some_folds_seeds_and_systems_are_chosen(make_plan, calls, tmp_path: Path) -> None:
+def test_some_folds_seeds_and_systems_are_chosen(
+    make_plan: Callable[..., Plan], calls: Callable[[], list[str]], tmp_path: Path
+) -> None:
     plan = make_plan(*FOUR, folds="[1, 2]", seeds="[0, 1]")
     run(plan, tmp_path, choice=Choice([2], [1], ["cls"]))
     assert trained(calls()) == ["fold2/seed1/cls"]
@@ -204,7 +216,9 @@ def test_some_folds_seeds_and_systems_are_chosen(make_plan, calls, tmp_path: Pat
     ]
 
 
-def test_networks_that_are_needed_are_trained_though_not_asked_for(make_plan, calls, tmp_path: Path) -> None:
+def test_networks_that_are_needed_are_trained_though_not_asked_for(
+    make_plan: Callable[..., Plan], calls: Callable[[], list[str]], tmp_path: Path
+) -> None:
     plan = make_plan(*FOUR)
     run(plan, tmp_path, choice=Choice(systems=["student"]))
     assert trained(calls()) == ["fold1/seed0/cls", "fold1/seed0/student"]
@@ -215,7 +229,7 @@ def test_networks_that_are_needed_are_trained_though_not_asked_for(make_plan, ca
 
 
 def test_a_changed_system_is_trained_again_from_the_beginning_and_its_students_too(
-    make_plan, calls, tmp_path: Path
+    make_plan: Callable[..., Plan], calls: Callable[[], list[str]], tmp_path: Path
 ) -> None:
     run(make_plan(*FOUR), tmp_path)
     calls()
@@ -226,7 +240,9 @@ def test_a_changed_system_is_trained_again_from_the_beginning_and_its_students_t
     assert not half.exists()
 
 
-def test_changed_scoring_keeps_the_network(make_plan, calls, tmp_path: Path) -> None:
+def test_changed_scoring_keeps_the_network(
+    make_plan: Callable[..., Plan], calls: Callable[[], list[str]], tmp_path: Path
+) -> None:
     run(make_plan(*FOUR[:2]), tmp_path)
     calls()
     kept = tmp_path / "work/exp/fold1/seed0/cls/network/kept"
@@ -247,7 +263,13 @@ def test_changed_scoring_keeps_the_network(make_plan, calls, tmp_path: Path) -> 
     ],
 )
 def test_finished_runs_are_run_again_where_sets_or_features_have_changed_but_not_where_recordings_have_moved(
-    make_plan, calls, tmp_path: Path, file: str, before: str, after: str, seen: bool
+    make_plan: Callable[..., Plan],
+    calls: Callable[[], list[str]],
+    tmp_path: Path,
+    file: str,
+    before: str,
+    after: str,
+    seen: bool,
 ) -> None:
     plan = make_plan(*FOUR, folds="[1, 2]")
     run(plan, tmp_path)
@@ -261,7 +283,7 @@ def test_finished_runs_are_run_again_where_sets_or_features_have_changed_but_not
 
 @pytest.mark.parametrize("texts", [('"yes', "no"), ('"yes', '"no'), ('say "yes"', "no")])
 def test_quotation_marks_in_a_set_are_ordinary_characters(
-    make_plan, calls, tmp_path: Path, texts: tuple[str, str]
+    make_plan: Callable[..., Plan], calls: Callable[[], list[str]], tmp_path: Path, texts: tuple[str, str]
 ) -> None:
     plan, table = make_plan(FOUR[0]), tmp_path / "work/data/fold1/train/utterances.tsv"
     before = "utt\tpath\tphrase\tspk\ttext\na\ta.wav\tp\ts\t{}\nb\tb.wav\tp\ts\t{}\n".format(*texts)
@@ -277,7 +299,7 @@ def test_quotation_marks_in_a_set_are_ordinary_characters(
 
 
 def test_half_a_network_of_recordings_that_have_changed_is_begun_again(
-    make_plan, calls, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    make_plan: Callable[..., Plan], calls: Callable[[], list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plan = make_plan(FOUR[0])
     monkeypatch.setenv("FAIL_AT", "avg/network --seed")
@@ -296,7 +318,9 @@ def test_half_a_network_of_recordings_that_have_changed_is_begun_again(
     assert not half.exists()
 
 
-def test_results_without_folders_of_their_runs_are_taken_as_they_are(make_plan, calls, tmp_path: Path) -> None:
+def test_results_without_folders_of_their_runs_are_taken_as_they_are(
+    make_plan: Callable[..., Plan], calls: Callable[[], list[str]], tmp_path: Path
+) -> None:
     plan = make_plan(*FOUR)
     run(plan, tmp_path)
     calls()
@@ -307,7 +331,7 @@ def test_results_without_folders_of_their_runs_are_taken_as_they_are(make_plan, 
 
 
 def test_a_failed_run_is_a_row_and_tried_again(
-    make_plan, calls, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    make_plan: Callable[..., Plan], calls: Callable[[], list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plan, told = make_plan(*FOUR), list[str]()
     monkeypatch.setenv("FAIL_AT", "seed0/cls/network --seed")
@@ -326,7 +350,9 @@ def test_a_failed_run_is_a_row_and_tried_again(
     assert [row.error for row in read_results(tmp_path / "results.json")] == [None] * 4
 
 
-def test_what_was_begun_and_ended_is_told_with_an_outlook(make_plan, calls, tmp_path: Path) -> None:
+def test_what_was_begun_and_ended_is_told_with_an_outlook(
+    make_plan: Callable[..., Plan], calls: Callable[[], list[str]], tmp_path: Path
+) -> None:
     told: list[str] = []
     run(make_plan(*FOUR[:2]), tmp_path, told=told)
     assert told[0].startswith("2 runs asked for, 2 left, 1 at once on ")
@@ -336,7 +362,7 @@ def test_what_was_begun_and_ended_is_told_with_an_outlook(make_plan, calls, tmp_
 
 
 def test_sigterm_ends_the_commands_that_run_and_keeps_what_was_done(
-    make_plan, calls, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    make_plan: Callable[..., Plan], calls: Callable[[], list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plan = make_plan(*FOUR[:2])
     monkeypatch.setenv("SLEEP_AT", "score --embeddings exp/fold1/seed0/cls")
@@ -360,7 +386,9 @@ def test_sigterm_ends_the_commands_that_run_and_keeps_what_was_done(
     assert trained(calls()) == ["fold1/seed0/cls"]
 
 
-def test_missing_sets_and_features_are_all_told_before_anything_runs(make_plan, calls, tmp_path: Path) -> None:
+def test_missing_sets_and_features_are_all_told_before_anything_runs(
+    make_plan: Callable[..., Plan], calls: Callable[[], list[str]], tmp_path: Path
+) -> None:
     plan = make_plan("avg: {head: avg}", "phones: {head: avg, features: phones}", folds="[1, 3]")
     with pytest.raises(ProblemsError) as caught:
         run(plan, tmp_path)
@@ -372,7 +400,9 @@ def test_missing_sets_and_features_are_all_told_before_anything_runs(make_plan, 
     assert calls() == []
 
 
-def test_two_at_once_in_a_folder_are_refused(make_plan, calls, tmp_path: Path) -> None:
+def test_two_at_once_in_a_folder_are_refused(
+    make_plan: Callable[..., Plan], calls: Callable[[], list[str]], tmp_path: Path
+) -> None:
     (tmp_path / "work/exp").mkdir()
     with open(tmp_path / "work/exp/.lock", "w") as stream:
         fcntl.flock(stream, fcntl.LOCK_EX)
@@ -381,7 +411,9 @@ def test_two_at_once_in_a_folder_are_refused(make_plan, calls, tmp_path: Path) -
     assert calls() == []
 
 
-def test_runs_share_the_processors(make_plan, calls, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_runs_share_the_processors(
+    make_plan: Callable[..., Plan], calls: Callable[[], list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(module, "default_jobs", lambda: 8)
     plan = make_plan(*FOUR, gpu_jobs="3")
     assert [ablation(plan, tmp_path, jobs).children.environment["OMP_NUM_THREADS"] for jobs in (3, 16)] == ["2", "1"]
@@ -393,7 +425,9 @@ def test_runs_share_the_processors(make_plan, calls, tmp_path: Path, monkeypatch
     assert (on_gpu.jobs, on_gpu.hardware) == (3, "a GPU")
 
 
-def test_the_command_ends_with_what_was_done(make_plan, calls, tmp_path: Path) -> None:
+def test_the_command_ends_with_what_was_done(
+    make_plan: Callable[..., Plan], calls: Callable[[], list[str]], tmp_path: Path
+) -> None:
     make_plan(*FOUR)
     arguments = [str(tmp_path / "plan.yaml"), "--work", str(tmp_path / "work"), "--jobs", "2", "--device", "cpu"]
     arguments += ["--results", str(tmp_path / "results.json"), "--systems", "avg norm", "--seeds", "0"]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from svtok.errors import ProblemsError
-from svtok.experiments.plan import network_key, read_plan, run_key
+from svtok.experiments.plan import Plan, network_key, read_plan, run_key
 
 
 def problems_of(path: Path, text: str) -> list[str]:
@@ -17,7 +18,7 @@ def problems_of(path: Path, text: str) -> list[str]:
     return [problem.what for problem in caught.value.problems]
 
 
-def test_a_plan_tells_its_systems_in_order(make_plan) -> None:
+def test_a_plan_tells_its_systems_in_order(make_plan: Callable[..., Plan]) -> None:
     plan = make_plan(
         "avg: {head: avg}",
         "teacher: {head: cls-sampled, set: {training.epochs: 3, network.front_end.blocks: [8, 8]}}",
@@ -37,7 +38,7 @@ def test_a_plan_tells_its_systems_in_order(make_plan) -> None:
     assert plan.settings_of("student").network.head == "cls-sampled-dist"
 
 
-def test_files_of_a_plan_are_beside_it(make_plan, tmp_path: Path) -> None:
+def test_files_of_a_plan_are_beside_it(make_plan: Callable[..., Plan], tmp_path: Path) -> None:
     (tmp_path / "all.yaml").write_text("training: {epochs: 7}\n")
     (tmp_path / "own.yaml").write_text("training: {epochs: 9}\n")
     plan = make_plan("a: {head: avg}", "b: {head: avg, config: own.yaml}", config="all.yaml")
@@ -111,7 +112,9 @@ def test_a_brace_that_is_not_closed_is_told(tmp_path: Path) -> None:
     assert told.startswith("systems.a: ")
 
 
-def test_the_key_of_a_system_changes_with_what_it_is_and_with_nothing_else(make_plan, tmp_path: Path) -> None:
+def test_the_key_of_a_system_changes_with_what_it_is_and_with_nothing_else(
+    make_plan: Callable[..., Plan], tmp_path: Path
+) -> None:
     config, extra = tmp_path / "c.yaml", tmp_path / "extra.yaml"
     config.write_text("training: {epochs: 3}\n")
     extra.write_text("a: 1\n")

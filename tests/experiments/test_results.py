@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 import struct
 from base64 import b64decode
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from svtok.errors import ProblemsError, SvtokError
-from svtok.experiments.results import put_results, read_results, write_results
+from svtok.experiments.results import Row, put_results, read_results, write_results
 
 
-def test_rows_come_back_and_stand_one_a_line_in_order(make_row, tmp_path: Path) -> None:
+def test_rows_come_back_and_stand_one_a_line_in_order(make_row: Callable[..., Row], tmp_path: Path) -> None:
     path = tmp_path / "results.json"
     rows = [
         make_row("cls", fold=2),
@@ -33,7 +34,7 @@ def test_rows_come_back_and_stand_one_a_line_in_order(make_row, tmp_path: Path) 
     assert struct.unpack("<3H", packed) == (1000, 0xFFFF, 2000)
 
 
-def test_the_rows_of_a_run_are_replaced_and_others_kept(make_row, tmp_path: Path) -> None:
+def test_the_rows_of_a_run_are_replaced_and_others_kept(make_row: Callable[..., Row], tmp_path: Path) -> None:
     path = tmp_path / "results.json"
     put_results(path, [make_row("avg", condition=None, eer=None, error="broke")])
     put_results(path, [make_row("avg", seed=1)])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from svtok.cli.ablate import ablation_table as command
 from svtok.errors import ProblemsError, SvtokError
-from svtok.experiments.plan import Choice
+from svtok.experiments.plan import Choice, Plan
 from svtok.experiments.results import Row, mean_difference, mean_eer, runs_of, seed_deviation, write_results
 from svtok.experiments.table import Ablated, ablation_markdown, ablation_text, with_results
 from svtok.metrics import resampled_interval
@@ -21,7 +21,7 @@ def ablated(rows: Sequence[Row], known: Choice | None = None, **options: Sequenc
     return Ablated(rows, with_results(known or Choice(), rows), **options)
 
 
-def test_means_and_deviations_by_hand(make_row) -> None:
+def test_means_and_deviations_by_hand(make_row: Callable[..., Row]) -> None:
     eers = {(1, 0): 0.10, (2, 0): 0.20, (1, 1): 0.14, (2, 1): 0.24, (1, 2): 0.12}
     runs = runs_of([make_row("a", *pair, eer) for pair, eer in eers.items()], "a", "TC-vs-IC")
     mean = mean_eer(runs)
@@ -37,7 +37,7 @@ def test_means_and_deviations_by_hand(make_row) -> None:
     assert mean_eer({}) is None
 
 
-def test_intervals_come_from_the_mean_of_each_draw_over_the_runs(make_row) -> None:
+def test_intervals_come_from_the_mean_of_each_draw_over_the_runs(make_row: Callable[..., Row]) -> None:
     random = np.random.default_rng(0)
     draws = {pair: random.uniform(0.05, 0.3, 40) for pair in ((1, 0), (2, 0), (1, 1), (2, 1))}
     rows = [make_row("a", *pair, 0.17, eer_resampled=values.tolist()) for pair, values in draws.items()]
@@ -47,7 +47,7 @@ def test_intervals_come_from_the_mean_of_each_draw_over_the_runs(make_row) -> No
     assert mean.interval == pytest.approx(resampled_interval(by_hand, 0.17))
 
 
-def test_a_paired_difference_is_that_of_the_runs_that_both_have(make_row) -> None:
+def test_a_paired_difference_is_that_of_the_runs_that_both_have(make_row: Callable[..., Row]) -> None:
     random = np.random.default_rng(1)
     mine, theirs = [(1, 0), (2, 0), (1, 1)], [(1, 0), (1, 1), (2, 1)]
     draws = {(name, pair): random.uniform(0.05, 0.3, 60) for name, ps in (("a", mine), ("b", theirs)) for pair in ps}
@@ -65,7 +65,7 @@ def test_a_paired_difference_is_that_of_the_runs_that_both_have(make_row) -> Non
     assert mean_difference(runs_of(rows, "a", "TC-vs-IC"), {}) is None
 
 
-def test_a_difference_that_all_draws_share_is_certain_though_the_means_are_not(make_row) -> None:
+def test_a_difference_that_all_draws_share_is_certain_though_the_means_are_not(make_row: Callable[..., Row]) -> None:
     draws = np.random.default_rng(2).uniform(0.1, 0.3, 100)
     rows = [make_row("a", 1, 0, 0.2, eer_resampled=draws.tolist())]
     rows += [make_row("b", 1, 0, 0.15, eer_resampled=(draws - 0.05).tolist())]
@@ -78,7 +78,7 @@ def test_a_difference_that_all_draws_share_is_certain_though_the_means_are_not(m
     assert difference.interval == pytest.approx((-0.05, -0.05))
 
 
-def test_draws_that_tell_nothing_are_left_out(make_row) -> None:
+def test_draws_that_tell_nothing_are_left_out(make_row: Callable[..., Row]) -> None:
     one, two = [0.1, None, 0.2, 0.3], [0.2, 0.2, None, 0.4]
     rows = [make_row("a", 1, 0, 0.2, eer_resampled=one), make_row("a", 2, 0, 0.2, eer_resampled=two)]
     mean = mean_eer(runs_of(rows, "a", "TC-vs-IC"))
@@ -86,13 +86,13 @@ def test_draws_that_tell_nothing_are_left_out(make_row) -> None:
     assert mean.interval == pytest.approx(resampled_interval(np.array([0.15, 0.35]), 0.2))
 
 
-def test_runs_of_different_numbers_of_draws_have_no_common_interval(make_row) -> None:
+def test_runs_of_different_numbers_of_draws_have_no_common_interval(make_row: Callable[..., Row]) -> None:
     rows = [make_row("a", fold, eer_resampled=[0.1] * fold) for fold in (2, 3)]
     with pytest.raises(SvtokError, match=r"different numbers of draws \(\[2, 3\]\)"):
         mean_eer(runs_of(rows, "a", "TC-vs-IC"))
 
 
-def test_the_table_tells_numbers_and_names_every_run_that_is_not_counted(make_row) -> None:
+def test_the_table_tells_numbers_and_names_every_run_that_is_not_counted(make_row: Callable[..., Row]) -> None:
     rows = [
         make_row("avg", 1, 0, 0.10, eer_resampled=[0.08, 0.12], corpus="rsr2015 (SYNTHETIC speech)"),
         make_row("avg", 1, 0, 0.02, condition="TC-vs-TW"),
@@ -115,7 +115,7 @@ def test_the_table_tells_numbers_and_names_every_run_that_is_not_counted(make_ro
     assert "- FAILED: fold2/seed0/cls: it broke" in markdown
 
 
-def test_partial_comparisons_and_mixed_settings_are_told(make_row) -> None:
+def test_partial_comparisons_and_mixed_settings_are_told(make_row: Callable[..., Row]) -> None:
     rows = [make_row("avg", 1), make_row("cls", 1), make_row("cls", 2, settings="other")]
     text = ablation_text(ablated(rows, against=["avg"]))
     assert "cls minus avg: over 1 of the 2 runs of cls." in text
@@ -123,7 +123,7 @@ def test_partial_comparisons_and_mixed_settings_are_told(make_row) -> None:
     assert "Missing: fold2/seed0/avg." in text
 
 
-def test_unknown_names_are_all_told(make_row) -> None:
+def test_unknown_names_are_all_told(make_row: Callable[..., Row]) -> None:
     with pytest.raises(ProblemsError) as caught:
         ablated([make_row("avg")], against=["agv"], conditions=["TC-vs-ID"])
     assert [problem.what.split(";")[1] for problem in caught.value.problems] == [
@@ -132,7 +132,9 @@ def test_unknown_names_are_all_told(make_row) -> None:
     ]
 
 
-def test_the_command_prints_and_writes_the_table(make_row, make_plan, tmp_path: Path) -> None:
+def test_the_command_prints_and_writes_the_table(
+    make_row: Callable[..., Row], make_plan: Callable[..., Plan], tmp_path: Path
+) -> None:
     results, markdown = tmp_path / "results.json", tmp_path / "table.md"
     rows = [make_row(name, fold, 0, 0.1 * fold) for name in ("avg", "cls") for fold in (1, 2)]
     write_results(results, [*rows, make_row("cls", 1, condition="pooled", eer=0.4)])
@@ -156,7 +158,7 @@ def test_the_command_prints_and_writes_the_table(make_row, make_plan, tmp_path: 
     assert "there are no results" in str(missing.exception)
 
 
-def test_settings_that_are_not_those_of_the_plan_are_told(make_row) -> None:
+def test_settings_that_are_not_those_of_the_plan_are_told(make_row: Callable[..., Row]) -> None:
     rows = [make_row("avg"), make_row("cls"), make_row("gone")]
     chosen = Choice([1], [0], ["avg", "cls", "gone"])
     text = ablation_text(Ablated(rows, chosen, keys={"avg": "0123", "cls": "4567"}))

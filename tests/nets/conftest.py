@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -6,7 +7,7 @@ from svtok.nets.config import NetworkConfig
 
 
 @pytest.fixture
-def tiny():
+def tiny() -> Callable[..., NetworkConfig]:
     """Fields of a network small enough to be trained in a test, for NetworkConfig(**tiny(...))."""
 
     def make(**fields: Any) -> NetworkConfig:

@@ -33,25 +33,25 @@ def layer() -> SelfAttention:
     return SelfAttention(6, 2, dropout=0.0).double()
 
 
-def test_attention_equals_explicit_loops_and_skips_padded_rows(layer):
+def test_attention_equals_explicit_loops_and_skips_padded_rows(layer: SelfAttention) -> None:
     x = torch.randn(2, 4, 6, dtype=torch.float64)
     mask = torch.tensor([[True, True, True, True], [True, True, False, False]])
     with torch.no_grad():
         torch.testing.assert_close(layer(x, mask), attention_by_loops(layer, x, mask))
 
 
-def test_first_rows_alone_equal_the_first_rows_of_all(layer):
+def test_first_rows_alone_equal_the_first_rows_of_all(layer: SelfAttention) -> None:
     x, mask = torch.randn(2, 5, 6, dtype=torch.float64), torch.ones(2, 5, dtype=torch.bool)
     torch.testing.assert_close(layer(x, mask, rows=2), layer(x, mask)[:, :2])
 
 
-def test_weights_of_each_row_sum_to_one_and_are_zero_on_padding(layer):
+def test_weights_of_each_row_sum_to_one_and_are_zero_on_padding(layer: SelfAttention) -> None:
     mask = torch.tensor([[True, True, False]])
     weights, _ = layer.attend(torch.randn(1, 3, 6, dtype=torch.float64), mask)
     torch.testing.assert_close(weights.sum(dim=3), torch.ones(1, 2, 3, dtype=torch.float64))
     assert (weights[..., 2] == 0).all()
 
 
-def test_heads_that_do_not_divide_the_dimension_are_refused():
+def test_heads_that_do_not_divide_the_dimension_are_refused() -> None:
     with pytest.raises(ValueError, match="4 heads do not divide 6"):
         SelfAttention(6, 4, dropout=0.0)

@@ -1,14 +1,17 @@
 """Class logits."""
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from pydantic import ValidationError
 from torch import nn
 
 from svtok.nets.classifiers import CosineClassifier, FactoredClassifier, make_classifier
+from svtok.nets.config import NetworkConfig
 
 
-def test_cosine_logits_by_hand_do_not_depend_on_lengths():
+def test_cosine_logits_by_hand_do_not_depend_on_lengths() -> None:
     classifier = CosineClassifier(2, 3, scale=10.0)
     with torch.no_grad():
         classifier.weight.copy_(torch.tensor([[2.0, 0.0], [0.0, 5.0], [-3.0, -4.0]]))
@@ -16,12 +19,12 @@ def test_cosine_logits_by_hand_do_not_depend_on_lengths():
     torch.testing.assert_close(logits, torch.tensor([[10.0, 0.0, -6.0], [6.0, 8.0, -10.0]]))
 
 
-def test_the_configuration_chooses_the_classifier(tiny):
+def test_the_configuration_chooses_the_classifier(tiny: Callable[..., NetworkConfig]) -> None:
     assert isinstance(make_classifier(tiny(classifier="linear"), 3), nn.Linear)
     assert make_classifier(tiny(cosine_scale=7.0), 3).scale == 7.0
 
 
-def test_the_nearest_of_a_classs_sub_centers_counts():
+def test_the_nearest_of_a_classs_sub_centers_counts() -> None:
     torch.manual_seed(0)
     classifier, x = CosineClassifier(4, 3, scale=5.0, sub_centers=2), torch.randn(6, 4)
     rows = classifier.weight.detach()
@@ -32,7 +35,7 @@ def test_the_nearest_of_a_classs_sub_centers_counts():
     torch.testing.assert_close(classifier(x).detach(), torch.tensor(wanted))
 
 
-def test_sub_centers_of_a_linear_classifier_are_refused(tiny):
+def test_sub_centers_of_a_linear_classifier_are_refused(tiny: Callable[..., NetworkConfig]) -> None:
     with pytest.raises(ValidationError, match=r"sub_centers \(2\) need classifier 'cosine', not 'linear'"):
         tiny(classifier="linear", sub_centers=2)
 
@@ -47,7 +50,7 @@ def by_hand(residual: bool = False) -> FactoredClassifier:
     return classifier
 
 
-def test_factored_logits_by_hand():
+def test_factored_logits_by_hand() -> None:
     half = 0.5**0.5
     vectors = [[half, half], [0.0, 1.0], [-half, half], [0.0, 1.0], [0.0, 1.0]]
     torch.testing.assert_close(by_hand().class_vectors().detach(), torch.tensor(vectors))
@@ -56,7 +59,7 @@ def test_factored_logits_by_hand():
     torch.testing.assert_close(logits, torch.tensor(wanted))
 
 
-def test_a_residual_starts_at_nothing_and_then_moves_its_class_alone():
+def test_a_residual_starts_at_nothing_and_then_moves_its_class_alone() -> None:
     classifier, x = by_hand(residual=True), torch.tensor([[0.6, 0.8]])
     torch.testing.assert_close(classifier(x), by_hand()(x))
     with torch.no_grad():
@@ -67,20 +70,20 @@ def test_a_residual_starts_at_nothing_and_then_moves_its_class_alone():
     torch.testing.assert_close(classifier(x)[0, others], by_hand()(x)[0, others])
 
 
-def test_a_speakers_vector_learns_from_each_of_its_phrases():
+def test_a_speakers_vector_learns_from_each_of_its_phrases() -> None:
     classifier = by_hand()
     classifier(torch.tensor([[1.0, 0.5]]))[0, 2].backward()  # the class (1, 1)
     touched = [table.grad.abs().sum(dim=1).gt(0).tolist() for table in (classifier.speakers, classifier.phrases)]
     assert touched == [[False, True], [False, True]]
 
 
-def test_factored_logits_stay_in_fp32_under_autocast():
+def test_factored_logits_stay_in_fp32_under_autocast() -> None:
     classifier, x = by_hand(), torch.randn(50, 2)
     with torch.autocast("cpu", torch.bfloat16):
         assert torch.equal(classifier(x), by_hand()(x))
 
 
-def test_factors_that_name_nobody_or_are_missing_are_refused(tiny):
+def test_factors_that_name_nobody_or_are_missing_are_refused(tiny: Callable[..., NetworkConfig]) -> None:
     with pytest.raises(ValueError, match="each class needs a speaker or a phrase"):
         FactoredClassifier(2, torch.tensor([[0, 0], [-1, -1]]), 1.0)
     with pytest.raises(ValueError, match="needs the speaker and phrase of each of its 3 classes"):

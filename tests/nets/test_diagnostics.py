@@ -1,14 +1,16 @@
 """What a network tells of its training."""
 
 import math
+from collections.abc import Callable
 
 import pytest
 import torch
 
+from svtok.nets.config import NetworkConfig
 from svtok.nets.network import Network, diagnostics
 
 
-def test_each_memory_layer_is_told_by_its_path_and_starts_again(tiny):
+def test_each_memory_layer_is_told_by_its_path_and_starts_again(tiny: Callable[..., NetworkConfig]) -> None:
     network = Network(tiny(layers=2), feature_dim=5, classes=4).train()
     network(torch.randn(3, 9, 5), torch.tensor([9, 4, 7]))
     told = diagnostics(network)
@@ -19,7 +21,7 @@ def test_each_memory_layer_is_told_by_its_path_and_starts_again(tiny):
     assert diagnostics(network) == {}
 
 
-def test_padding_does_not_count(tiny):
+def test_padding_does_not_count(tiny: Callable[..., NetworkConfig]) -> None:
     """The readings of two utterances together are those of each alone: 9 + 4 frames and a token each."""
     network = Network(tiny(layers=2, dropout=0.0), feature_dim=5, classes=4).eval()
     frames = torch.randn(2, 9, 5) * 50
@@ -33,13 +35,13 @@ def test_padding_does_not_count(tiny):
     torch.testing.assert_close(memory.usage.reads, together)
 
 
-def test_a_network_without_memory_tells_nothing(tiny):
+def test_a_network_without_memory_tells_nothing(tiny: Callable[..., NetworkConfig]) -> None:
     network = Network(tiny(after_attention="feed-forward"), feature_dim=5, classes=4).train()
     network(torch.randn(3, 9, 5), torch.tensor([9, 4, 7]))
     assert diagnostics(network) == {}
 
 
-def test_an_even_reading_has_the_perplexity_of_the_number_of_slots(tiny):
+def test_an_even_reading_has_the_perplexity_of_the_number_of_slots(tiny: Callable[..., NetworkConfig]) -> None:
     network = Network(tiny(layers=1), feature_dim=5, classes=4).train()
     torch.nn.init.zeros_(network.encoder.layers[0].memory.keys)
     network(torch.randn(3, 9, 5), torch.tensor([9, 4, 7]))

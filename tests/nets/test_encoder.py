@@ -1,8 +1,12 @@
 """What stands in a layer of the encoder, and in which order."""
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 import torch
 
+from svtok.nets.config import NetworkConfig
 from svtok.nets.encoder import EncoderLayer
 
 
@@ -14,7 +18,9 @@ from svtok.nets.encoder import EncoderLayer
         ("feed-forward-memory", ["feed_forward", "memory"]),
     ],
 )
-def test_each_part_is_normalised_before_and_added(tiny, after_attention, parts):
+def test_each_part_is_normalised_before_and_added(
+    tiny: Callable[..., NetworkConfig], after_attention: dict[str, Any], parts: list[str]
+) -> None:
     torch.manual_seed(0)
     layer = EncoderLayer(tiny(after_attention=after_attention)).eval()
     x, mask = torch.randn(2, 4, 8), torch.ones(2, 4, dtype=torch.bool)

@@ -1,5 +1,7 @@
 """The front-ends against plain loops, their sizes, and their phonetic columns."""
 
+from typing import Any
+
 import pytest
 import torch
 from pydantic import ValidationError
@@ -13,12 +15,12 @@ CONFIGS = (ResidualConfig(channels=4, blocks=(6,)), ECAPA, XVectorConfig(kind="x
 
 
 @pytest.fixture(autouse=True)
-def seed():
+def seed() -> None:
     torch.manual_seed(2)
 
 
 @torch.no_grad()
-def test_a_dilated_convolution_sees_the_frames_it_should():
+def test_a_dilated_convolution_sees_the_frames_it_should() -> None:
     conv = FrameConv(2, 3, kernel=3, dilation=2)
     x = torch.randn(1, 9, 2)
     weight, bias = conv.conv.weight, conv.conv.bias
@@ -30,7 +32,7 @@ def test_a_dilated_convolution_sees_the_frames_it_should():
 
 
 @torch.no_grad()
-def test_one_frame_convolution_relu_and_norm_is_their_plain_product():
+def test_one_frame_convolution_relu_and_norm_is_their_plain_product() -> None:
     layer = ConvReluNorm(2, 3).eval()
     x = torch.randn(1, 4, 2)
     expected = torch.relu(layer.conv(x)) / (1 + layer.norm.eps) ** 0.5  # running mean 0, variance 1
@@ -38,7 +40,7 @@ def test_one_frame_convolution_relu_and_norm_is_their_plain_product():
 
 
 @torch.no_grad()
-def test_groups_of_channels_feed_the_next_group():
+def test_groups_of_channels_feed_the_next_group() -> None:
     layer = Res2Conv(8, kernel=3, dilation=1, scale=4).eval()
     x, mask = torch.randn(2, 5, 8), torch.ones(2, 5, dtype=torch.bool)
     groups = [x[..., 2 * number : 2 * number + 2] for number in range(4)]
@@ -49,7 +51,7 @@ def test_groups_of_channels_feed_the_next_group():
 
 
 @torch.no_grad()
-def test_an_se_res2_block_gates_its_channels_by_their_mean_and_adds_its_input():
+def test_an_se_res2_block_gates_its_channels_by_their_mean_and_adds_its_input() -> None:
     block = SeRes2Block(8, 8, 2, ECAPA).eval()
     x, mask = torch.randn(1, 6, 8), torch.ones(1, 6, dtype=torch.bool)
     inner = block.after(block.multi_scale(block.before(x, mask), mask), mask)
@@ -59,7 +61,7 @@ def test_an_se_res2_block_gates_its_channels_by_their_mean_and_adds_its_input():
 
 @pytest.mark.parametrize("config", CONFIGS, ids=lambda config: config.kind)
 @pytest.mark.parametrize("subsample", [1, 3])
-def test_states_have_the_configured_dimension_and_a_frame_for_each_step(config, subsample):
+def test_states_have_the_configured_dimension_and_a_frame_for_each_step(config: Any, subsample: int) -> None:
     front_end = make_front_end(7, 2, config.model_copy(update={"subsample": subsample}))
     states, mask = front_end(torch.randn(2, 10, 7), torch.tensor([10, 4]))
     frames = -(-10 // subsample)
@@ -67,7 +69,7 @@ def test_states_have_the_configured_dimension_and_a_frame_for_each_step(config, 
     assert mask.sum(dim=1).tolist() == [frames, -(-4 // subsample)]
 
 
-def test_phonetic_columns_are_stepped_over_as_the_frames_are_and_not_convolved():
+def test_phonetic_columns_are_stepped_over_as_the_frames_are_and_not_convolved() -> None:
     first = SubsamplingConv(acoustic_dim=3, channels=4, kernel=3, subsample=2)
     frames = torch.randn(1, 7, 5)
     x, phonetic, mask = first(frames, torch.tensor([6]))
@@ -78,7 +80,7 @@ def test_phonetic_columns_are_stepped_over_as_the_frames_are_and_not_convolved()
 
 
 @pytest.mark.parametrize("config", CONFIGS, ids=lambda config: config.kind)
-def test_phonetic_columns_change_the_states(config):
+def test_phonetic_columns_change_the_states(config: Any) -> None:
     front_end = make_front_end(5, 2, config).eval()
     frames = torch.randn(1, 8, 5)
     other = frames.clone()
@@ -87,7 +89,7 @@ def test_phonetic_columns_change_the_states(config):
     assert not torch.allclose(front_end(frames, lengths)[0], front_end(other, lengths)[0])
 
 
-def test_as_many_phonetic_columns_as_features_are_refused():
+def test_as_many_phonetic_columns_as_features_are_refused() -> None:
     with pytest.raises(ValueError, match="5 phonetic columns leave no acoustic ones of 5"):
         make_front_end(5, 5, CONFIGS[0])
 
@@ -102,18 +104,18 @@ def test_as_many_phonetic_columns_as_features_are_refused():
         ({"kind": "resnet"}, "'resnet'"),
     ],
 )
-def test_impossible_front_ends_are_refused_with_their_numbers(front_end, message):
+def test_impossible_front_ends_are_refused_with_their_numbers(front_end: dict[str, Any], message: str) -> None:
     with pytest.raises(ValidationError, match=message):
         NetworkConfig(front_end=front_end)
 
 
-def test_tokens_without_attention_are_refused():
+def test_tokens_without_attention_are_refused() -> None:
     with pytest.raises(ValidationError, match="head 'cls-sampled' needs at least 1 layer of attention, not 0"):
         NetworkConfig(head="cls-sampled", layers=0)
 
 
 @pytest.mark.parametrize(("head", "dim"), [("avg", 6), ("stats", 12), ("attentive-stats", 12)])
-def test_the_embedding_has_the_dimension_of_the_pooling_or_the_projection(head, dim):
+def test_the_embedding_has_the_dimension_of_the_pooling_or_the_projection(head: str, dim: int) -> None:
     frames, lengths = torch.randn(2, 8, 5), torch.tensor([8, 5])
     peer = {"front_end": ECAPA.model_dump(), "layers": 0, "head": head}
     for projected in (0, 3):
@@ -121,7 +123,7 @@ def test_the_embedding_has_the_dimension_of_the_pooling_or_the_projection(head, 
         assert Network(config, 5, 4).eval().embed(frames, lengths).shape == (2, projected or dim)
 
 
-def test_parameters_of_ecapa_tdnn_are_as_many_as_published():
+def test_parameters_of_ecapa_tdnn_are_as_many_as_published() -> None:
     """C = 512, features of 80 dimensions, no classifier: 6.2 million (Desplanques et al., 2020, table 1)."""
     config = NetworkConfig(
         front_end={"kind": "ecapa"}, layers=0, head="attentive-stats", embedding_dim=192, positions="none"

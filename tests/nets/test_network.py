@@ -1,5 +1,8 @@
 """The whole network: shapes, padding, heads."""
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 import torch
 from pydantic import ValidationError
@@ -41,19 +44,25 @@ def trained(config: NetworkConfig) -> Network:
 @pytest.mark.parametrize("head", HEADS)
 @pytest.mark.parametrize("fields", [{}, {"positions": "learned"}, {"after_attention": "feed-forward"}], ids=str)
 @pytest.mark.parametrize("subsample", [1, 2, 3])
-def test_an_embedding_is_the_same_alone_and_in_a_batch_whatever_the_padding_holds(tiny, head, fields, subsample):
+def test_an_embedding_is_the_same_alone_and_in_a_batch_whatever_the_padding_holds(
+    tiny: Callable[..., NetworkConfig], head: str, fields: Any, subsample: int
+) -> None:
     front_end = {"channels": 6, "blocks": [6, 8], "subsample": subsample}
     assert_padding_is_not_seen(trained(tiny(head=head, front_end=front_end, **fields)))
 
 
 @pytest.mark.parametrize("head", ["avg", "cls", "cls-sampled-dist"])
 @pytest.mark.parametrize("fields", VARIANTS, ids=str)
-def test_padding_is_not_seen_by_any_variant_of_the_layers(tiny, head, fields):
+def test_padding_is_not_seen_by_any_variant_of_the_layers(
+    tiny: Callable[..., NetworkConfig], head: str, fields: Any
+) -> None:
     assert_padding_is_not_seen(trained(tiny(head=head, **fields)))
 
 
 @pytest.mark.parametrize("sampled", SAMPLED, ids=str)
-def test_padding_is_not_seen_by_any_variant_of_the_sampled_token(tiny, sampled):
+def test_padding_is_not_seen_by_any_variant_of_the_sampled_token(
+    tiny: Callable[..., NetworkConfig], sampled: Any
+) -> None:
     assert_padding_is_not_seen(trained(tiny(head="cls-sampled-dist", sampled={"vectors": 3, **sampled})))
 
 
@@ -71,7 +80,9 @@ def assert_padding_is_not_seen(network: Network) -> None:
     ("head", "layers"), [*((head, 1) for head in HEADS), *((head, 0) for head in HEADS if head not in TOKEN_HEADS)]
 )
 @pytest.mark.parametrize("front_end", FRONT_ENDS, ids=lambda front_end: front_end["kind"])
-def test_padding_changes_nothing_whatever_the_front_end_and_its_phonetic_columns(tiny, head, front_end, layers):
+def test_padding_changes_nothing_whatever_the_front_end_and_its_phonetic_columns(
+    tiny: Callable[..., NetworkConfig], head: str, front_end: dict[str, Any], layers: int
+) -> None:
     config = tiny(head=head, front_end=front_end, layers=layers, embedding_dim=3)
     torch.manual_seed(1)
     network = Network(config, feature_dim=5, classes=4, phonetic_dim=2).train()
@@ -88,7 +99,7 @@ def test_padding_changes_nothing_whatever_the_front_end_and_its_phonetic_columns
 
 
 @pytest.mark.parametrize("head", HEADS)
-def test_gradient_does_not_reach_padding_in_training(tiny, head):
+def test_gradient_does_not_reach_padding_in_training(tiny: Callable[..., NetworkConfig], head: str) -> None:
     network = Network(tiny(head=head), feature_dim=5, classes=4).train()
     frames = torch.randn(3, 30, 5, requires_grad=True)
     sum(state.square().sum() for state in network(frames, LENGTHS).values()).backward()
@@ -98,7 +109,7 @@ def test_gradient_does_not_reach_padding_in_training(tiny, head):
         assert (frames.grad[row, :length] != 0).any()
 
 
-def test_average_pooling_is_the_mean_of_the_real_frames(tiny):
+def test_average_pooling_is_the_mean_of_the_real_frames(tiny: Callable[..., NetworkConfig]) -> None:
     network = trained(tiny(head="avg", embedding_norm="none"))
     frames = torch.randn(3, 23, 5)
     with torch.no_grad():
@@ -108,7 +119,9 @@ def test_average_pooling_is_the_mean_of_the_real_frames(tiny):
         torch.testing.assert_close(network.embed(frames, LENGTHS), expected)
 
 
-def test_sampled_token_of_one_vector_equals_the_class_token_bit_for_bit_in_training(tiny):
+def test_sampled_token_of_one_vector_equals_the_class_token_bit_for_bit_in_training(
+    tiny: Callable[..., NetworkConfig],
+) -> None:
     """Same seed, same dropout, same gradient."""
     results = []
     for head in ("cls", "cls-sampled"):
@@ -132,7 +145,9 @@ def spread_out(network: Network) -> Network:
 
 @pytest.mark.parametrize("sampled", SAMPLED, ids=str)
 @pytest.mark.parametrize("embedding", ["cls", "concat"])
-def test_embeddings_of_a_sampled_token_are_read_as_configured(tiny, sampled, embedding):
+def test_embeddings_of_a_sampled_token_are_read_as_configured(
+    tiny: Callable[..., NetworkConfig], sampled: Any, embedding: str
+) -> None:
     """Against networks whose plain class token is each vector in turn."""
     config = tiny(head="cls-sampled-dist", embedding=embedding, sampled={"vectors": 3, "seed": 5, **sampled})
     network = spread_out(trained(config))
@@ -160,7 +175,7 @@ def test_embeddings_of_a_sampled_token_are_read_as_configured(tiny, sampled, emb
 
 
 @pytest.mark.parametrize("sampled", SAMPLED, ids=str)
-def test_a_saved_network_of_a_sampled_token_embeds_the_same(tiny, sampled):
+def test_a_saved_network_of_a_sampled_token_embeds_the_same(tiny: Callable[..., NetworkConfig], sampled: Any) -> None:
     """What evaluation draws is of the seed, not of the moment at which the network was made."""
     config = tiny(head="cls-sampled", sampled={"vectors": 3, **sampled})
     network = spread_out(trained(config))
@@ -171,7 +186,7 @@ def test_a_saved_network_of_a_sampled_token_embeds_the_same(tiny, sampled):
     assert torch.equal(network.embed(frames, LENGTHS), other.embed(frames, LENGTHS))
 
 
-def test_the_front_end_runs_once_for_the_mean_of_many_embeddings(tiny):
+def test_the_front_end_runs_once_for_the_mean_of_many_embeddings(tiny: Callable[..., NetworkConfig]) -> None:
     network = trained(tiny(head="cls-sampled", sampled={"vectors": 5, "evaluation": "mean-embedding"}))
     calls = []
     network.front_end.register_forward_hook(lambda *_: calls.append(1))
@@ -181,18 +196,18 @@ def test_the_front_end_runs_once_for_the_mean_of_many_embeddings(tiny):
 
 
 @pytest.mark.parametrize("head", ["avg", "cls", "cls-dist"])
-def test_embeddings_from_each_vector_need_a_sampled_token(tiny, head):
+def test_embeddings_from_each_vector_need_a_sampled_token(tiny: Callable[..., NetworkConfig], head: str) -> None:
     with pytest.raises(ValueError, match="no class token that is drawn"):
         trained(tiny(head=head)).embed_each(torch.randn(3, 23, 5), LENGTHS)
 
 
-def test_token_rows_of_the_last_layer_equal_those_of_the_full_layer(tiny):
+def test_token_rows_of_the_last_layer_equal_those_of_the_full_layer(tiny: Callable[..., NetworkConfig]) -> None:
     encoder = trained(tiny(head="cls")).encoder
     x, mask = torch.randn(2, 7, 8), torch.ones(2, 7, dtype=torch.bool)
     torch.testing.assert_close(encoder(x, mask, rows=1), encoder(x, mask)[:, :1])
 
 
-def test_attention_of_the_tokens_sums_to_one_and_spares_padding(tiny):
+def test_attention_of_the_tokens_sums_to_one_and_spares_padding(tiny: Callable[..., NetworkConfig]) -> None:
     network = trained(tiny(head="cls-dist", layers=3))
     frames = torch.randn(3, 23, 5)
     with torch.no_grad():
@@ -205,7 +220,7 @@ def test_attention_of_the_tokens_sums_to_one_and_spares_padding(tiny):
             assert (weights[row, :, :, : 2 + length] > 0).all()
 
 
-def test_attention_of_each_layer_is_what_its_forward_pass_uses(tiny):
+def test_attention_of_each_layer_is_what_its_forward_pass_uses(tiny: Callable[..., NetworkConfig]) -> None:
     network = trained(tiny(head="cls"))
     used = []
     for layer in network.encoder.layers:
@@ -219,13 +234,15 @@ def test_attention_of_each_layer_is_what_its_forward_pass_uses(tiny):
             torch.testing.assert_close(weights, one)
 
 
-def test_attention_of_a_head_without_tokens_is_refused(tiny):
+def test_attention_of_a_head_without_tokens_is_refused(tiny: Callable[..., NetworkConfig]) -> None:
     with pytest.raises(ValueError, match="'avg' has no token"):
         trained(tiny(head="avg")).attention(torch.randn(3, 23, 5), LENGTHS)
 
 
 @pytest.mark.parametrize(("embedding", "dim"), [("cls", 8), ("dist", 8), ("mean", 8), ("concat", 16)])
-def test_the_embedding_of_two_tokens_is_as_configured(tiny, embedding, dim):
+def test_the_embedding_of_two_tokens_is_as_configured(
+    tiny: Callable[..., NetworkConfig], embedding: str, dim: int
+) -> None:
     network = trained(tiny(head="cls-dist", embedding=embedding))
     frames = torch.randn(3, 23, 5)
     with torch.no_grad():
@@ -236,7 +253,9 @@ def test_the_embedding_of_two_tokens_is_as_configured(tiny, embedding, dim):
     assert torch.equal(embeddings, expected[embedding])
 
 
-def test_frame_order_matters_only_with_positions_beyond_the_convolutions_reach(tiny):
+def test_frame_order_matters_only_with_positions_beyond_the_convolutions_reach(
+    tiny: Callable[..., NetworkConfig],
+) -> None:
     """Average pooling cannot tell the order of distant frames; sinusoidal positions can."""
     blocks = {"channels": 6, "blocks": [8], "layers_per_block": 1, "kernel": 1}
     frames = torch.randn(1, 12, 5)
@@ -247,13 +266,13 @@ def test_frame_order_matters_only_with_positions_beyond_the_convolutions_reach(t
         assert torch.allclose(one, other, atol=1e-5) is same
 
 
-def test_learned_positions_refuse_longer_utterances_with_both_numbers(tiny):
+def test_learned_positions_refuse_longer_utterances_with_both_numbers(tiny: Callable[..., NetworkConfig]) -> None:
     network = Network(tiny(positions="learned", max_frames=10), feature_dim=5, classes=4)
     with pytest.raises(ValueError, match=r"11 frames is longer .*max_frames 10"):
         network(torch.randn(1, 11, 5), torch.tensor([11]))
 
 
-def test_wrong_sizes_are_refused_with_their_numbers(tiny):
+def test_wrong_sizes_are_refused_with_their_numbers(tiny: Callable[..., NetworkConfig]) -> None:
     with pytest.raises(ValueError, match="2 classes, not 5 and 1"):
         Network(tiny(), feature_dim=5, classes=1)
     with pytest.raises(ValidationError, match=r"attention_heads \(3\) must divide the front-end's 8 channels"):

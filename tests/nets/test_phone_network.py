@@ -25,7 +25,7 @@ def trained(subsample: int) -> PhoneNetwork:
 
 
 @pytest.mark.parametrize("subsample", [1, 2, 3])
-def test_padding_changes_nothing_whatever_it_holds(subsample):
+def test_padding_changes_nothing_whatever_it_holds(subsample: int) -> None:
     network = trained(subsample)
     frames = torch.randn(3, 30, 5) * 100
     with torch.no_grad():
@@ -40,7 +40,7 @@ def test_padding_changes_nothing_whatever_it_holds(subsample):
             assert (together[row, length:] == 0).all()
 
 
-def test_embeddings_have_the_rate_of_the_frames_and_tell_the_logits():
+def test_embeddings_have_the_rate_of_the_frames_and_tell_the_logits() -> None:
     network = trained(subsample=2)
     frames, lengths = torch.randn(1, 7, 5), torch.tensor([7])
     with torch.no_grad():
@@ -51,7 +51,7 @@ def test_embeddings_have_the_rate_of_the_frames_and_tell_the_logits():
         torch.testing.assert_close(network.output(embeddings[:, ::2]), logits)
 
 
-def test_it_learns_the_phones_of_two_utterances_by_ctc():
+def test_it_learns_the_phones_of_two_utterances_by_ctc() -> None:
     torch.manual_seed(0)
     front_end = {"channels": 6, "blocks": [8], "layers_per_block": 1}
     network = PhoneNetwork(PhoneNetworkConfig(front_end=front_end, bottleneck=4), feature_dim=5, phones=3).train()
@@ -67,6 +67,6 @@ def test_it_learns_the_phones_of_two_utterances_by_ctc():
     assert loss.item() < 0.1
 
 
-def test_no_phones_are_refused():
+def test_no_phones_are_refused() -> None:
     with pytest.raises(ValueError, match="at least 1 phone, not 0"):
         PhoneNetwork(small(), feature_dim=5, phones=0)

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torch import Tensor
 
 from svtok.nets.pooling import AttentiveStatisticsPooling, FrameSkip, MeanPooling, StatisticsPooling, make_pooling
 
@@ -9,13 +10,13 @@ LENGTHS = [7, 3]
 
 
 @pytest.fixture
-def frames():
+def frames() -> tuple[Tensor, Tensor]:
     torch.manual_seed(0)
     mask = torch.tensor([[t < length for t in range(7)] for length in LENGTHS])
     return torch.randn(2, 7, 4), mask
 
 
-def test_mean_and_statistics_are_those_of_the_real_frames(frames):
+def test_mean_and_statistics_are_those_of_the_real_frames(frames: tuple[Tensor, Tensor]) -> None:
     x, mask = frames
     for row, length in enumerate(LENGTHS):
         real = x[row, :length]
@@ -24,14 +25,14 @@ def test_mean_and_statistics_are_those_of_the_real_frames(frames):
         torch.testing.assert_close(StatisticsPooling()(x, mask)[row], expected)
 
 
-def test_statistics_of_one_frame_have_a_finite_gradient():
+def test_statistics_of_one_frame_have_a_finite_gradient() -> None:
     x = torch.ones(1, 1, 3, requires_grad=True)
     StatisticsPooling()(x, torch.ones(1, 1, dtype=torch.bool)).sum().backward()
     assert x.grad is not None
     assert torch.isfinite(x.grad).all()
 
 
-def test_attentive_statistics_equal_a_loop_over_utterances_and_frames(frames):
+def test_attentive_statistics_equal_a_loop_over_utterances_and_frames(frames: tuple[Tensor, Tensor]) -> None:
     x, mask = frames
     pooling = AttentiveStatisticsPooling(4, hidden=5).eval()
     with torch.no_grad():
@@ -49,12 +50,12 @@ def test_attentive_statistics_equal_a_loop_over_utterances_and_frames(frames):
             torch.testing.assert_close(pooled[row], expected, atol=1e-5, rtol=1e-5)
 
 
-def test_each_head_without_tokens_has_its_pooling():
+def test_each_head_without_tokens_has_its_pooling() -> None:
     kinds = [type(make_pooling(head, 4)) for head in ("avg", "stats", "attentive-stats")]
     assert kinds == [MeanPooling, StatisticsPooling, AttentiveStatisticsPooling]
 
 
-def test_a_skip_projects_the_normalised_statistics_of_the_real_frames(frames):
+def test_a_skip_projects_the_normalised_statistics_of_the_real_frames(frames: tuple[Tensor, Tensor]) -> None:
     x, mask = frames
     skip = FrameSkip(4, 3, ["cls", "dist"]).eval()
     skip.norm.running_mean.fill_(0.5)

@@ -7,7 +7,7 @@ from svtok.nets.config import NetworkConfig
 from svtok.nets.tokens import SampledToken, Token, candidate_rows, drawn_rows, evaluation_rows, make_tokens
 
 
-def test_a_token_is_the_same_row_for_every_utterance_in_training_and_evaluation():
+def test_a_token_is_the_same_row_for_every_utterance_in_training_and_evaluation() -> None:
     token = Token(4).train()
     assert token(3).shape == (3, 4)
     assert (token(3) == token.vectors).all()
@@ -28,18 +28,18 @@ def test_a_token_is_the_same_row_for_every_utterance_in_training_and_evaluation(
         ("cls-sampled-dist", 6, {"cls": SampledToken, "dist": Token}),
     ],
 )
-def test_each_head_has_its_tokens_in_order(head, vectors, kinds):
+def test_each_head_has_its_tokens_in_order(head: str, vectors: list[int], kinds: list[type]) -> None:
     tokens = make_tokens(NetworkConfig(head=head, sampled={"vectors": vectors}))
     assert {name: type(token) for name, token in tokens.items()} == kinds
     assert list(tokens) == list(kinds)
 
 
-def test_a_gaussian_is_drawn_also_where_evaluation_takes_one_draw():
+def test_a_gaussian_is_drawn_also_where_evaluation_takes_one_draw() -> None:
     tokens = make_tokens(NetworkConfig(head="cls-sampled", sampled={"vectors": 1, "distribution": "gaussian"}))
     assert isinstance(tokens["cls"], SampledToken)
 
 
-def test_rows_hold_the_class_token_and_then_the_distillation_token():
+def test_rows_hold_the_class_token_and_then_the_distillation_token() -> None:
     tokens = make_tokens(NetworkConfig(head="cls-sampled-dist", sampled={"vectors": 3, "evaluation": "mean-embedding"}))
     vectors, dist = tokens["cls"].distribution.vectors, tokens["dist"].vectors[0]
     for rows in (evaluation_rows(tokens)[0], candidate_rows(tokens)):

@@ -1,6 +1,7 @@
 """What tokens attend to: frames placed in seconds, the spectrogram, what is refused, and the picture."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,7 +23,9 @@ from svtok.trained.inference import read_recording
 BANDS = 8
 
 
-def untrained(*, head: str = "cls-dist", subsample: int = 1, features: FeaturesConfig | None = None, **fields):
+def untrained(
+    *, head: str = "cls-dist", subsample: int = 1, features: FeaturesConfig | None = None, **fields: Any
+) -> TrainedNetwork:
     """A tiny network as it would be loaded."""
     features = features or FeaturesConfig(bands=BANDS)
     front_end = {"channels": 4, "blocks": [8], "subsample": subsample}
@@ -43,7 +46,7 @@ def audio(tmp_path: Path) -> Path:
     return tmp_path / "noise.wav"
 
 
-def test_weights_are_told_as_multiples_of_an_equal_share_and_tokens_apart():
+def test_weights_are_told_as_multiples_of_an_equal_share_and_tokens_apart() -> None:
     one_head = np.array([[[0.25, 0.5, 0.125, 0.125]]])  # one token, three frames
     attention = Attention(("cls",), np.zeros((3, 2)), [one_head])
     np.testing.assert_allclose(attention.over_frames(0), [[[1.5, 0.375, 0.375]]])
@@ -51,7 +54,7 @@ def test_weights_are_told_as_multiples_of_an_equal_share_and_tokens_apart():
 
 
 @pytest.mark.parametrize(("subsample", "frames"), [(1, 48), (2, 24), (5, 10)])
-def test_every_frame_that_the_attention_sees_has_its_time(audio, subsample, frames):
+def test_every_frame_that_the_attention_sees_has_its_time(audio: Path, subsample: int, frames: int) -> None:
     attention, drawn = attend(untrained(subsample=subsample), audio)
     assert attention.tokens == ("cls", "dist")
     assert attention.spans.shape == (frames, 2)
@@ -64,7 +67,7 @@ def test_every_frame_that_the_attention_sees_has_its_time(audio, subsample, fram
     assert drawn.duration == 0.5
 
 
-def test_attention_is_placed_where_the_frames_are_that_voice_activity_detection_keeps(audio):
+def test_attention_is_placed_where_the_frames_are_that_voice_activity_detection_keeps(audio: Path) -> None:
     features = FeaturesConfig(bands=BANDS, vad=VadConfig(context=0))
     attention, drawn = attend(untrained(features=features), audio)
     assert attention.spans.min() == pytest.approx(0.125, abs=0.025)
@@ -72,7 +75,7 @@ def test_attention_is_placed_where_the_frames_are_that_voice_activity_detection_
     assert len(drawn.energies) == 48
 
 
-def test_the_spectrogram_is_log_mel_whatever_the_features_are():
+def test_the_spectrogram_is_log_mel_whatever_the_features_are() -> None:
     wave = np.random.default_rng(0).standard_normal(4000).astype(np.float32)
     mfcc = FeaturesConfig(kind="mfcc", bands=24, num_ceps=13, deltas=2, vad=VadConfig(), frame_shift_ms=5)
     expected = spectral_features(wave, FeaturesConfig(bands=24, frame_shift_ms=5)).features
@@ -89,14 +92,14 @@ class LoudestBand:
 
     columns = PhoneticColumns(hash="loudest", dim=1)
 
-    def __call__(self, features):
+    def __call__(self, features: Any) -> Any:
         return features.argmax(axis=1).astype(np.float32)[:, None]
 
-    def copy_to(self, folder):
+    def copy_to(self, folder: Path) -> None:
         raise AssertionError("a picture keeps no copy")
 
 
-def test_phonetic_columns_are_computed_for_a_network_that_reads_them(audio):
+def test_phonetic_columns_are_computed_for_a_network_that_reads_them(audio: Path) -> None:
     trained = untrained(features=FeaturesConfig(bands=BANDS, phonetic=LoudestBand.columns))
     wave, frames, lengths = read_recording(audio, trained.features, LoudestBand())
     assert frames.shape == (1, 48, BANDS + 1)
@@ -108,12 +111,12 @@ def test_phonetic_columns_are_computed_for_a_network_that_reads_them(audio):
 
 
 @pytest.mark.parametrize("head", ["avg", "stats"])
-def test_a_network_without_tokens_is_refused_with_what_to_take(audio, head):
+def test_a_network_without_tokens_is_refused_with_what_to_take(audio: Path, head: str) -> None:
     with pytest.raises(SvtokError, match=f"head '{head}' pools frames and has no token .* cls, cls-sampled"):
         attend(untrained(head=head), audio)
 
 
-def test_audio_that_the_network_cannot_read_is_refused(audio, tmp_path):
+def test_audio_that_the_network_cannot_read_is_refused(audio: Path, tmp_path: Path) -> None:
     soundfile.write(tmp_path / "8k.wav", np.zeros(8000), 8000)
     with pytest.raises(AudioError, match=r"8k.wav: sampling rate is 8000 Hz, not 16000"):
         attend(untrained(), tmp_path / "8k.wav")
@@ -125,7 +128,7 @@ def test_audio_that_the_network_cannot_read_is_refused(audio, tmp_path):
         attend(untrained(positions="learned", max_frames=20, subsample=2), audio)
 
 
-def test_synthetic_speech_is_called_that(tmp_path):
+def test_synthetic_speech_is_called_that(tmp_path: Path) -> None:
     file = tmp_path / "corpus" / "sph" / "a.wav"
     file.parent.mkdir(parents=True)
     assert caption_of(file) == "sph/a.wav"
@@ -133,11 +136,11 @@ def test_synthetic_speech_is_called_that(tmp_path):
     assert caption_of(file) == "sph/a.wav (SYNTHETIC speech)"
 
 
-def test_a_step_goes_down_to_zero_before_the_next():
+def test_a_step_goes_down_to_zero_before_the_next() -> None:
     np.testing.assert_allclose(outline(np.array([0.5, 1])), [0, 0.5, 0.5, 0, 0, 1, 1, 0])
 
 
-def test_the_picture_has_a_column_a_token_and_grows_with_the_layers(audio, tmp_path):
+def test_the_picture_has_a_column_a_token_and_grows_with_the_layers(audio: Path, tmp_path: Path) -> None:
     sizes = {}
     for name, fields in {"cls": {"head": "cls"}, "dist": {}, "deep": {"layers": 3}}.items():
         path = tmp_path / f"{name}.png"

@@ -36,7 +36,7 @@ def write_network(folder: Path, rows: list[dict], data: str = "data/toy/train") 
     return folder
 
 
-def test_a_log_is_read_with_what_an_epoch_lacks_as_nan(tmp_path):
+def test_a_log_is_read_with_what_an_epoch_lacks_as_nan(tmp_path: Path) -> None:
     rows = [{"epoch": 1, "loss": 2, "dev_eer": None}, {"epoch": 2, "loss": 1.5, "dev_eer": 0.5, "divergence": 3}]
     log = read_training_log(write_network(tmp_path / "exp", rows))
     np.testing.assert_array_equal(log["loss"], [2, 1.5])
@@ -44,7 +44,7 @@ def test_a_log_is_read_with_what_an_epoch_lacks_as_nan(tmp_path):
     np.testing.assert_array_equal(log["divergence"], [np.nan, 3])
 
 
-def test_lines_that_are_no_epoch_are_all_told(tmp_path):
+def test_lines_that_are_no_epoch_are_all_told(tmp_path: Path) -> None:
     folder = write_network(tmp_path / "exp", ROWS)
     with open(folder / "training.jsonl", "a") as stream:
         stream.write('{"epoch": 4, "loss": "low"}\n[1]\n{"loss": 1}\n{"epoch": 5, "lo')
@@ -53,21 +53,21 @@ def test_lines_that_are_no_epoch_are_all_told(tmp_path):
     assert [problem.line for problem in caught.value.problems] == [4, 5, 6, 7]
 
 
-def test_folders_without_an_epoch_are_refused(tmp_path):
+def test_folders_without_an_epoch_are_refused(tmp_path: Path) -> None:
     with pytest.raises(SvtokError, match=r"it has no training\.jsonl"):
         read_training_log(tmp_path)
     with pytest.raises(SvtokError, match="tells no epoch yet"):
         read_training_log(write_network(tmp_path / "exp", []))
 
 
-def test_names_are_as_short_as_tells_them_apart():
+def test_names_are_as_short_as_tells_them_apart() -> None:
     assert short_names([Path("exp/cls"), Path("exp/avg/")]) == ["cls", "avg"]
     assert short_names([Path("a/exp/cls"), Path("b/exp/cls")]) == ["a/exp/cls", "b/exp/cls"]
     with pytest.raises(SvtokError, match=r"exp/\.\./exp/cls is named twice"):
         short_names([Path("exp/cls"), Path("exp/../exp/cls")])
 
 
-def test_panels_are_the_usual_ones_then_what_else_is_logged_but_never_empty(tmp_path):
+def test_panels_are_the_usual_ones_then_what_else_is_logged_but_never_empty(tmp_path: Path) -> None:
     without_dev = [{**row, "dev_eer": None, "label_loss": 1.0} for row in ROWS]
     one = read_training_log(write_network(tmp_path / "a", without_dev))
     other = read_training_log(write_network(tmp_path / "b", ROWS))
@@ -77,7 +77,7 @@ def test_panels_are_the_usual_ones_then_what_else_is_logged_but_never_empty(tmp_
     assert both[-1] == Panel("label_loss", "label_loss", 1)
 
 
-def test_the_lowest_dev_eer_is_named_with_its_epoch(tmp_path):
+def test_the_lowest_dev_eer_is_named_with_its_epoch(tmp_path: Path) -> None:
     log = read_training_log(write_network(tmp_path / "a", ROWS))
     assert lowest_dev_eer(log) == (2, 0.125)
     assert legend_entry("cls", log) == "cls: lowest dev EER 12.50 % (epoch 2 of 3)"
@@ -85,7 +85,9 @@ def test_the_lowest_dev_eer_is_named_with_its_epoch(tmp_path):
     assert legend_entry("cls", log.drop(columns="dev_eer")) == "cls"
 
 
-def test_the_title_tells_the_corpus_and_whether_it_is_synthetic(tmp_path, monkeypatch):
+def test_the_title_tells_the_corpus_and_whether_it_is_synthetic(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     work = tmp_path / "work"
     one, other = (write_network(work / "exp" / name, ROWS) for name in ("cls", "avg"))
     assert title_of([one]) == "Training of cls"
@@ -98,7 +100,7 @@ def test_the_title_tells_the_corpus_and_whether_it_is_synthetic(tmp_path, monkey
     assert title_of([elsewhere]) == "Training of b on toy (SYNTHETIC speech)"
 
 
-def test_a_readable_png_is_drawn_of_many_networks_and_of_one_epoch(tmp_path):
+def test_a_readable_png_is_drawn_of_many_networks_and_of_one_epoch(tmp_path: Path) -> None:
     log = read_training_log(write_network(tmp_path / "a", ROWS))
     draw_curves({"one": log[:1]}, tmp_path / "one.png", title="a title")
     draw_curves({f"network {n}": log * (1 + 0.02 * n) for n in range(12)}, tmp_path / "many.png", title="a title")
@@ -108,7 +110,7 @@ def test_a_readable_png_is_drawn_of_many_networks_and_of_one_epoch(tmp_path):
     assert many.shape[0] > one.shape[0]  # for the legend
 
 
-def test_a_line_goes_over_epochs_that_were_not_measured(tmp_path):
+def test_a_line_goes_over_epochs_that_were_not_measured(tmp_path: Path) -> None:
     log = read_training_log(write_network(tmp_path / "a", [*ROWS, {"epoch": 4, "dev_eer": None}]))
     epochs, values = points_of(log.assign(dev_eer=[0.3, np.nan, 0.25, np.nan]), Panel("dev_eer", "EER (%)", 100))
     np.testing.assert_array_equal(epochs, [1, 3])

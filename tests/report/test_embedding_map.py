@@ -1,6 +1,7 @@
 """A map of embeddings: which utterances, the projections against references, and the picture."""
 
 import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -36,7 +37,7 @@ def embeddings_of(table: pd.DataFrame, dim: int = 6) -> Embeddings:
     return Embeddings(table["utt"].tolist(), rng.standard_normal((len(table), dim)).astype(np.float32), "hash")
 
 
-def test_principal_components_are_the_eigenvectors_of_the_covariance():
+def test_principal_components_are_the_eigenvectors_of_the_covariance() -> None:
     vectors = np.random.default_rng(0).standard_normal((50, 7)) * np.arange(1, 8)
     points, shares = principal_components(vectors)
     values, directions = np.linalg.eigh(np.cov(vectors.T))  # ascending
@@ -47,13 +48,13 @@ def test_principal_components_are_the_eigenvectors_of_the_covariance():
         np.testing.assert_allclose(points[:, number], (vectors - vectors.mean(axis=0)) @ direction)
 
 
-def test_equal_vectors_have_no_variance_to_share():
+def test_equal_vectors_have_no_variance_to_share() -> None:
     points, shares = principal_components(np.ones((4, 3)))
     np.testing.assert_array_equal(points, np.zeros((4, 2)))
     np.testing.assert_array_equal(shares, [0, 0])
 
 
-def test_the_length_of_an_embedding_does_not_matter():
+def test_the_length_of_an_embedding_does_not_matter() -> None:
     table = utterances()
     one = embeddings_of(table)
     lengths = np.random.default_rng(2).uniform(0.5, 9, (len(table), 1)).astype(np.float32)
@@ -63,7 +64,7 @@ def test_the_length_of_an_embedding_does_not_matter():
     assert maps[0].groups == table["spk"].tolist()
 
 
-def test_tsne_is_the_same_for_the_same_seed_and_keeps_neighbours_together():
+def test_tsne_is_the_same_for_the_same_seed_and_keeps_neighbours_together() -> None:
     pytest.importorskip("sklearn")
     table = utterances(speakers=2, takes=10)
     centres = np.where(table["spk"] == "000", 1, -1)[:, None]
@@ -77,20 +78,20 @@ def test_tsne_is_the_same_for_the_same_seed_and_keeps_neighbours_together():
     assert nearest.tolist() == one.groups
 
 
-def test_tsne_without_scikit_learn_tells_what_to_install(monkeypatch):
+def test_tsne_without_scikit_learn_tells_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "sklearn.manifold", None)
     table = utterances()
     with pytest.raises(SvtokError, match=r"pip install 'svtok\[plot\]', or take --method pca"):
         map_embeddings(embeddings_of(table), table, by="spk", method="tsne", seed=0)
 
 
-def test_values_of_one_column_are_alternatives_and_columns_add_up():
+def test_values_of_one_column_are_alternatives_and_columns_add_up() -> None:
     table = utterances()
     chosen = choose_utterances(table, only={"spk": ["000", "002"], "phrase": ["yes"]}, most=99, seed=0)
     assert chosen["utt"].tolist() == [f"{s}-yes-{take}" for s in ("000", "002") for take in range(4)]
 
 
-def test_many_utterances_are_drawn_by_the_seed():
+def test_many_utterances_are_drawn_by_the_seed() -> None:
     table = utterances()
     drawn = [choose_utterances(table, only={}, most=10, seed=seed)["utt"].tolist() for seed in (1, 1, 2)]
     assert len(drawn[0]) == 10
@@ -109,12 +110,12 @@ def test_many_utterances_are_drawn_by_the_seed():
         ({"gender": ["m"], "spk": ["000"]}, r"no utterance has spk '000' \(there are: 001\)"),
     ],
 )
-def test_what_is_not_there_is_told_with_what_is(only, message):
+def test_what_is_not_there_is_told_with_what_is(only: list[str], message: str) -> None:
     with pytest.raises(SvtokError, match=message):
         choose_utterances(utterances(), only=only, most=99, seed=0)
 
 
-def test_a_map_that_cannot_be_is_refused():
+def test_a_map_that_cannot_be_is_refused() -> None:
     table = utterances()
     with pytest.raises(SvtokError, match="at least 3 embeddings of 2 dimensions, not 2 of 6"):
         map_embeddings(embeddings_of(table), table[:2], by="spk", method="pca", seed=0)
@@ -124,7 +125,7 @@ def test_a_map_that_cannot_be_is_refused():
         map_embeddings(embeddings_of(table), table, by="path", method="pca", seed=0)
 
 
-def test_the_title_tells_what_was_left_out_and_synthetic_speech(tmp_path):
+def test_the_title_tells_what_was_left_out_and_synthetic_speech(tmp_path: Path) -> None:
     table = utterances()
     drawn = map_embeddings(embeddings_of(table), table, by="spk", method="pca", seed=0)
     data = tmp_path / "toy" / "eval"
@@ -134,7 +135,7 @@ def test_the_title_tells_what_was_left_out_and_synthetic_speech(tmp_path):
 
 
 @pytest.mark.parametrize("groups", [1, 30, 400])
-def test_a_readable_png_is_drawn_of_few_and_of_very_many_groups(tmp_path, groups):
+def test_a_readable_png_is_drawn_of_few_and_of_very_many_groups(tmp_path: Path, groups: int) -> None:
     points = np.random.default_rng(0).standard_normal((800, 2))
     names = [f"speaker-{number % groups:04}" for number in range(800)]
     draw_map(EmbeddingMap(points, names, np.array([0.5, 0.25])), tmp_path / "map.png", title="a title", legend="spk")

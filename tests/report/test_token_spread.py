@@ -1,11 +1,14 @@
 """How far vectors and embeddings spread, against loops over all pairs."""
 
 from itertools import combinations
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from torch import Tensor
 
 from svtok.embeddings.extract import NetworkInput
 from svtok.features.config import FeaturesConfig
@@ -22,7 +25,7 @@ CPU = torch.device("cpu")
 UTTERANCES = [("a1", "ann", "no"), ("a2", "ann", "no"), ("a3", "ann", "yes"), ("b1", "bob", "no"), ("b2", "bob", "yes")]
 
 
-def make_network(**sampled) -> Network:
+def make_network(**sampled: Any) -> Network:
     torch.manual_seed(0)
     config = NetworkConfig(
         head="cls-sampled",
@@ -36,11 +39,11 @@ def make_network(**sampled) -> Network:
     return network
 
 
-def distance(one, other) -> float:
+def distance(one: Tensor, other: Tensor) -> float:
     return 1 - float(np.dot(one, other) / np.linalg.norm(one) / np.linalg.norm(other))
 
 
-def test_norms_and_cosines_of_known_vectors():
+def test_norms_and_cosines_of_known_vectors() -> None:
     network = make_network()
     with torch.no_grad():
         network.tokens["cls"].distribution.vectors.copy_(torch.tensor([[1, 0, 0, 0], [0, 2, 0, 0], [3.0, 3, 0, 0]]))
@@ -51,7 +54,7 @@ def test_norms_and_cosines_of_known_vectors():
     assert (spread.cosine.mean, spread.cosine.least, spread.cosine.largest) == pytest.approx((2 * half / 3, 0, half))
 
 
-def test_one_vector_or_a_plain_token_has_no_spread():
+def test_one_vector_or_a_plain_token_has_no_spread() -> None:
     with pytest.raises(ValueError, match="at least 2 vectors, not 1"):
         vector_spread(make_network(vectors=1, distribution="gaussian"))
     plain = Network(NetworkConfig(head="cls"), feature_dim=4, classes=2)
@@ -59,13 +62,13 @@ def test_one_vector_or_a_plain_token_has_no_spread():
         vector_spread(plain)
 
 
-def test_the_mean_distance_is_over_all_pairs():
+def test_the_mean_distance_is_over_all_pairs() -> None:
     embeddings = torch.randn(2, 4, 3)
     expected = [np.mean([distance(*pair) for pair in combinations(rows.numpy(), 2)]) for rows in embeddings]
     np.testing.assert_allclose(mean_distance(embeddings), expected, atol=1e-6)
 
 
-def make_input(tmp_path, network: Network, utterances: list[tuple[str, str, str]]) -> NetworkInput:
+def make_input(tmp_path: Path, network: Network, utterances: list[tuple[str, str, str]]) -> NetworkInput:
     rng = np.random.default_rng(0)
     blocks = [rng.standard_normal((frames, 4)).astype(np.float32) for frames in range(9, 9 + len(utterances))]
     utts, features = [row[0] for row in utterances], FeaturesConfig(bands=4)
@@ -77,7 +80,7 @@ def make_input(tmp_path, network: Network, utterances: list[tuple[str, str, str]
 
 
 @pytest.mark.parametrize("evaluation", ["mean-token", "mean-embedding"])
-def test_distances_of_embeddings_are_those_of_loops_over_all_pairs(tmp_path, evaluation):
+def test_distances_of_embeddings_are_those_of_loops_over_all_pairs(tmp_path: Path, evaluation: str) -> None:
     given = make_input(tmp_path, make_network(evaluation=evaluation), UTTERANCES)
     spread = embedding_spread(given, CPU)
     own, same, other = [], [], []
@@ -96,7 +99,7 @@ def test_distances_of_embeddings_are_those_of_loops_over_all_pairs(tmp_path, eva
         assert told.mean == pytest.approx(np.mean(expected), abs=1e-5)
 
 
-def test_where_no_two_utterances_can_be_compared_no_distance_is_told(tmp_path):
+def test_where_no_two_utterances_can_be_compared_no_distance_is_told(tmp_path: Path) -> None:
     spread = embedding_spread(make_input(tmp_path, make_network(), UTTERANCES[2:4]), CPU)
     assert spread.same_utterance.pairs == 6
     assert (spread.same_speaker.mean, spread.same_speaker.pairs) == (None, 0)

@@ -1,5 +1,8 @@
 """Training classes."""
 
+from pathlib import Path
+from typing import Any
+
 import pandas as pd
 import pytest
 
@@ -23,7 +26,9 @@ UTTERANCES = pd.DataFrame({"spk": ["b", "a", "b", "a"], "phrase": ["x", "y", "y"
         ),
     ],
 )
-def test_classes_are_sorted_within_a_group_and_labels_are_positions_there(kind, names, sizes, labels):
+def test_classes_are_sorted_within_a_group_and_labels_are_positions_there(
+    kind: Any, names: list[str], sizes: Any, labels: Any
+) -> None:
     classes = ClassList.of(UTTERANCES, kind)
     assert classes.names == tuple(names)
     assert classes.sizes == sizes
@@ -31,13 +36,13 @@ def test_classes_are_sorted_within_a_group_and_labels_are_positions_there(kind, 
 
 
 @pytest.mark.parametrize("kind", GROUPS)
-def test_a_list_survives_its_file(tmp_path, kind):
+def test_a_list_survives_its_file(tmp_path: Path, kind: Any) -> None:
     classes = ClassList.of(UTTERANCES.assign(spk=["NA", '"a', "1", "01"]), kind)
     classes.write(tmp_path / "classes.tsv")
     assert ClassList.read(tmp_path / "classes.tsv") == classes
 
 
-def test_a_group_of_one_class_is_refused():
+def test_a_group_of_one_class_is_refused() -> None:
     with pytest.raises(ProblemsError, match=r"has 1 class \(speaker\)"):
         ClassList.of(UTTERANCES[UTTERANCES["spk"] == "a"], "both")
     with pytest.raises(ProblemsError, match=r"has 1 class \(phrase\)"):
@@ -53,5 +58,5 @@ def test_a_group_of_one_class_is_refused():
         ("both", [[0, -1], [1, -1], [0, 1], [1, 0], [1, 1]]),
     ],
 )
-def test_factors_number_the_speaker_and_the_phrase_of_each_class(kind, factors):
+def test_factors_number_the_speaker_and_the_phrase_of_each_class(kind: Any, factors: Any) -> None:
     assert ClassList.of(UTTERANCES, kind).factors.tolist() == factors

@@ -1,5 +1,8 @@
 """The configuration tree, its file and its settings."""
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 
 from svtok.errors import ProblemsError, SvtokError
@@ -7,7 +10,7 @@ from svtok.trained.config import joint_teacher_config, read_config
 
 
 @pytest.fixture
-def file(tmp_path):
+def file(tmp_path: Path) -> Path:
     path = tmp_path / "train.yaml"
     path.write_text(
         "network:\n  front_end: {blocks: [8, 16]}\n  attention_heads: 2\ntraining:\n  learning_rate: 1e-4\n"
@@ -15,7 +18,7 @@ def file(tmp_path):
     return path
 
 
-def test_a_file_changes_the_defaults_and_settings_change_the_file(file):
+def test_a_file_changes_the_defaults_and_settings_change_the_file(file: Path) -> None:
     config = read_config(file, ["training.epochs=7", "network.front_end.blocks=[4, 8]", "training.augment.tempo=0.1"])
     assert config.training.learning_rate == 1e-4
     assert config.training.epochs == 7
@@ -23,14 +26,14 @@ def test_a_file_changes_the_defaults_and_settings_change_the_file(file):
     assert config.training.augment.tempo == 0.1
 
 
-def test_the_head_of_the_command_goes_before_that_of_the_file_and_that_before_the_default(file):
+def test_the_head_of_the_command_goes_before_that_of_the_file_and_that_before_the_default(file: Path) -> None:
     assert read_config(file).network.head == "cls"
     assert read_config(file, default_head="avg").network.head == "avg"
     assert read_config(file, ["network.head=cls-dist"], default_head="avg").network.head == "cls-dist"
     assert read_config(file, ["network.head=cls-dist"], "cls-sampled").network.head == "cls-sampled"
 
 
-def test_all_mistakes_are_told_at_once_with_the_nearest_names(file):
+def test_all_mistakes_are_told_at_once_with_the_nearest_names(file: Path) -> None:
     file.write_text("netwrk: {}\ntraining:\n  epocs: 3\n  batch_size: 1\n")
     with pytest.raises(ProblemsError) as caught:
         read_config(file, ["network.head=clss"])
@@ -49,7 +52,7 @@ def test_all_mistakes_are_told_at_once_with_the_nearest_names(file):
         ("training.epochs=[", "is not a YAML value"),
     ],
 )
-def test_settings_that_cannot_be_read_are_refused(file, setting, message):
+def test_settings_that_cannot_be_read_are_refused(file: Path, setting: str, message: str) -> None:
     with pytest.raises(SvtokError, match=message):
         read_config(file, ["training.epochs=3", setting])
 
@@ -77,13 +80,13 @@ def test_settings_that_cannot_be_read_are_refused(file, setting, message):
         ("network.front_end={kernel: x}", "network.front_end.kernel: input should be a valid integer"),
     ],
 )
-def test_values_out_of_range_are_refused(setting, message):
+def test_values_out_of_range_are_refused(setting: str, message: str) -> None:
     with pytest.raises(ProblemsError, match=message):
         read_config(None, [setting])
 
 
 @pytest.mark.parametrize("value", ["3", "[cls]"])
-def test_a_section_that_is_no_mapping_is_refused_also_with_a_head(value):
+def test_a_section_that_is_no_mapping_is_refused_also_with_a_head(value: Any) -> None:
     with pytest.raises(ProblemsError, match="network: input should be a valid dictionary"):
         read_config(None, [f"network={value}"], "avg")
 
@@ -92,25 +95,25 @@ def test_a_section_that_is_no_mapping_is_refused_also_with_a_head(value):
     ("one", "other"),
     [("class_weight", "distillation_weight"), ("detection_cost.miss_weight", "detection_cost.false_alarm_weight")],
 )
-def test_two_weights_of_zero_are_refused(one, other):
+def test_two_weights_of_zero_are_refused(one: str, other: str) -> None:
     with pytest.raises(ProblemsError, match="both 0: nothing would be learned"):
         read_config(None, [f"objective.{one}=0", f"objective.{other}=0"])
 
 
 @pytest.mark.parametrize("loss", ["aam", "adcf"])
-def test_losses_of_cosines_refuse_linear_logits(loss):
+def test_losses_of_cosines_refuse_linear_logits(loss: str) -> None:
     with pytest.raises(
         ProblemsError, match=f"'{loss}' is a loss of cosines: .* must be 'cosine' or 'factored', not 'linear'"
     ):
         read_config(None, [f"objective.loss={loss}", "network.classifier=linear"])
 
 
-def test_a_detection_cost_refuses_smoothed_labels():
+def test_a_detection_cost_refuses_smoothed_labels() -> None:
     with pytest.raises(ProblemsError, match=r"label_smoothing \(0.1\) has no meaning with loss 'adcf'"):
         read_config(None, ["objective.loss=adcf", "objective.label_smoothing=0.1"])
 
 
-def test_a_joint_teacher_is_as_its_student_but_for_the_head(file):
+def test_a_joint_teacher_is_as_its_student_but_for_the_head(file: Path) -> None:
     student = read_config(file, ["network.head=cls-dist", "network.embedding=concat", "objective.loss=aam"])
     for head, wanted in ((None, "cls-sampled"), ("avg", "avg")):
         teacher = joint_teacher_config(student, None, head)
@@ -121,7 +124,7 @@ def test_a_joint_teacher_is_as_its_student_but_for_the_head(file):
         assert teacher.training == student.training
 
 
-def test_a_joint_teachers_file_has_its_own_network_and_objective(file, tmp_path):
+def test_a_joint_teachers_file_has_its_own_network_and_objective(file: Path, tmp_path: Path) -> None:
     own = tmp_path / "teacher.yaml"
     own.write_text("network: {head: avg, layers: 3}\nobjective: {loss: aam}\n")
     student = read_config(file, ["network.head=cls-dist"])
@@ -132,6 +135,6 @@ def test_a_joint_teachers_file_has_its_own_network_and_objective(file, tmp_path)
     assert joint_teacher_config(student, own, "cls").network.head == "cls"
 
 
-def test_a_joint_teachers_file_with_other_sections_is_refused(file):
+def test_a_joint_teachers_file_with_other_sections_is_refused(file: Path) -> None:
     with pytest.raises(ProblemsError, match=r"train.yaml: training: is the student's"):
         joint_teacher_config(read_config(None, ["network.head=cls-dist"]), file, None)

@@ -1,6 +1,9 @@
 """Batches of embeddings."""
 
+from pathlib import Path
+
 import numpy as np
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,14 +16,16 @@ from svtok.trained.inference import _batches, embed_all
 
 
 @given(st.lists(st.integers(1, 300), min_size=1, max_size=50))
-def test_batches_hold_every_utterance_once_within_the_padded_size(lengths):
+def test_batches_hold_every_utterance_once_within_the_padded_size(lengths: list[int]) -> None:
     batches = list(_batches(np.array(lengths), 400))
     assert sorted(position for batch in batches for position in batch) == list(range(len(lengths)))
     for batch in batches:
         assert len(batch) == 1 or max(lengths[position] for position in batch) * len(batch) <= 400
 
 
-def test_embeddings_come_in_the_order_asked_for_and_equal_those_alone(tmp_path, monkeypatch):
+def test_embeddings_come_in_the_order_asked_for_and_equal_those_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     torch.manual_seed(0)
     rng = np.random.default_rng(0)
     blocks = [rng.standard_normal((frames, 4)).astype(np.float32) for frames in (9, 30, 14, 22)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +77,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def make_run(corpus, tmp_path):
+def make_run(corpus: Path, tmp_path: Path) -> Callable[..., Run]:
     """A run on the tiny corpus; fields of the configuration are given as nested dictionaries."""
 
     def make(out: str = "exp", *, head: str = "cls", dev: bool = True, **more: Any) -> Run:
@@ -100,7 +101,7 @@ def make_run(corpus, tmp_path):
 
 
 @pytest.fixture
-def rows():
+def rows() -> Callable[[Path], list[dict[str, Any]]]:
     """What a folder's log tells of each epoch."""
 
     def read(folder: Path) -> list[dict[str, Any]]:
@@ -110,7 +111,7 @@ def rows():
 
 
 @pytest.fixture
-def assert_same_weights():
+def assert_same_weights() -> Callable[[Path, Path], None]:
     """Compares the networks of two folders, bit for bit."""
 
     def compare(one: Path, other: Path) -> None:
@@ -127,7 +128,7 @@ class CutOffError(Exception):
 
 
 @pytest.fixture
-def cut_off(monkeypatch):
+def cut_off(monkeypatch: pytest.MonkeyPatch) -> Callable[[Run, int], None]:
     """Trains a run that is cut off in the middle of an epoch (from 1)."""
 
     def train(run: Run, epoch: int) -> None:

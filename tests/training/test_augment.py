@@ -10,22 +10,22 @@ NOTHING = AugmentConfig(tempo=0, erasings=0, time_masks=0, dim_masks=0)
 
 
 @pytest.fixture
-def features():
+def features() -> np.ndarray:
     return np.random.default_rng(0).standard_normal((50, 8)).astype(np.float32)
 
 
 class FixedStretch:
     """A generator whose `uniform` gives one value."""
 
-    def __init__(self, value):
+    def __init__(self, value: float) -> None:
         self.value = value
 
-    def uniform(self, low, high):
+    def uniform(self, low: float, high: float) -> float:
         assert low <= self.value <= high
         return self.value
 
 
-def test_tempo_interpolates_between_frames():
+def test_tempo_interpolates_between_frames() -> None:
     ramp = np.array([[0.0], [1.0], [2.0]], dtype=np.float32)
     stretched = change_tempo(ramp, 0.7, FixedStretch(2 / 3))
     np.testing.assert_allclose(stretched[:, 0], [0, 0.5, 1, 1.5, 2])
@@ -33,7 +33,7 @@ def test_tempo_interpolates_between_frames():
     np.testing.assert_allclose(squeezed[:, 0], [0, 2])
 
 
-def test_erasing_fills_one_rectangle_of_the_asked_area(features):
+def test_erasing_fills_one_rectangle_of_the_asked_area(features: np.ndarray) -> None:
     rng = np.random.default_rng(1)
     for _ in range(50):
         changed = features.copy()
@@ -45,7 +45,7 @@ def test_erasing_fills_one_rectangle_of_the_asked_area(features):
         assert height == 50 or width == 8 or height * width > 0.05 * features.size  # rounding, and clipped at an edge
 
 
-def test_a_mask_sets_one_run_of_rows_to_the_mean(features):
+def test_a_mask_sets_one_run_of_rows_to_the_mean(features: np.ndarray) -> None:
     rng, runs = np.random.default_rng(2), set()
     for _ in range(200):
         changed = features.copy()
@@ -58,7 +58,7 @@ def test_a_mask_sets_one_run_of_rows_to_the_mean(features):
     assert runs == {0, 1, 2, 3, 4, 5}
 
 
-def test_the_original_is_left_alone_and_nothing_asked_changes_nothing(features):
+def test_the_original_is_left_alone_and_nothing_asked_changes_nothing(features: np.ndarray) -> None:
     before = features.copy()
     everything = AugmentConfig(tempo=0.2, erasings=3, erase_probability=1, time_masks=2, dim_masks=2)
     assert not np.array_equal(augment(features, everything, np.random.default_rng(0))[0][:40], before[:40])
@@ -67,14 +67,14 @@ def test_the_original_is_left_alone_and_nothing_asked_changes_nothing(features):
         np.testing.assert_array_equal(view, before)
 
 
-def test_the_same_generator_gives_the_same_features(features):
+def test_the_same_generator_gives_the_same_features(features: np.ndarray) -> None:
     config = AugmentConfig(tempo=0.2)
     one, other = (augment(features, config, np.random.default_rng(7)) for _ in range(2))
     np.testing.assert_array_equal(one[0], other[0])
     np.testing.assert_array_equal(one[1], other[1])
 
 
-def test_the_unerased_view_has_the_same_tempo_and_masks_but_no_erasing(features):
+def test_the_unerased_view_has_the_same_tempo_and_masks_but_no_erasing(features: np.ndarray) -> None:
     config = AugmentConfig(tempo=0.3, erasings=2, erase_probability=1, time_masks=0, dim_masks=0)
     augmented, unerased = augment(features, config, np.random.default_rng(4))
     np.testing.assert_array_equal(unerased, change_tempo(features, 0.3, np.random.default_rng(4)))
@@ -89,6 +89,6 @@ def test_the_unerased_view_has_the_same_tempo_and_masks_but_no_erasing(features)
     assert (masked[touched] != augmented[touched]).all()
 
 
-def test_without_erasing_both_views_are_the_same(features):
+def test_without_erasing_both_views_are_the_same(features: np.ndarray) -> None:
     augmented, unerased = augment(features, AugmentConfig(tempo=0.2, erasings=0), np.random.default_rng(3))
     np.testing.assert_array_equal(augmented, unerased)

@@ -1,29 +1,31 @@
 """Batches."""
 
+from pathlib import Path
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
 from svtok.features.store import FeatureStore
 from svtok.trained.config import TrainingConfig
-from svtok.training.data import EpochSampler, TrainingUtterances, bucketed_batches, crop, make_loader, pad
+from svtok.training.data import Batch, EpochSampler, TrainingUtterances, bucketed_batches, crop, make_loader, pad
 
 
 @given(st.lists(st.integers(1, 500), min_size=2, max_size=80), st.integers(2, 9), st.integers(0, 5))
-def test_every_utterance_is_in_one_batch_and_no_batch_has_one(lengths, batch_size, seed):
+def test_every_utterance_is_in_one_batch_and_no_batch_has_one(lengths: list[int], batch_size: int, seed: int) -> None:
     batches = bucketed_batches(np.array(lengths, dtype=float), batch_size, np.random.default_rng(seed))
     assert sorted(np.concatenate(batches)) == list(range(len(lengths)))
     assert all(1 < len(batch) <= batch_size + 1 for batch in batches)
     assert len(EpochSampler(np.array(lengths, dtype=float), batch_size, seed)) == len(batches)
 
 
-def test_a_batch_holds_neighbours_in_length():
+def test_a_batch_holds_neighbours_in_length() -> None:
     lengths = np.repeat([10.0, 100.0, 1000.0], 8)
     for batch in bucketed_batches(lengths, 8, np.random.default_rng(0)):
         assert len(set(lengths[batch])) == 1
 
 
-def test_epochs_differ_and_the_same_epoch_repeats():
+def test_epochs_differ_and_the_same_epoch_repeats() -> None:
     sampler = EpochSampler(np.arange(20) + 1.0, 4, seed=0)
     first = list(sampler)
     assert list(sampler) == first
@@ -31,7 +33,7 @@ def test_epochs_differ_and_the_same_epoch_repeats():
     assert list(sampler) != first
 
 
-def test_crop_takes_a_run_of_frames_or_all():
+def test_crop_takes_a_run_of_frames_or_all() -> None:
     features = np.arange(20.0)[:, None]
     run = crop(features, 5, np.random.default_rng(0))[:, 0]
     assert len(run) == 5
@@ -40,13 +42,13 @@ def test_crop_takes_a_run_of_frames_or_all():
     assert crop(features, 30, np.random.default_rng(0)) is features
 
 
-def test_padding_is_zero():
+def test_padding_is_zero() -> None:
     frames, lengths = pad([np.ones((1, 2), np.float32), np.full((3, 2), 2, np.float32)])
     assert frames[:, :, 0].tolist() == [[1, 0, 0], [2, 2, 2]]
     assert lengths.tolist() == [1, 3]
 
 
-def test_a_batch_carries_the_clean_features_beside_the_augmented_ones(corpus):
+def test_a_batch_carries_the_clean_features_beside_the_augmented_ones(corpus: Path) -> None:
     store = FeatureStore.open(corpus / "feats/tiny/train")
     config = TrainingConfig(batch_size=4, augment={"tempo": 0.3})
     data = TrainingUtterances(store, store.utts, np.arange(len(store))[:, None], config, seed=0)
@@ -59,7 +61,7 @@ def test_a_batch_carries_the_clean_features_beside_the_augmented_ones(corpus):
     assert (batch.lengths != batch.clean_lengths).any()
 
 
-def test_a_network_reads_the_view_that_it_is_to_see(batch):
+def test_a_network_reads_the_view_that_it_is_to_see(batch: Batch) -> None:
     for name, frames in (("augmented", batch.frames), ("unerased", batch.unerased), ("clean", batch.clean)):
         assert batch.view(name)[0] is frames
     assert batch.view("clean")[1] is batch.clean_lengths

@@ -1,28 +1,31 @@
 """Learning from teachers, against hand computation."""
 
+from typing import Any
+
 import pytest
 import torch
 from torch.nn import functional
 
 from svtok.nets.network import Network
 from svtok.trained.config import Config
+from svtok.training.data import Batch
 from svtok.training.objectives import Distillation, JointDistillation, Networks
 
 SMALL = {"front_end": {"channels": 4, "blocks": [4]}, "attention_heads": 1, "memory": {"slots": 3, "key_dim": 2}}
 LARGER = {"front_end": {"channels": 4, "blocks": [6]}, "attention_heads": 2}
 
 
-def config(head="cls-dist", network=None, **objective):
+def config(head: str = "cls-dist", network: Any = None, **objective: Any) -> Config:
     return Config(network={**SMALL, "head": head, "dropout": 0, **(network or {})}, objective=objective)
 
 
-def make(config, seed, classes=4):
+def make(config: Config, seed: int, classes: list[int] = 4) -> Any:
     torch.manual_seed(seed)
     return Network(config.network, feature_dim=3, classes=classes)
 
 
 @pytest.fixture
-def pairs(batch):
+def pairs(batch: Batch) -> Any:
     """The batch with the labels of the second group alone."""
     batch.labels = batch.labels[:, 1:]
     return batch
@@ -32,8 +35,8 @@ def pairs(batch):
 @pytest.mark.parametrize("student_sees", ["augmented", "unerased"])
 @pytest.mark.parametrize("teacher_head", ["avg", "cls", "cls-dist", "attentive-stats"])
 def test_label_loss_and_divergence_are_weighted_and_each_network_reads_its_view(
-    pairs, student_sees, teacher_sees, teacher_head
-):
+    pairs: Any, student_sees: str, teacher_sees: str, teacher_head: str
+) -> None:
     settings = config(
         class_weight=0.3,
         distillation_weight=0.7,
@@ -57,7 +60,7 @@ def test_label_loss_and_divergence_are_weighted_and_each_network_reads_its_view(
 
 
 @pytest.mark.parametrize("kind", ["kl", "hard", "cosine"])
-def test_a_frozen_teacher_gets_no_gradient_and_is_read_in_evaluation_mode(pairs, kind):
+def test_a_frozen_teacher_gets_no_gradient_and_is_read_in_evaluation_mode(pairs: Any, kind: str) -> None:
     settings, teacher_config = config("cls-sampled-dist", distillation=kind), config("cls-sampled")
     student, teacher = make(settings, 0), make(teacher_config, 1).train()
     statistics = {name: buffer.clone() for name, buffer in teacher.named_buffers()}
@@ -68,7 +71,7 @@ def test_a_frozen_teacher_gets_no_gradient_and_is_read_in_evaluation_mode(pairs,
     assert student.tokens["dist"].vectors.grad.abs().sum() > 0
 
 
-def test_each_group_of_classes_is_compared_with_the_teachers_by_itself(batch):
+def test_each_group_of_classes_is_compared_with_the_teachers_by_itself(batch: Batch) -> None:
     settings, teacher_config = config(speaker_weight=0.2), config("cls")
     student, teacher = make(settings, 0, classes=6).eval(), make(teacher_config, 1, classes=6).eval()
     objective = Distillation(settings, [2, 4], [teacher_config.network])
@@ -82,7 +85,7 @@ def test_each_group_of_classes_is_compared_with_the_teachers_by_itself(batch):
     torch.testing.assert_close(values["distillation_loss"], 0.2 * parts[0] + 0.8 * parts[1])
 
 
-def test_several_teachers_are_averaged(pairs):
+def test_several_teachers_are_averaged(pairs: Any) -> None:
     settings, teacher_config = config(), config("cls")
     student, teachers = make(settings, 0).eval(), [make(teacher_config, seed).eval() for seed in (1, 2, 3)]
     objective = Distillation(settings, [4], [teacher_config.network] * 3)
@@ -93,7 +96,7 @@ def test_several_teachers_are_averaged(pairs):
     torch.testing.assert_close(values["distillation_loss"], (mean * (mean.log() - given)).sum(dim=1).mean())
 
 
-def test_cosine_distillation_projects_the_student_where_its_teacher_is_larger(pairs):
+def test_cosine_distillation_projects_the_student_where_its_teacher_is_larger(pairs: Any) -> None:
     settings = config(distillation="cosine")
     same, larger = config("cls"), config("cls-dist", network={**LARGER, "embedding": "concat"})
     student, teachers = make(settings, 0).eval(), [make(same, 1).eval(), make(larger, 2).eval()]
@@ -113,7 +116,7 @@ def test_cosine_distillation_projects_the_student_where_its_teacher_is_larger(pa
     assert weight.grad.abs().sum() > 0
 
 
-def test_a_student_that_agrees_with_its_teacher_has_no_divergence(pairs):
+def test_a_student_that_agrees_with_its_teacher_has_no_divergence(pairs: Any) -> None:
     student, teacher = make(config(), 0).eval(), make(config("cls"), 1).eval()
     wanted = teacher.classify(teacher(pairs.frames, pairs.lengths))["cls"]
     student.classify = lambda states: {"cls": wanted, "dist": wanted + 3.0}
@@ -125,14 +128,14 @@ def test_a_student_that_agrees_with_its_teacher_has_no_divergence(pairs):
 @pytest.mark.parametrize(
     ("schedule", "weights"), [("constant", [0.8] * 3), ("rising", [0, 0.2, 0.6]), ("falling", [0.8, 0.6, 0.2])]
 )
-def test_the_weight_of_distillation_follows_its_schedule(schedule, weights):
+def test_the_weight_of_distillation_follows_its_schedule(schedule: str, weights: list[float]) -> None:
     settings = config(distillation_weight=0.8, distillation_schedule=schedule)
     objective = Distillation(settings, [4], [config("cls").network])
     assert [objective.weight(progress) for progress in (0, 0.25, 0.75)] == pytest.approx(weights)
 
 
 @pytest.mark.parametrize("kind", ["kl", "hard", "cosine"])
-def test_a_joint_teacher_has_the_gradient_of_its_own_loss_alone(pairs, kind):
+def test_a_joint_teacher_has_the_gradient_of_its_own_loss_alone(pairs: Any, kind: str) -> None:
     settings, teacher_config = config(distillation=kind), config("cls", loss="aam", margin=0.1)
     gradients = []
     for weight in (0.0, 50.0):

@@ -1,5 +1,9 @@
 """Training runs as a whole: what they write, that they repeat and resume, what they refuse."""
 
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
 import pytest
 import yaml
 
@@ -7,11 +11,13 @@ from svtok.errors import ProblemsError, SvtokError
 from svtok.nets.config import HEADS
 from svtok.trained.folder import load_network
 from svtok.training import run as run_module
-from svtok.training.run import train_network
+from svtok.training.run import Run, train_network
 
 
 @pytest.mark.parametrize("head", [head for head in HEADS if not head.endswith("-dist")])
-def test_a_run_writes_its_folder_and_learns(make_run, head, rows):
+def test_a_run_writes_its_folder_and_learns(
+    make_run: Callable[..., Run], head: str, rows: Callable[[Path], list[dict[str, Any]]]
+) -> None:
     run = make_run(head=head, training={"epochs": 12})
     assert train_network(run)
     log = rows(run.out)
@@ -25,7 +31,9 @@ def test_a_run_writes_its_folder_and_learns(make_run, head, rows):
     assert not (run.out / "checkpoint.pt").exists()
 
 
-def test_the_same_seed_gives_the_same_weights_and_another_seed_others(make_run, assert_same_weights):
+def test_the_same_seed_gives_the_same_weights_and_another_seed_others(
+    make_run: Callable[..., Run], assert_same_weights: Callable[[Path, Path], None]
+) -> None:
     for out, seed in (("a", 5), ("b", 5), ("c", 6)):
         train_network(make_run(out, seed=seed, head="cls-sampled"))
     first = make_run("a").out
@@ -39,8 +47,13 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(make_run, 
     [("last", {}), ("best", {"loss": "adcf", "ring_weight": 0.1}), ("last", {"loss": "aam", "margin_warm_up": 0.5})],
 )
 def test_a_run_that_was_cut_off_and_resumed_ends_in_the_same_weights(
-    make_run, keep, objective, rows, assert_same_weights, cut_off
-):
+    make_run: Callable[..., Run],
+    keep: str,
+    objective: dict[str, Any],
+    rows: Callable[[Path], list[dict[str, Any]]],
+    assert_same_weights: Callable[[Path, Path], None],
+    cut_off: Callable[[Run, int], None],
+) -> None:
     fields = {"head": "cls-sampled", "training": {"epochs": 4, "keep": keep}, "objective": objective}
     train_network(whole := make_run("whole", **fields))
     cut_off(make_run("cut", **fields), 3)
@@ -51,24 +64,30 @@ def test_a_run_that_was_cut_off_and_resumed_ends_in_the_same_weights(
     assert timeless[0] == timeless[1]
 
 
-def test_worker_processes_change_nothing(make_run, assert_same_weights):
+def test_worker_processes_change_nothing(
+    make_run: Callable[..., Run], assert_same_weights: Callable[[Path, Path], None]
+) -> None:
     train_network(one := make_run("one"))
     train_network(two := make_run("two", training={"workers": 2, "epochs": 3}))
     assert_same_weights(one.out, two.out)
 
 
-def test_a_finished_run_is_kept_on_resume(make_run):
+def test_a_finished_run_is_kept_on_resume(make_run: Callable[..., Run]) -> None:
     train_network(make_run())
     assert train_network(make_run(resume=True)) is False
 
 
-def test_the_dev_eer_is_measured_as_often_as_configured_and_at_the_end(make_run, rows):
+def test_the_dev_eer_is_measured_as_often_as_configured_and_at_the_end(
+    make_run: Callable[..., Run], rows: Callable[[Path], list[dict[str, Any]]]
+) -> None:
     run = make_run(training={"epochs": 5, "measure_every": 2})
     train_network(run)
     assert [row["dev_eer"] is not None for row in rows(run.out)] == [False, True, False, True, True]
 
 
-def test_best_keeps_the_weights_of_the_lowest_dev_eer(make_run, rows):
+def test_best_keeps_the_weights_of_the_lowest_dev_eer(
+    make_run: Callable[..., Run], rows: Callable[[Path], list[dict[str, Any]]]
+) -> None:
     run = make_run(training={"epochs": 6, "keep": "best"})
     train_network(run)
     best = min(rows(run.out), key=lambda row: row["dev_eer"])["epoch"]
@@ -77,7 +96,9 @@ def test_best_keeps_the_weights_of_the_lowest_dev_eer(make_run, rows):
 
 
 @pytest.mark.parametrize(("classes", "count"), [("speaker", 4), ("phrase", 2), ("both", 12)])
-def test_speakers_phrases_or_two_groups_of_classes_are_learned(make_run, classes, count, rows):
+def test_speakers_phrases_or_two_groups_of_classes_are_learned(
+    make_run: Callable[..., Run], classes: str, count: int, rows: Callable[[Path], list[dict[str, Any]]]
+) -> None:
     train_network(run := make_run(training={"classes": classes, "epochs": 12}))
     assert len(load_network(run.out).classes) == count
     log = rows(run.out)
@@ -88,7 +109,7 @@ def test_speakers_phrases_or_two_groups_of_classes_are_learned(make_run, classes
     assert log[-1]["dev_eer"] == pytest.approx(measure(load_network(run.out).network))
 
 
-def test_a_network_of_an_earlier_version_still_loads(make_run):
+def test_a_network_of_an_earlier_version_still_loads(make_run: Callable[..., Run]) -> None:
     """One whose config.yaml has none of the later fields, and whose classes.tsv has one group."""
     train_network(run := make_run())
     tree = yaml.safe_load((run.out / "config.yaml").read_text())
@@ -107,20 +128,22 @@ def test_a_network_of_an_earlier_version_still_loads(make_run):
         ({"network": {"positions": "learned", "max_frames": 12}}, "has 13 frames .* learned positions end after 12"),
     ],
 )
-def test_parts_that_do_not_fit_are_refused_and_nothing_is_written(make_run, fields, message):
+def test_parts_that_do_not_fit_are_refused_and_nothing_is_written(
+    make_run: Callable[..., Run], fields: Any, message: str
+) -> None:
     run = make_run(**fields)
     with pytest.raises(ProblemsError, match=message):
         train_network(run)
     assert not run.out.exists()
 
 
-def test_a_folder_in_use_is_not_overwritten(make_run):
+def test_a_folder_in_use_is_not_overwritten(make_run: Callable[..., Run]) -> None:
     train_network(make_run())
     with pytest.raises(SvtokError, match="holds a trained network; use --resume"):
         train_network(make_run())
 
 
-def test_resuming_with_other_settings_names_each_of_them(make_run):
+def test_resuming_with_other_settings_names_each_of_them(make_run: Callable[..., Run]) -> None:
     train_network(make_run())
     with pytest.raises(ProblemsError) as caught:
         train_network(make_run(resume=True, seed=3, training={"epochs": 9}))
@@ -128,7 +151,7 @@ def test_resuming_with_other_settings_names_each_of_them(make_run):
     assert "run.seed: was 0, now 3" in str(caught.value)
 
 
-def test_a_folder_of_other_files_is_refused(make_run):
+def test_a_folder_of_other_files_is_refused(make_run: Callable[..., Run]) -> None:
     run = make_run()
     run.out.mkdir()
     (run.out / "thesis.tex").touch()
@@ -136,19 +159,19 @@ def test_a_folder_of_other_files_is_refused(make_run):
         train_network(run)
 
 
-def test_weights_that_diverge_end_the_run_with_advice(make_run):
+def test_weights_that_diverge_end_the_run_with_advice(make_run: Callable[..., Run]) -> None:
     with pytest.raises(SvtokError, match=r"diverged in epoch 1 .* lower training\.learning_rate"):
         train_network(make_run(training={"learning_rate": 1e30, "warm_up": 0}))
 
 
-def test_a_damaged_network_file_is_refused_with_its_name(make_run):
+def test_a_damaged_network_file_is_refused_with_its_name(make_run: Callable[..., Run]) -> None:
     train_network(run := make_run())
     (run.out / "network.safetensors").write_bytes(b"not weights")
     with pytest.raises(SvtokError, match=r"network\.safetensors: damaged"):
         load_network(run.out)
 
 
-def test_an_unfinished_network_is_refused(make_run):
+def test_an_unfinished_network_is_refused(make_run: Callable[..., Run]) -> None:
     train_network(run := make_run())
     (run.out / "network.safetensors").unlink()
     with pytest.raises(SvtokError, match="its training has not ended"):
@@ -157,7 +180,9 @@ def test_an_unfinished_network_is_refused(make_run):
 
 @pytest.mark.parametrize("classes", ["speaker", "phrase", "speaker-phrase", "both"])
 @pytest.mark.parametrize(("head", "residual"), [("cls", False), ("avg", True), ("attentive-stats", False)])
-def test_factored_classes_and_the_skip_learn_and_come_back(make_run, rows, head, residual, classes):
+def test_factored_classes_and_the_skip_learn_and_come_back(
+    make_run: Callable[..., Run], rows: Callable[[Path], list[dict[str, Any]]], head: str, residual: bool, classes: str
+) -> None:
     network = {"classifier": "factored", "class_residual": residual, "skip": "statistics"}
     run = make_run(head=head, dev=False, network=network, training={"classes": classes, "epochs": 6})
     assert train_network(run)

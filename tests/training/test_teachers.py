@@ -1,16 +1,22 @@
 """Students of trained teachers, and of teachers trained beside them, as whole runs."""
 
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 import yaml
 
 from svtok.errors import ProblemsError, SvtokError
 from svtok.trained.folder import load_network
-from svtok.training.run import train_network
+from svtok.training.run import Run, train_network
 
 
 @pytest.mark.parametrize("head", ["cls-dist", "cls-sampled-dist"])
-def test_a_student_names_its_teachers_hash_and_leaves_the_teacher_alone(make_run, head, rows):
+def test_a_student_names_its_teachers_hash_and_leaves_the_teacher_alone(
+    make_run: Callable[..., Run], head: str, rows: Callable[[Path], list[dict[str, Any]]]
+) -> None:
     train_network(teacher := make_run("teacher", head="cls-sampled"))
     before = (teacher.out / "network.safetensors").read_bytes()
     train_network(student := make_run("student", head=head, teachers=[teacher.out]))
@@ -20,7 +26,9 @@ def test_a_student_names_its_teachers_hash_and_leaves_the_teacher_alone(make_run
     assert np.isfinite([row["distillation_loss"] for row in log]).all()
 
 
-def test_another_teacher_is_refused_on_resume(make_run, cut_off):
+def test_another_teacher_is_refused_on_resume(
+    make_run: Callable[..., Run], cut_off: Callable[[Run, int], None]
+) -> None:
     for seed in (1, 2):
         train_network(make_run(f"teacher{seed}", seed=seed))
     folder = make_run("x").out.parent
@@ -29,7 +37,9 @@ def test_another_teacher_is_refused_on_resume(make_run, cut_off):
         train_network(make_run("student", head="cls-dist", teachers=[folder / "teacher2"], resume=True))
 
 
-def test_several_teachers_are_all_named_and_none_may_be_missing_on_resume(make_run, cut_off):
+def test_several_teachers_are_all_named_and_none_may_be_missing_on_resume(
+    make_run: Callable[..., Run], cut_off: Callable[[Run, int], None]
+) -> None:
     for seed in (1, 2):
         train_network(make_run(f"teacher{seed}", seed=seed, training={"epochs": 1}))
     folder = make_run("x").out.parent
@@ -43,7 +53,9 @@ def test_several_teachers_are_all_named_and_none_may_be_missing_on_resume(make_r
 
 
 @pytest.mark.parametrize("kind", ["kl", "hard", "cosine"])
-def test_a_student_may_be_smaller_than_its_teacher(make_run, kind, rows):
+def test_a_student_may_be_smaller_than_its_teacher(
+    make_run: Callable[..., Run], kind: str, rows: Callable[[Path], list[dict[str, Any]]]
+) -> None:
     larger = {"front_end": {"channels": 8, "blocks": [8, 12]}, "layers": 3}
     train_network(teacher := make_run("teacher", head="stats", network=larger, training={"epochs": 1}))
     student = make_run("student", head="cls-dist", teachers=[teacher.out], objective={"distillation": kind})
@@ -53,13 +65,15 @@ def test_a_student_may_be_smaller_than_its_teacher(make_run, kind, rows):
     assert rows(student.out)[-1]["distillation_loss"] < rows(student.out)[0]["distillation_loss"]
 
 
-def joint(make_run, out="joint", *, head="cls-sampled", **fields):
+def joint(make_run: Callable[..., Run], out: str = "joint", *, head: str = "cls-sampled", **fields: Any) -> Run:
     """A run of a student whose teacher, of the head given, learns beside it."""
     teacher = make_run(head=head, **{name: fields[name] for name in ("network", "objective") if name in fields})
     return make_run(out, head=fields.pop("student", "cls-sampled-dist"), joint=teacher.config, **fields)
 
 
-def test_a_joint_teacher_is_a_network_of_its_own_that_its_student_names(make_run, rows):
+def test_a_joint_teacher_is_a_network_of_its_own_that_its_student_names(
+    make_run: Callable[..., Run], rows: Callable[[Path], list[dict[str, Any]]]
+) -> None:
     train_network(run := joint(make_run))
     teacher = load_network(run.out / "teacher")
     assert teacher.config.network.head == "cls-sampled"
@@ -73,7 +87,9 @@ def test_a_joint_teacher_is_a_network_of_its_own_that_its_student_names(make_run
     assert train_network(joint(make_run, resume=True)) is False
 
 
-def test_a_joint_teacher_learns_what_it_would_alone(make_run, assert_same_weights):
+def test_a_joint_teacher_learns_what_it_would_alone(
+    make_run: Callable[..., Run], assert_same_weights: Callable[[Path, Path], None]
+) -> None:
     """Without dropout, draws nor a student's gradient, the same bits."""
     fields = {"network": {"dropout": 0.0}, "seed": 4}
     train_network(run := joint(make_run, head="cls", **fields))
@@ -83,12 +99,15 @@ def test_a_joint_teacher_learns_what_it_would_alone(make_run, assert_same_weight
 
 @pytest.mark.parametrize("keep", ["last", "best"])
 def test_a_joint_run_that_was_cut_off_and_resumed_ends_in_the_same_weights(
-    make_run, keep, assert_same_weights, cut_off
-):
+    make_run: Callable[..., Run],
+    keep: str,
+    assert_same_weights: Callable[[Path, Path], None],
+    cut_off: Callable[[Run, int], None],
+) -> None:
     fields = {"training": {"epochs": 4, "keep": keep}, "objective": {"distillation": "cosine", "ring_weight": 0.1}}
     network = {"front_end": {"channels": 6, "blocks": [12]}, "attention_heads": 2}
 
-    def run(out, **more):
+    def run(out: str, **more: Any) -> Run:
         teacher = make_run(head="cls-sampled", network=network)
         return make_run(out, head="cls-sampled-dist", joint=teacher.config, **fields, **more)
 
@@ -101,7 +120,9 @@ def test_a_joint_run_that_was_cut_off_and_resumed_ends_in_the_same_weights(
     assert_same_weights(whole.out / "teacher", cut.out / "teacher")
 
 
-def test_another_joint_teacher_or_none_is_refused_on_resume(make_run, cut_off):
+def test_another_joint_teacher_or_none_is_refused_on_resume(
+    make_run: Callable[..., Run], cut_off: Callable[[Run, int], None]
+) -> None:
     cut_off(run := joint(make_run), 2)
     with pytest.raises(ProblemsError, match=r"network\.head: was cls-sampled, now avg"):
         train_network(joint(make_run, head="avg", resume=True))
@@ -111,7 +132,7 @@ def test_another_joint_teacher_or_none_is_refused_on_resume(make_run, cut_off):
     assert not (run.out / "network.safetensors").exists()
 
 
-def test_all_that_does_not_fit_the_teachers_is_told_at_once(make_run):
+def test_all_that_does_not_fit_the_teachers_is_told_at_once(make_run: Callable[..., Run]) -> None:
     train_network(teacher := make_run("teacher", training={"classes": "speaker", "epochs": 1}))
     settings = teacher.out / "config.yaml"
     settings.write_text(settings.read_text().replace("sample_rate: 16000", "sample_rate: 8000"))
@@ -130,13 +151,13 @@ def test_all_that_does_not_fit_the_teachers_is_told_at_once(make_run):
     assert not run.out.exists()
 
 
-def test_a_teacher_of_other_classes_is_refused_with_both_numbers(make_run):
+def test_a_teacher_of_other_classes_is_refused_with_both_numbers(make_run: Callable[..., Run]) -> None:
     train_network(teacher := make_run("teacher", training={"classes": "speaker"}))
     with pytest.raises(ProblemsError, match="4 classes apart, the student 8"):
         train_network(make_run("student", head="cls-dist", teachers=[teacher.out]))
 
 
-def test_a_student_without_distillation_token_is_refused(make_run):
+def test_a_student_without_distillation_token_is_refused(make_run: Callable[..., Run]) -> None:
     train_network(teacher := make_run("teacher"))
     with pytest.raises(ProblemsError, match="head 'cls' has no distillation token"):
         train_network(make_run("student", teachers=[teacher.out]))

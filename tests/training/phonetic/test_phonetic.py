@@ -1,13 +1,16 @@
 """Trainings of phonetic networks as a whole: what they write, that they repeat and resume, what they refuse."""
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from torch import Tensor
 
 from svtok.errors import ProblemsError, SvtokError
 from svtok.features.config import FeaturesConfig, PhoneticColumns
@@ -60,14 +63,16 @@ def write_words(root: Path, name: str, takes: int, config: FeaturesConfig) -> No
 
 
 @pytest.fixture
-def make_run(tmp_path):
+def make_run(tmp_path: Path) -> Callable[..., PhoneticRun]:
     """A run on two words, recorded six times for training and twice for dev; fields of the run may be given."""
     config = FeaturesConfig(bands=BANDS)
     write_words(tmp_path, "train", 6, config)
     write_words(tmp_path, "dev", 2, config)
     (tmp_path / "lexicon.txt").write_text("".join(f"{word} {phones}\n" for word, phones in WORDS.items()))
 
-    def make(out="exp", training=None, network=None, **fields):
+    def make(
+        out: str = "exp", training: dict[str, Any] | None = None, network: dict[str, Any] | None = None, **fields: Any
+    ) -> PhoneticRun:
         tree = {
             "network": {**TINY["network"], **(network or {})},
             "training": {**TINY["training"], **(training or {})},
@@ -88,20 +93,22 @@ def make_run(tmp_path):
     return make
 
 
-def rows(folder):
+def rows(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (folder / "training.jsonl").read_text().splitlines()]
 
 
-def weights(folder):
+def weights(folder: Path) -> dict[str, Tensor]:
     return load_phone_network(folder).network.state_dict()
 
 
-def assert_same_weights(one, other):
+def assert_same_weights(one: Path, other: Path) -> None:
     for name, tensor in weights(one).items():
         assert torch.equal(tensor, weights(other)[name]), name
 
 
-def test_a_run_learns_the_phones_and_writes_its_folder(make_run, capsys):
+def test_a_run_learns_the_phones_and_writes_its_folder(
+    make_run: Callable[..., PhoneticRun], capsys: pytest.CaptureFixture[str]
+) -> None:
     run = make_run()
     assert train_phonetic(run)
     log = rows(run.out)
@@ -114,7 +121,7 @@ def test_a_run_learns_the_phones_and_writes_its_folder(make_run, capsys):
     assert not (run.out / "checkpoint.pt").exists()
 
 
-def test_the_same_seed_gives_the_same_weights_and_another_seed_others(make_run):
+def test_the_same_seed_gives_the_same_weights_and_another_seed_others(make_run: Callable[..., PhoneticRun]) -> None:
     short = {"epochs": 1}
     for out, seed in (("a", 1), ("b", 1), ("c", 2)):
         train_phonetic(make_run(out, short, seed=seed))
@@ -124,7 +131,9 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(make_run):
         assert_same_weights(folder, folder.parent / "c")
 
 
-def test_a_resumed_run_ends_in_the_weights_of_an_uninterrupted_one(make_run, monkeypatch):
+def test_a_resumed_run_ends_in_the_weights_of_an_uninterrupted_one(
+    make_run: Callable[..., PhoneticRun], monkeypatch: pytest.MonkeyPatch
+) -> None:
     whole, cut = make_run("whole", {"epochs": 3}), make_run("cut", {"epochs": 3})
     train_phonetic(whole)
     with monkeypatch.context() as patch:
@@ -139,14 +148,14 @@ def test_a_resumed_run_ends_in_the_weights_of_an_uninterrupted_one(make_run, mon
     assert not train_phonetic(replace(cut, resume=True))
 
 
-def interrupted_after(epochs):
+def interrupted_after(epochs: int) -> Any:
     """In place of starting the log: makes the checkpoint after some epochs the last thing that is done."""
     from svtok.training import loop
 
-    def start(folder, rows):
+    def start(folder: Path, rows: Any) -> None:
         epoch_of = loop.Trainer._epoch
 
-        def stop(trainer, epoch):
+        def stop(trainer: Any, epoch: int) -> Any:
             if epoch == epochs:
                 loop.Trainer._epoch = epoch_of
                 raise KeyboardInterrupt
@@ -157,7 +166,7 @@ def interrupted_after(epochs):
     return start
 
 
-def test_another_lexicon_is_another_run(make_run, tmp_path):
+def test_another_lexicon_is_another_run(make_run: Callable[..., PhoneticRun], tmp_path: Path) -> None:
     run = make_run(training={"epochs": 1})
     train_phonetic(run)
     (tmp_path / "lexicon.txt").write_text("yes a a\nno c\non a\n")
@@ -165,7 +174,9 @@ def test_another_lexicon_is_another_run(make_run, tmp_path):
         train_phonetic(replace(run, resume=True))
 
 
-def test_missing_words_of_training_and_dev_set_are_refused_before_anything_is_written(make_run, tmp_path):
+def test_missing_words_of_training_and_dev_set_are_refused_before_anything_is_written(
+    make_run: Callable[..., PhoneticRun], tmp_path: Path
+) -> None:
     (tmp_path / "lexicon.txt").write_text("yes a b\non b a\n")
     run = make_run()
     with pytest.raises(ProblemsError, match=r"train/utterances\.tsv:2: 'no' is not in .*lexicon\.txt"):
@@ -173,20 +184,20 @@ def test_missing_words_of_training_and_dev_set_are_refused_before_anything_is_wr
     assert not run.out.exists()
 
 
-def test_phones_that_a_given_list_lacks_are_refused(make_run, tmp_path):
+def test_phones_that_a_given_list_lacks_are_refused(make_run: Callable[..., PhoneticRun], tmp_path: Path) -> None:
     (tmp_path / "phones").write_text("a\nc\n")
     with pytest.raises(ProblemsError, match=r"utterances\.tsv:8: phone 'b' is not in the list of phones given"):
         train_phonetic(make_run(phones=tmp_path / "phones"))
 
 
-def test_a_given_list_numbers_the_phones(make_run, tmp_path):
+def test_a_given_list_numbers_the_phones(make_run: Callable[..., PhoneticRun], tmp_path: Path) -> None:
     (tmp_path / "phones").write_text("d\nc\nb\na\n")
     run = make_run(training={"epochs": 1}, phones=tmp_path / "phones")
     train_phonetic(run)
     assert load_phone_network(run.out).phones.names == ("d", "c", "b", "a")
 
 
-def test_utterances_too_short_for_their_phones_are_all_told(make_run):
+def test_utterances_too_short_for_their_phones_are_all_told(make_run: Callable[..., PhoneticRun]) -> None:
     """Two of the words have 9 frames, of which a tempo of 1 - 0.9 leaves one; their two phones need two."""
     with pytest.raises(ProblemsError) as error:
         train_phonetic(make_run(training={"augment": {"tempo": 0.9}}))
@@ -194,7 +205,7 @@ def test_utterances_too_short_for_their_phones_are_all_told(make_run):
     assert "'yes-0' may have 1 frames after tempo changes and subsampling, too few for its 2 phones" in str(error.value)
 
 
-def test_what_does_not_fit_is_told_together(make_run, tmp_path):
+def test_what_does_not_fit_is_told_together(make_run: Callable[..., PhoneticRun], tmp_path: Path) -> None:
     write_words(tmp_path / "other", "dev", 1, FeaturesConfig(bands=BANDS, low_freq=50))
     write_words(tmp_path / "other", "train", 1, FeaturesConfig(bands=BANDS, phonetic=PhoneticColumns(hash="x", dim=2)))
     (tmp_path / "other/feats/tiny/train/phonetic").mkdir()
@@ -209,12 +220,12 @@ def test_what_does_not_fit_is_told_together(make_run, tmp_path):
     assert "features.low_freq: the dev set's is 50.0, the training set's is 20.0" in told
 
 
-def test_keeping_the_best_weights_needs_a_dev_set(make_run):
+def test_keeping_the_best_weights_needs_a_dev_set(make_run: Callable[..., PhoneticRun]) -> None:
     with pytest.raises(ProblemsError, match="keep is 'best', which needs a dev set"):
         train_phonetic(make_run(training={"keep": "best"}, dev=None))
 
 
-def test_cropping_is_refused(make_run):
+def test_cropping_is_refused(make_run: Callable[..., PhoneticRun]) -> None:
     with pytest.raises(ValueError, match="crop_frames must be 0, not 50"):
         make_run(training={"crop_frames": 50})
 
@@ -226,7 +237,9 @@ def test_cropping_is_refused(make_run):
         ("phones.txt", "not the folder of a phonetic network"),
     ],
 )
-def test_a_folder_without_a_trained_network_is_refused(make_run, broken, message):
+def test_a_folder_without_a_trained_network_is_refused(
+    make_run: Callable[..., PhoneticRun], broken: str, message: str
+) -> None:
     run = make_run(training={"epochs": 1})
     train_phonetic(run)
     (run.out / broken).unlink()

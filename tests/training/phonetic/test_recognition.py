@@ -1,8 +1,11 @@
 """The CTC loss of a batch, greedy decoding, the phone error rate."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 from torch.nn import functional
 
 from svtok.features.config import FeaturesConfig
@@ -15,18 +18,18 @@ from svtok.training.phonetic import PhoneNetworks, PhoneRecognition, frames_need
 CONFIG = PhoneNetworkConfig(front_end={"channels": 4, "blocks": [4], "layers_per_block": 1}, bottleneck=3)
 
 
-def test_runs_are_made_one_and_blanks_left_out():
+def test_runs_are_made_one_and_blanks_left_out() -> None:
     best = [0, 2, 2, 0, 2, 1, 1, 0]
     assert decode(functional.one_hot(torch.tensor(best), 3).float()) == [2, 2, 1]
     assert decode(functional.one_hot(torch.tensor([0, 0]), 3).float()) == []
 
 
 @pytest.mark.parametrize(("phones", "frames"), [("", 0), ("ab", 2), ("aab", 4), ("aaa", 5)])
-def test_a_blank_stands_between_two_phones_that_are_alike(phones, frames):
+def test_a_blank_stands_between_two_phones_that_are_alike(phones: str, frames: int) -> None:
     assert frames_needed(phones) == frames
 
 
-def test_the_loss_is_the_mean_over_utterances_of_the_loss_a_phone():
+def test_the_loss_is_the_mean_over_utterances_of_the_loss_a_phone() -> None:
     """By torch's loss of each utterance alone, whatever is padded, and whichever utterances the batch has."""
     torch.manual_seed(0)
     network = PhoneNetwork(CONFIG, feature_dim=5, phones=3).eval()
@@ -49,12 +52,12 @@ def test_the_loss_is_the_mean_over_utterances_of_the_loss_a_phone():
 class TellsFrames(torch.nn.Module):
     """A network that says the phones whose numbers stand in the first column of the frames."""
 
-    def forward(self, frames, lengths):
+    def forward(self, frames: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         return functional.one_hot(frames[..., 0].long(), 4).float(), lengths
 
 
 @pytest.fixture
-def store(tmp_path):
+def store(tmp_path: Path) -> FeatureStore:
     """Frames whose first column tells phones of the list a b c: u0 says ab, u1 cc, u2 nothing."""
     said = {"u0": [1, 1, 0, 2, 0], "u1": [3, 0, 3], "u2": [0, 0, 0, 0]}
     blocks = [np.array([[number] * 4 for number in numbers], dtype=np.float32) for numbers in said.values()]
@@ -72,7 +75,9 @@ def store(tmp_path):
         ({"u0": "ax", "u1": "cc"}, 1 / 4),  # a phone that the network does not know
     ],
 )
-def test_the_error_rate_counts_edits_over_the_phones_of_the_references(store, references, rate):
+def test_the_error_rate_counts_edits_over_the_phones_of_the_references(
+    store: FeatureStore, references: dict[str, str], rate: float
+) -> None:
     by_utt = {utt: tuple(phones) for utt, phones in references.items()}
     network = TellsFrames().train()
     measure = make_measure(network, store, by_utt, PhoneList(("a", "b", "c")), torch.device("cpu"))
@@ -80,7 +85,9 @@ def test_the_error_rate_counts_edits_over_the_phones_of_the_references(store, re
     assert network.training
 
 
-def test_the_error_rate_is_that_of_the_same_utterances_one_by_one(store, monkeypatch):
+def test_the_error_rate_is_that_of_the_same_utterances_one_by_one(
+    store: FeatureStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
     torch.manual_seed(0)
     network = PhoneNetwork(CONFIG, feature_dim=4, phones=3)
     references = dict.fromkeys(store.utts, ("a", "b"))
