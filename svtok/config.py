@@ -1,4 +1,4 @@
-"""Configuration: one YAML reader, and pydantic models checked with every mistake at once."""
+"""Configuration: the base class of its parts, and the one reader and writer of YAML, with every mistake at once."""
 
 from __future__ import annotations
 
@@ -11,8 +11,13 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from svtok.errors import Problem, ProblemsError, SvtokError, unknown_name
+from svtok.files import write_text
 
 Model = TypeVar("Model", bound=BaseModel)
+
+
+class Section(BaseModel, extra="forbid", frozen=True):
+    """A part of a configuration, or of another file of ours: unknown keys are errors, values stay as they are."""
 
 
 class _Loader(yaml.SafeLoader):
@@ -30,11 +35,16 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)[eE][-+]?[0-9]+$"),
-    list("-+.0123456789"),
-)
+class _Dumper(yaml.SafeDumper):
+    """Writes what `_Loader` reads: the text '1e3' stands between quotes."""
+
+
+for _kind in (_Loader, _Dumper):
+    _kind.add_implicit_resolver(
+        "tag:yaml.org,2002:float",
+        re.compile(r"^[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)[eE][-+]?[0-9]+$"),
+        list("-+.0123456789"),
+    )
 
 
 def load_yaml(path: Path) -> dict[str, Any]:
@@ -46,7 +56,7 @@ def load_yaml(path: Path) -> dict[str, Any]:
     try:
         content = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
     except FileNotFoundError:
-        raise ProblemsError([Problem("there is no such configuration file", path)]) from None
+        raise ProblemsError([Problem("there is no such file", path)]) from None
     except UnicodeDecodeError as error:
         raise ProblemsError([Problem(f"is not UTF-8 text: {error}", path)]) from None
     except yaml.MarkedYAMLError as error:
@@ -59,6 +69,21 @@ def load_yaml(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise ProblemsError([Problem("must hold keys and values ('key: value'), nothing else, at its top", path)])
     return content
+
+
+def read_yaml(model_class: type[Model], path: Path) -> Model:
+    """The YAML file as a `model_class`. Raises ProblemsError as `load_yaml` and `validated` do."""
+    return validated(model_class, load_yaml(path), str(path))
+
+
+def write_yaml(path: Path, content: BaseModel | Mapping[str, Any], *, header: str = "") -> None:
+    """Write the content as YAML that `load_yaml` reads, keys in their order, whole or not at all.
+
+    Args:
+        header: comment lines that go before it, each with its `#`.
+    """
+    tree = content.model_dump(mode="json") if isinstance(content, BaseModel) else dict(content)
+    write_text(path, header + yaml.dump(tree, Dumper=_Dumper, sort_keys=False, allow_unicode=True))
 
 
 def parse_yaml_value(text: str) -> Any:
@@ -75,17 +100,21 @@ def parse_yaml_value(text: str) -> Any:
 def validated(model_class: type[Model], mapping: Mapping[str, Any], where: str) -> Model:
     """The mapping as a `model_class`.
 
-    `where` tells in messages what is being checked: a file name, an option. Raises ProblemsError with one problem
-    a mistake: the key with its dots, what is wrong with it, and for a name that does not exist, the known and nearest.
+    Args:
+        where: what is being checked, for messages: a file name, an option.
+
+    Raises:
+        ProblemsError: one problem a mistake: the key with its dots, what is wrong with it, and for a name that does not
+            exist, the known ones and the nearest.
     """
     try:
         return model_class.model_validate(mapping)
     except ValidationError as error:
-        problems = [Problem(_told(model_class, dict(detail)), where) for detail in error.errors()]
+        problems = [Problem(_text_of(model_class, dict(detail)), where) for detail in error.errors()]
         raise ProblemsError(problems) from None
 
 
-def _told(model_class: type[BaseModel], detail: Mapping[str, Any]) -> str:
+def _text_of(model_class: type[BaseModel], detail: Mapping[str, Any]) -> str:
     loc, value = detail["loc"], detail["input"]
     if detail["type"] == "extra_forbidden":
         *parents, name = loc

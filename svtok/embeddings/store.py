@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import yaml
 from numpy.typing import NDArray
 
+from svtok.config import load_yaml, write_yaml
 from svtok.errors import SvtokError
 from svtok.files import write_text, writing_folder
 
@@ -42,7 +42,7 @@ def write_embeddings(folder: Path, utts: Sequence[str], vectors: NDArray[np.floa
         np.save(temporary / ARRAY, np.ascontiguousarray(vectors[order], dtype=np.float32))
         write_text(temporary / INDEX, "".join(f"{name}\n" for name in ["utt", *(utts[row] for row in order)]))
         about = {"network": network_hash, "utterances": len(utts), "dim": int(vectors.shape[1])}
-        write_text(temporary / ABOUT, yaml.safe_dump(about, sort_keys=False))
+        write_yaml(temporary / ABOUT, about)
 
 
 def read_embeddings(folder: Path) -> Embeddings:
@@ -55,8 +55,8 @@ def read_embeddings(folder: Path) -> Embeddings:
     except (ValueError, EOFError) as error:
         raise SvtokError(f"{folder / ARRAY} is damaged ({error}): extract the embeddings again") from error
     header, *utts = (folder / INDEX).read_text(encoding="utf-8").split("\n")[:-1] or [""]
-    about = yaml.safe_load((folder / ABOUT).read_text(encoding="utf-8"))
-    whole = isinstance(about, dict) and "network" in about and header == "utt"
+    about = load_yaml(folder / ABOUT)
+    whole = "network" in about and header == "utt"
     if not whole or vectors.ndim != 2 or len(vectors) != len(utts):
         raise SvtokError(
             f"{folder} is damaged: {ARRAY} has shape {vectors.shape}, {INDEX} names {len(utts)} utterances: "

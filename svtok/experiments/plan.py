@@ -12,9 +12,9 @@ from pathlib import Path
 from string import Formatter
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, PrivateAttr, model_validator
+from pydantic import BeforeValidator, Field, JsonValue, PrivateAttr, model_validator
 
-from svtok.config import load_yaml, validated
+from svtok.config import Section, read_yaml
 from svtok.errors import Problem, ProblemsError, SvtokError, raise_problems, unknown_name
 from svtok.files import sha256_of_files
 from svtok.trained.config import Config, read_config
@@ -39,11 +39,9 @@ Options = Annotated[tuple[str, ...], BeforeValidator(_split)]
 """Options of a command, in one line as a shell would take them, or a list."""
 
 
-class System(BaseModel):
+class System(Section):
     """One system: a network to train, or with `network` that of another system, and how its trials are scored; or the
     fusion of other systems' scores."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     head: str | None = Field(None, description="head of the network; default: what the configuration says")
     config: str | None = Field(None, description="training configuration in place of the plan's")
@@ -113,10 +111,8 @@ def _placeholders(options: list[str]) -> list[str]:
     return [name for option in options for _, name, _, _ in Formatter().parse(option) if name is not None]
 
 
-class Plan(BaseModel):
+class Plan(Section):
     """A plan, as its file tells it. Runs begin by rising seed, then fold, then in the order of the systems."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     config: str | None = Field(None, description="training configuration of all systems that name none")
     folds: tuple[Annotated[int, Field(ge=1)], ...] = Field((1,), min_length=1, description="folds of the corpus")
@@ -157,7 +153,7 @@ class Plan(BaseModel):
 
 def read_plan(path: Path) -> Plan:
     """The plan in a YAML file. Raises ProblemsError with all that is wrong, the systems' configurations included."""
-    plan = validated(Plan, load_yaml(path), str(path))
+    plan = read_yaml(Plan, path)
     plan._folder = path.parent
     raise_problems([Problem(text, path) for text in _wrong(plan)])
     return plan

@@ -11,9 +11,9 @@ from typing import Annotated, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, field_serializer, field_validator
+from pydantic import Field, field_serializer, field_validator
 
-from svtok.config import validated
+from svtok.config import Section, validated
 from svtok.errors import SvtokError
 from svtok.files import write_text
 from svtok.metrics import resampled_interval
@@ -30,10 +30,8 @@ NO_EER = 0xFFFF
 """What stands in the file for a draw that tells nothing."""
 
 
-class Row(BaseModel):
+class Row(Section):
     """The error rates of one run in one condition; or, without a condition, that the run failed. Fractions, seconds."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     system: str
     fold: int

@@ -5,20 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
-from svtok.config import load_yaml, validated
+from svtok.config import Section, load_yaml, validated
 from svtok.errors import Problem, raise_problems, unknown_name
 
 SECTIONS = ("features", "network", "objective", "training", "run")
 """The top-level keys that a configuration file may have; that of a trained network tells of its run, too."""
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class VadConfig(_Section):
+class VadConfig(Section):
     """Energy-based voice activity detection, as Kaldi's compute-vad does it (ivector/voice-activity-detection.h).
 
     A frame counts as loud when its log energy is above `energy_threshold + energy_mean_scale * (mean log energy
@@ -37,7 +33,7 @@ class VadConfig(_Section):
     )
 
 
-class PhoneticColumns(_Section):
+class PhoneticColumns(Section):
     """Phonetic embeddings beside the acoustic features: which network computed them, and how many columns they are.
 
     Features with and without them, or of other networks, do not go together. `svtok extract-features --phonetic` sets
@@ -52,7 +48,7 @@ def _as_tuple(value: Any) -> Any:
     return (value,) if isinstance(value, int) else value
 
 
-class FeaturesConfig(_Section):
+class FeaturesConfig(Section):
     """Kaldi-compatible log-mel filter banks (fbank) or MFCC, and what is done to them per utterance.
 
     Two sets of the paper's authors (their SdSV 2020 report): 57 dimensions as `bands: [24, 32], log_energy: true`;
@@ -186,5 +182,5 @@ def read_features_config(path: Path) -> FeaturesConfig:
     return validated(_File, {"features": {} if section is None else section}, str(path)).features
 
 
-class _File(_Section):
+class _File(Section):
     features: FeaturesConfig

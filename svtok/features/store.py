@@ -12,11 +12,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import yaml
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 import svtok
-from svtok.config import load_yaml, validated
+from svtok.config import Section, read_yaml, write_yaml
 from svtok.errors import SvtokError
 from svtok.features.config import FeaturesConfig
 from svtok.manifest.sets import PreparedSet, is_set, read_set
@@ -39,10 +38,9 @@ def default_features_folder(data: Path) -> Path:
     return data.parents[2] / "feats" / data.parent.name / data.name
 
 
-class About(BaseModel):
+class About(Section):
     """The content of `features.yaml`."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
     features: FeaturesConfig = Field(description="What the features are.")
     fingerprint: str = Field(description="Changes with the configuration, the utterances and their audio files.")
     svtok: str = Field(description="Version of svtok that wrote them.")
@@ -66,7 +64,7 @@ class FeatureStore:
         folder = Path(folder)
         if not (folder / ABOUT).is_file():
             raise SvtokError(f"{folder}: no features here; make them with 'svtok extract-features'")
-        about = validated(About, load_yaml(folder / ABOUT), str(folder / ABOUT))
+        about = read_yaml(About, folder / ABOUT)
         try:
             array = np.load(folder / ARRAY, mmap_mode="r", allow_pickle=False)
             index = _read_index(folder / INDEX)
@@ -159,7 +157,7 @@ def write_features(
     with open(folder / INDEX, "w", encoding="utf-8", newline="\n") as stream_:
         stream_.writelines(["utt\tstart\tframes\n", *rows])
     about = About(features=config, fingerprint=fingerprint, svtok=svtok.__version__)
-    (folder / ABOUT).write_text(yaml.safe_dump(about.model_dump(mode="json"), sort_keys=False), encoding="utf-8")
+    write_yaml(folder / ABOUT, about)
 
 
 @dataclass(frozen=True)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import yaml
+from pydantic import Field
 
-from svtok.errors import SvtokError, unknown_name
-from svtok.files import write_text, writing_folder
+from svtok.config import Section, read_yaml, write_yaml
+from svtok.errors import SvtokError
+from svtok.files import writing_folder
 from svtok.manifest.schema import codes_of
 from svtok.manifest.tables import (
     enrollments,
@@ -26,13 +27,12 @@ from svtok.manifest.tables import (
 FILE_NAME = "corpus.yaml"
 
 
-@dataclass(frozen=True)
-class CorpusInfo:
+class CorpusInfo(Section):
     """A corpus's name, whether its speech is synthetic (every table must say so), and a line on what it is."""
 
-    name: str
-    synthetic: bool = False
-    description: str = ""
+    name: str = Field(min_length=1, description="Of the corpus.")
+    synthetic: bool = Field(False, strict=True, description="Whether its speech is synthetic.")
+    description: str = Field("", description="A line on what it is.")
 
     @property
     def caption(self) -> str:
@@ -42,32 +42,18 @@ class CorpusInfo:
 
 def write_corpus_info(folder: Path, info: CorpusInfo) -> None:
     """Write `corpus.yaml` into the folder of a prepared corpus (the parent of its sets)."""
-    write_text(folder / FILE_NAME, yaml.safe_dump(asdict(info), sort_keys=False, allow_unicode=True))
+    write_yaml(folder / FILE_NAME, info)
 
 
 def read_corpus_info(folder: Path) -> CorpusInfo | None:
     """Read the `corpus.yaml` of a prepared corpus; None where there is none.
 
-    Raises SvtokError if the file is not YAML, lacks `name`, or has a key or a value that does not belong there.
+    Raises ProblemsError if the file is not YAML, lacks `name`, or has a key or a value that does not belong there.
     """
     path = folder / FILE_NAME
     if not path.exists():
         return None
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise SvtokError(f"{path}: not a YAML file: {error}") from error
-    if not isinstance(content, dict):
-        raise SvtokError(f"{path}: must hold the keys name, synthetic and description")
-    types = {"name": str, "synthetic": bool, "description": str}
-    for key, value in content.items():
-        if key not in types:
-            raise SvtokError(f"{path}: {unknown_name('key', str(key), types)}")
-        if not isinstance(value, types[key]):
-            raise SvtokError(f"{path}: {key} must be of type {types[key].__name__}, not {value!r}")
-    if not content.get("name"):
-        raise SvtokError(f"{path}: name is missing")
-    return CorpusInfo(**content)
+    return read_yaml(CorpusInfo, path)
 
 
 SETS = ("train", "dev", "eval")

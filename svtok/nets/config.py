@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from math import isqrt
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic import BaseModel, Discriminator, Field, Tag, model_validator
 
 Head = Literal["avg", "stats", "attentive-stats", "cls", "cls-sampled", "cls-dist", "cls-sampled-dist"]
 HEADS: tuple[Head, ...] = get_args(Head)
@@ -14,10 +14,8 @@ TOKEN_HEADS = tuple(head for head in HEADS if head.startswith("cls"))
 STATISTICS_HEADS = ("stats", "attentive-stats")
 
 
-class ResidualConfig(BaseModel):
+class ResidualConfig(BaseModel, extra="forbid", frozen=True):
     """The paper's front-end (its predecessor: Conv1D 128, residual blocks of 160 and 256, BatchNorm)."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: Literal["residual"] = "residual"
     channels: int = Field(128, ge=1, description="output channels of the first convolution")
@@ -41,10 +39,8 @@ class ResidualConfig(BaseModel):
         return self
 
 
-class EcapaConfig(BaseModel):
+class EcapaConfig(BaseModel, extra="forbid", frozen=True):
     """The frame level of ECAPA-TDNN (Desplanques et al., 2020)."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: Literal["ecapa"]
     channels: int = Field(512, ge=1, description="channels of the first convolution and the blocks")
@@ -71,10 +67,8 @@ class EcapaConfig(BaseModel):
         return self
 
 
-class XVectorConfig(BaseModel):
+class XVectorConfig(BaseModel, extra="forbid", frozen=True):
     """The frame level of the x-vector network (Snyder et al., 2018)."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: Literal["x-vector"]
     channels: int = Field(512, ge=1, description="channels of the first four convolutions")
@@ -101,10 +95,8 @@ FrontEndConfig = Annotated[
 ]
 
 
-class MemoryConfig(BaseModel):
+class MemoryConfig(BaseModel, extra="forbid", frozen=True):
     """Memory layer: trainable keys and values, read by every frame and token."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     keys: Literal["flat", "product"] = Field(
         "flat", description="a key for each slot, or slots = n * n pairs of half keys, for large tables (needs top_k)"
@@ -134,10 +126,8 @@ class MemoryConfig(BaseModel):
             yield "a top_k of at least 1, not 0"
 
 
-class SampledConfig(BaseModel):
+class SampledConfig(BaseModel, extra="forbid", frozen=True):
     """Sampled class token: what it is drawn from in training, and what stands in its place in evaluation."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     vectors: int = Field(8, ge=1, description="R: trainable vectors of a list; draws of a Gaussian in evaluation")
     distribution: Literal["list", "gaussian"] = Field(
@@ -163,10 +153,8 @@ class SampledConfig(BaseModel):
         return self
 
 
-class NetworkConfig(BaseModel):
+class NetworkConfig(BaseModel, extra="forbid", frozen=True):
     """A speaker-verification network: front-end, tokens, attention layers with memory, embedding, classifier."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     head: Head = Field("cls", description="what becomes the embedding: averaged frames, or a token's state")
     front_end: FrontEndConfig = ResidualConfig()

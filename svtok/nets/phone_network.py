@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 from torch import Tensor, nn
 
 from svtok.nets.config import FrontEndConfig, ResidualConfig
 from svtok.nets.front_ends import frame_mask, make_front_end
 
 
-class PhoneNetworkConfig(BaseModel):
+class PhoneNetworkConfig(BaseModel, extra="forbid", frozen=True):
     """A front-end, which looks at some tenths of a second around each frame, and a bottleneck after it."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     front_end: FrontEndConfig = ResidualConfig(channels=64, blocks=(96, 128), kernel=5, subsample=2)
     bottleneck: int = Field(32, ge=1, description="P: dimension of the phonetic embedding of a frame")

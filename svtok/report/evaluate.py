@@ -12,9 +12,8 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
 
-from svtok.config import validated
+from svtok.config import Section, validated
 from svtok.errors import SvtokError
 from svtok.files import write_text
 from svtok.manifest.trial_types import TARGET_TYPES
@@ -35,11 +34,9 @@ POOLED = "pooled"
 Arithmetic = Literal["svtok", "sdsv"]
 
 
-class Condition(BaseModel):
+class Condition(Section):
     """Error rates of one condition: over all its trials, over those with one value of a column, or the mean over the
     values of a column. Fractions, not percent."""
-
-    model_config = ConfigDict(extra="forbid")
 
     name: str
     """Such as TC-vs-IC, or pooled."""
@@ -67,10 +64,8 @@ class Condition(BaseModel):
     dcf08_ci: tuple[float, float] | None = None
 
 
-class Evaluation(BaseModel):
+class Evaluation(Section):
     """What `svtok evaluate --json` writes."""
-
-    model_config = ConfigDict(extra="forbid")
 
     scores: str
     """The file of the scores."""

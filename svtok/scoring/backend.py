@@ -9,8 +9,9 @@ from typing import Literal, Protocol
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from svtok.config import Section
 from svtok.embeddings.enroll import Enrolled, normalise_length, rows_of
 from svtok.embeddings.store import Embeddings
 from svtok.errors import Problem, SvtokError, raise_problems
@@ -79,10 +80,9 @@ SHRINKAGE, PHRASE_SHRINKAGE = 0.1, 0.8
 times each, in 256 dimensions. A phrase alone has too few speakers and utterances to tell how they vary."""
 
 
-class BackendConfig(BaseModel):
+class BackendConfig(Section):
     """A back-end that is trained."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
     name: Literal["lda", "plda"] = Field(description="lda: cosine after LDA. plda: the two-covariance model after LDA.")
     lda_dim: int | None = Field(None, ge=1, description="Dimensions that LDA keeps; default: all there are.")
     shrinkage: float | None = Field(

@@ -20,15 +20,13 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
-import yaml
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, model_validator
+from pydantic import Field, FiniteFloat, model_validator
 from scipy.special import logsumexp
 
 import svtok
-from svtok.config import load_yaml, validated
+from svtok.config import Section, read_yaml, write_yaml
 from svtok.errors import Problem, ProblemsError, SvtokError
-from svtok.files import write_text
 from svtok.manifest.sets import PreparedSet
 from svtok.manifest.trial_types import TARGET_TYPES, told_types
 from svtok.metrics import Cost
@@ -46,10 +44,8 @@ HEADER = """\
 """
 
 
-class Part(BaseModel):
+class Part(Section):
     """A log likelihood ratio of targets against some types of non-targets, affine in the scores."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     nontargets: dict[str, FiniteFloat] = Field(description="the types, and the share of each among all non-targets")
     weights: tuple[FiniteFloat, ...] = Field(description="one for each file of scores")
@@ -65,20 +61,16 @@ class Part(BaseModel):
         return scores @ np.array(self.weights) + self.offset
 
 
-class OperatingPoint(BaseModel):
+class OperatingPoint(Section):
     """What errors cost, and how probable a target is."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     c_miss: float = Field(gt=0)
     c_fa: float = Field(gt=0)
     p_target: float = Field(gt=0, lt=1)
 
 
-class Fusion(BaseModel):
+class Fusion(Section):
     """How the scores of some systems become one log likelihood ratio, and what it was fitted on and for."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     scores: tuple[str, ...] = Field(min_length=1, description="the files of scores that it was fitted on, in order")
     trials: dict[str, int] = Field(description="how many of each type there were")
@@ -190,12 +182,12 @@ def _refuse_dependent(names: Sequence[str], scores: Array) -> None:
 
 def write_fusion(path: Path, fusion: Fusion) -> None:
     """Write the YAML file, whole or not at all."""
-    write_text(path, HEADER + yaml.safe_dump(fusion.model_dump(mode="json"), sort_keys=False))
+    write_yaml(path, fusion, header=HEADER)
 
 
 def read_fusion(path: Path) -> Fusion:
-    """What `write_fusion` wrote. Raises ProblemsError that tells every mistake in the file."""
-    return validated(Fusion, load_yaml(path), str(path))
+    """What `write_fusion` wrote. Raises ProblemsError with every mistake in the file."""
+    return read_yaml(Fusion, path)
 
 
 def read_stack(paths: Sequence[Path]) -> tuple[pd.DataFrame, Array]:

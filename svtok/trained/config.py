@@ -10,19 +10,17 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-from svtok.config import load_yaml, parse_yaml_value, validated
+from svtok.config import Section, load_yaml, parse_yaml_value, validated
 from svtok.errors import Problem, SvtokError, raise_problems
 from svtok.features.config import FeaturesConfig
 from svtok.nets.config import NetworkConfig
 from svtok.nets.phone_network import PhoneNetworkConfig
 
 
-class AugmentConfig(BaseModel):
+class AugmentConfig(Section):
     """What is done to the features of a training utterance, anew in each epoch."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     tempo: float = Field(0.0, ge=0, lt=1, description="largest relative change of duration, by linear interpolation")
     erasings: int = Field(1, ge=0, description="random erasing: rectangles of time x dimension filled with noise")
@@ -41,10 +39,8 @@ class AugmentConfig(BaseModel):
         return self
 
 
-class DetectionCostConfig(BaseModel):
+class DetectionCostConfig(Section):
     """The loss `adcf`: costs of misses and false alarms, each utterance's cosine with each class being a trial."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     slope: float = Field(10.0, gt=0, description="of the sigmoids that stand for the steps of a hard decision")
     miss_weight: float = Field(1.0, ge=0, description="weight of the share of own classes under the threshold")
@@ -58,10 +54,8 @@ class DetectionCostConfig(BaseModel):
         return self
 
 
-class ObjectiveConfig(BaseModel):
+class ObjectiveConfig(Section):
     """What is minimised. The distillation fields belong to heads with a distillation token."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     loss: Literal["cross-entropy", "aam", "adcf"] = Field(
         "cross-entropy",
@@ -102,10 +96,8 @@ class ObjectiveConfig(BaseModel):
         return self
 
 
-class StepsConfig(BaseModel):
+class StepsConfig(Section):
     """How anything is minimised: batches, steps, precision."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     epochs: int = Field(25, ge=1, description="passes over the training set")
     batch_size: int = Field(64, ge=2, description="utterances a step")
@@ -135,10 +127,8 @@ class TrainingConfig(StepsConfig):
     )
 
 
-class Config(BaseModel):
+class Config(Section):
     """The whole tree. `features`, where given, must be what the features were extracted with."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     features: FeaturesConfig | None = None
     network: NetworkConfig = NetworkConfig()
@@ -240,10 +230,8 @@ class PhoneticTrainingConfig(StepsConfig):
         return self
 
 
-class PhoneticConfig(BaseModel):
+class PhoneticConfig(Section):
     """The whole tree. `features`, where given, must be what the features were extracted with."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     features: FeaturesConfig | None = None
     network: PhoneNetworkConfig = PhoneNetworkConfig()

@@ -10,17 +10,16 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
-import yaml
 from pydantic import BaseModel
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import nn
 
 import svtok
-from svtok.config import load_yaml, validated
+from svtok.config import load_yaml, validated, write_yaml
 from svtok.errors import SvtokError
 from svtok.features.config import FeaturesConfig
-from svtok.files import sha256_of_files, write_text, writing_file
+from svtok.files import sha256_of_files, writing_file
 from svtok.nets.network import Network
 from svtok.trained.classes import ClassList
 from svtok.trained.config import Config
@@ -54,7 +53,7 @@ def write_settings(folder: Path, config: Config, classes: ClassList, about: dict
 def write_config(folder: Path, config: BaseModel, about: dict[str, Any]) -> None:
     """Write config.yaml: the tree, and what `about` tells of the run."""
     tree = {**config.model_dump(mode="json"), "run": {"svtok": svtok.__version__, **about}}
-    write_text(folder / CONFIG, yaml.safe_dump(tree, sort_keys=False))
+    write_yaml(folder / CONFIG, tree)
 
 
 def read_settings(folder: Path, kind: type[Tree]) -> tuple[Tree, dict[str, Any]]:

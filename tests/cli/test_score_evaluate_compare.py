@@ -31,7 +31,7 @@ def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     models = models.assign(model=models["spk"] + models["phrase"], utts=models["utt"]).drop(columns=["utt", "path"])
     trials = models[["model"]].merge(utterances.loc[take >= ENROLLED, ["utt"]], how="cross")
     write_set(PreparedSet(utterances, models, trials), tmp_path / "data/mine/eval")
-    write_corpus_info(tmp_path / "data/mine", CorpusInfo("mine", synthetic=True))
+    write_corpus_info(tmp_path / "data/mine", CorpusInfo(name="mine", synthetic=True))
     vectors = generator.normal(size=(SPEAKERS, 16))[speaker] + generator.normal(size=(PHRASES, 16))[phrase]
     vectors += generator.normal(size=vectors.shape)
     write_embeddings(tmp_path / "emb", utterances["utt"].tolist(), vectors.astype(np.float32), "hash")

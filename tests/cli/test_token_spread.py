@@ -31,7 +31,7 @@ def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A prepared set of random features, data/noise/eval, in the working folder."""
     monkeypatch.chdir(tmp_path)
     write_set(PreparedSet(UTTERANCES, None, None), tmp_path / "data/noise/eval")
-    write_corpus_info(tmp_path / "data/noise", CorpusInfo("noise", synthetic=True))
+    write_corpus_info(tmp_path / "data/noise", CorpusInfo(name="noise", synthetic=True))
     (tmp_path / "feats/noise/eval").mkdir(parents=True)
     blocks = [np.random.default_rng(row).standard_normal((9 + row, 4)).astype(np.float32) for row in range(4)]
     lengths = [len(block) for block in blocks]

@@ -62,3 +62,9 @@ def test_damaged_files_are_refused(folder: Path) -> None:
     (folder / "embeddings.tsv").write_text("utt\na\nb\nb\n")
     with pytest.raises(SvtokError, match="'b' has more than one embedding"):
         read_embeddings(folder)
+
+
+def test_a_damaged_yaml_file_is_refused_with_its_line(folder: Path) -> None:
+    (folder / "embeddings.yaml").write_text("network: [\n")
+    with pytest.raises(SvtokError, match=r"embeddings\.yaml:2: not valid YAML"):
+        read_embeddings(folder)

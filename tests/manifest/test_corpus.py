@@ -6,7 +6,7 @@ from svtok.errors import ProblemsError, SvtokError
 from svtok.manifest.sets import CorpusInfo, PreparedSet, read_corpus_info, set_folders, write_corpus
 from svtok.manifest.validate import count_set, describe_sets
 
-INFO = CorpusInfo("tiny", synthetic=True)
+INFO = CorpusInfo(name="tiny", synthetic=True)
 
 
 def test_a_corpus_is_its_sets_and_what_it_is(prepared: PreparedSet, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from svtok.manifest.sets import CorpusInfo, read_corpus_info, write_corpus_info
 
 
 def test_what_is_written_is_read_again(tmp_path: Path) -> None:
-    info = CorpusInfo("rsr2015-part2", synthetic=True, description="spoken by espeak-ng: ä")
+    info = CorpusInfo(name="rsr2015-part2", synthetic=True, description="spoken by espeak-ng: ä")
     write_corpus_info(tmp_path, info)
     assert read_corpus_info(tmp_path) == info
 
@@ -17,18 +17,18 @@ def test_a_folder_without_the_file_has_no_info(tmp_path: Path) -> None:
 
 
 def test_the_caption_of_synthetic_speech_says_so() -> None:
-    assert CorpusInfo("x").caption == "x"
-    assert CorpusInfo("x", synthetic=True).caption == "x (SYNTHETIC speech)"
+    assert CorpusInfo(name="x").caption == "x"
+    assert CorpusInfo(name="x", synthetic=True).caption == "x (SYNTHETIC speech)"
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("name: [", "not a YAML file"),
-        ("just words", "must hold the keys"),
-        ("synthetic: true", "name is missing"),
+        ("name: [", "corpus.yaml:1: not valid YAML"),
+        ("just words", "must hold keys and values"),
+        ("synthetic: true", "name: this key is missing"),
         ("name: x\nsynthetc: true", "did you mean 'synthetic'"),
-        ("name: x\nsynthetic: 'yes'", "synthetic must be of type bool"),
+        ("name: x\nsynthetic: 'yes'", "synthetic: input should be a valid boolean"),
     ],
 )
 def test_a_wrong_file_is_refused_with_its_path(tmp_path: Path, text: str, message: str) -> None:

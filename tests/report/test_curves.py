@@ -91,7 +91,7 @@ def test_the_title_tells_the_corpus_and_whether_it_is_synthetic(
     work = tmp_path / "work"
     one, other = (write_network(work / "exp" / name, ROWS) for name in ("cls", "avg"))
     assert title_of([one]) == "Training of cls"
-    write_corpus_info(work / "data" / "toy", CorpusInfo("toy", synthetic=True))
+    write_corpus_info(work / "data" / "toy", CorpusInfo(name="toy", synthetic=True))
     assert title_of([one, other]) == "Training of 2 networks on toy (SYNTHETIC speech)"
     unnamed = write_network(work / "exp" / "own", ROWS, data="data/own/train")
     assert title_of([one, unnamed]) == "Training of 2 networks on toy (SYNTHETIC speech), an unnamed corpus"

@@ -130,7 +130,7 @@ def test_the_title_tells_what_was_left_out_and_synthetic_speech(tmp_path: Path) 
     drawn = map_embeddings(embeddings_of(table), table, by="spk", method="pca", seed=0)
     data = tmp_path / "toy" / "eval"
     assert title_of(drawn, data, of=24) == "Embeddings of toy, eval\nall 24 utterances, principal components"
-    write_corpus_info(tmp_path / "toy", CorpusInfo("toy", synthetic=True))
+    write_corpus_info(tmp_path / "toy", CorpusInfo(name="toy", synthetic=True))
     assert title_of(drawn, data, of=99).startswith("Embeddings of toy (SYNTHETIC speech), eval\n24 of 99 utterances")
 
 

@@ -62,6 +62,6 @@ def write_prepared(
     from svtok.manifest.sets import CorpusInfo, write_corpus
     from svtok.manifest.validate import describe_sets
 
-    write_corpus(CorpusInfo(name, synthetic, description), sets, out)
+    write_corpus(CorpusInfo(name=name, synthetic=synthetic, description=description), sets, out)
     click.echo(describe_sets(sets))
     click.echo(f"wrote {out}")

@@ -6,8 +6,7 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
-import yaml
-
+from svtok.config import load_yaml, write_yaml
 from svtok.errors import SvtokError
 from svtok.files import write_text
 
@@ -43,7 +42,7 @@ def options_of(settings: Any) -> str:
 
 def write_marker(root: Path, settings: Any) -> None:
     """Mark the corpus as synthetic, made with these settings (a dataclass)."""
-    write_text(root / MARKER_FILE, yaml.safe_dump(asdict(settings), sort_keys=False))
+    write_yaml(root / MARKER_FILE, asdict(settings))
 
 
 def read_marker(root: Path, kind: type[T]) -> T | None:
@@ -54,12 +53,9 @@ def read_marker(root: Path, kind: type[T]) -> T | None:
     path = root / MARKER_FILE
     if not path.exists():
         return None
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise SvtokError(f"{path}: not a YAML file: {error}") from error
+    content = load_yaml(path)
     names = {field.name for field in fields(kind)}  # type: ignore[arg-type]
-    if not isinstance(content, dict) or set(content) != names or not all(type(n) is int for n in content.values()):
+    if set(content) != names or not all(type(n) is int for n in content.values()):
         raise SvtokError(f"{path}: must hold whole numbers for {', '.join(sorted(names))}, and nothing else")
     return kind(**content)
 
