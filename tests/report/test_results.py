@@ -69,7 +69,7 @@ def test_the_table_tells_what_was_counted_and_how(evaluation: Evaluation) -> Non
 
 
 def test_with_nothing_taken_apart_there_is_no_column_for_it(evaluation: Evaluation) -> None:
-    evaluation.conditions = [one for one in evaluation.conditions if one.by is None]
+    evaluation = evaluation.model_copy(update={"conditions": [one for one in evaluation.conditions if one.by is None]})
     text = evaluation_table(evaluation)
     assert "gender" not in text
     assert text.splitlines()[2].split()[:2] == ["condition", "targets"]
@@ -77,7 +77,7 @@ def test_with_nothing_taken_apart_there_is_no_column_for_it(evaluation: Evaluati
 
 def test_the_arithmetic_is_told(evaluation: Evaluation) -> None:
     assert "tied scores together. DCF08" in evaluation_table(evaluation)
-    evaluation.arithmetic = "sdsv"
+    evaluation = evaluation.model_copy(update={"arithmetic": "sdsv"})
     assert "official arithmetic of the SdSV challenges" in evaluation_table(evaluation)
 
 
@@ -93,7 +93,7 @@ def test_a_file_without_what_came_later_is_read(tmp_path: Path, evaluation: Eval
 
 
 def test_what_was_not_resampled_is_said(evaluation: Evaluation) -> None:
-    evaluation.resampled = "models"
+    evaluation = evaluation.model_copy(update={"resampled": "models"})
     assert "drawing the models (the speakers are not known) again" in evaluation_table(evaluation)
-    evaluation.resamples = 0
+    evaluation = evaluation.model_copy(update={"resamples": 0})
     assert "No confidence intervals" in evaluation_table(evaluation)
