@@ -13,6 +13,7 @@ from pydantic import Field
 from svtok.config import Section, read_yaml, write_yaml
 from svtok.errors import SvtokError
 from svtok.files import writing_folder
+from svtok.fresh import NOTE
 from svtok.manifest.schema import codes_of
 from svtok.manifest.tables import (
     enrollments,
@@ -128,7 +129,7 @@ def refuse_other_files(folder: Path, expected: Iterable[str]) -> None:
     """Raise SvtokError where a folder that is to be replaced holds anything that is not ours to remove."""
     if not folder.exists():
         return
-    others = sorted(path.name for path in folder.iterdir() if path.name not in expected)
+    others = sorted(path.name for path in folder.iterdir() if path.name not in (NOTE, *expected))
     if others:
         raise SvtokError(f"{folder}: holds other files ({', '.join(others[:5])}); name a new or an empty folder")
 
