@@ -83,6 +83,7 @@ def evaluate(
 
     from svtok.manifest.sets import read_corpus_info, read_set
     from svtok.manifest.tables import read_trials
+    from svtok.places import corpus_folder
     from svtok.report.evaluate import Evaluation, write_evaluation
     from svtok.report.evaluate import evaluate as evaluate_scores
     from svtok.report.labelled import label_with_set, label_with_trials
@@ -90,15 +91,15 @@ def evaluate(
     from svtok.report.tables import evaluation_table
 
     if trials:
-        corpus_folder = trials.resolve().parent.parent
+        corpus = corpus_folder(trials.parent)
         labelled = label_with_trials(scores, read_trials(trials), trials)
     else:
         data = data or only_prepared("eval")
-        corpus_folder = data.resolve().parent
+        corpus = corpus_folder(data)
         labelled = label_with_set(scores, read_set(data), by=by or None)
     arithmetic = official or "svtok"
     conditions, curves = evaluate_scores(labelled, resamples=resamples, seed=seed, arithmetic=arithmetic)
-    info = read_corpus_info(corpus_folder)
+    info = read_corpus_info(corpus)
     evaluation = Evaluation(
         scores=str(scores),
         corpus=info.caption if info else None,

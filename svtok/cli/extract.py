@@ -43,8 +43,9 @@ def extract_features(
 
     from svtok.features.config import FeaturesConfig, read_features_config
     from svtok.features.extract import extract_features as extract
-    from svtok.features.store import FeatureStore, default_features_folder
+    from svtok.features.store import FeatureStore
     from svtok.manifest.sets import read_set
+    from svtok.places import features_folder
 
     settings = read_features_config(config) if config else None
     embedder = None
@@ -54,7 +55,7 @@ def extract_features(
         embedder = PhoneticEmbedder.open(phonetic, settings)
         settings = embedder.features
     for folder in data:
-        target = out or default_features_folder(folder)
+        target = out or features_folder(folder)
         done = extract(read_set(folder), settings or FeaturesConfig(), target, jobs, embedder)
         store = FeatureStore.open(target)
         click.echo(f"{target}: {len(store)} utterances, {store.dim} dimensions{'' if done else ' (already done)'}")

@@ -18,9 +18,10 @@ from svtok.embeddings.store import INDEX, read_embeddings, write_embeddings
 from svtok.errors import SvtokError
 from svtok.features.config import FeaturesConfig, differences
 from svtok.features.extract import extract_features
-from svtok.features.store import PHONETIC, FeatureStore, default_features_folder
+from svtok.features.store import PHONETIC, FeatureStore
 from svtok.manifest.sets import PreparedSet, read_set
 from svtok.parallel import default_jobs
+from svtok.places import stored_features
 from svtok.trained.folder import CONFIG, TrainedNetwork, load_network
 from svtok.trained.inference import embed_all
 from svtok.trained.phones import stored_embedder
@@ -141,7 +142,7 @@ def _open_features(
     """The stored features of a set, or else freshly computed ones in `scratch`."""
     if features is not None:
         return FeatureStore.open(features)
-    if data.absolute().parent.parent.name == "data" and default_features_folder(data).exists():
-        return FeatureStore.open(default_features_folder(data))
+    if stored := stored_features(data):
+        return FeatureStore.open(stored)
     extract_features(prepared, config, scratch, default_jobs(), stored_embedder(network_folder, config))
     return FeatureStore.open(scratch)

@@ -15,6 +15,7 @@ from svtok.features.store import ABOUT, INDEX
 from svtok.files import sha256_of_files, write_text
 from svtok.manifest.sets import MODELS_FILE, TRIALS_FILES, UTTERANCES_FILE, is_set
 from svtok.manifest.tables import read_utterances
+from svtok.places import DATA
 from svtok.trained.folder import WEIGHTS
 
 Command = list[str]
@@ -32,7 +33,7 @@ def evaluation(plan: Plan, run: Run) -> Path:
 
 def data(run: Run, name: str) -> Path:
     """A prepared set of the run's fold, within the work folder."""
-    return Path("data") / f"fold{run.fold}" / name
+    return DATA / f"fold{run.fold}" / name
 
 
 def features(system: System, run: Run, name: str) -> Path:

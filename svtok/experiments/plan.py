@@ -17,6 +17,7 @@ from pydantic import BeforeValidator, Field, JsonValue, PrivateAttr, model_valid
 from svtok.config import Section, read_yaml
 from svtok.errors import Problem, ProblemsError, SvtokError, raise_problems, unknown_name
 from svtok.files import sha256_of_files
+from svtok.places import EXPERIMENTS
 from svtok.trained.config import Config, read_config
 
 PLACEHOLDERS = (
@@ -213,7 +214,7 @@ class Run:
     @property
     def folder(self) -> Path:
         """Within the work folder."""
-        return Path("exp") / str(self)
+        return EXPERIMENTS / str(self)
 
     def of(self, plan: Plan, system: str) -> Run:
         """The run of another system on the same fold with the same seed."""

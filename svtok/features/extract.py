@@ -13,14 +13,15 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-import svtok
 from svtok.audio.decode import read_audio
 from svtok.errors import AudioError, Problem, SvtokError, raise_problems
+from svtok.features import FORMAT
 from svtok.features.config import FeaturesConfig, PhoneticColumns
 from svtok.features.frames import normalised, voiced_frames
 from svtok.features.spectral import spectral_features, tables_of, with_deltas
 from svtok.features.store import ABOUT, ARRAY, INDEX, PHONETIC, FeatureStore, write_features
 from svtok.files import writing_file, writing_folder
+from svtok.fresh import state
 from svtok.manifest.sets import PreparedSet, audio_paths, refuse_other_files
 from svtok.parallel import map_in_processes
 from svtok.progress import progress
@@ -115,26 +116,17 @@ def _parts(prepared: PreparedSet, config: FeaturesConfig, folder: Path) -> list[
         for utt, path, (start, end) in zip(table["utt"], audio_paths(prepared), spans, strict=True)
     ]
     states = [
-        [utterance.utt, written, utterance.start, utterance.end, *_state(utterance.path)]
+        [utterance.utt, written, utterance.start, utterance.end, *state(utterance.path)]
         for utterance, written in zip(utterances, table["path"], strict=True)
     ]
     # without phonetic columns the fingerprint is that of the time before there were any
-    made_by = [svtok.__version__, config.model_dump(mode="json", exclude=None if config.phonetic else {"phonetic"})]
+    made_by = [FORMAT, config.model_dump(mode="json", exclude=None if config.phonetic else {"phonetic"})]
     parts = []
     for first in range(0, len(utterances), UTTERANCES_A_PART):
         rows = slice(first, first + UTTERANCES_A_PART)
         digest = hashlib.sha256(json.dumps([made_by, states[rows]]).encode()).hexdigest()
         parts.append(_Part(utterances[rows], folder / f"{digest}.npz"))
     return parts
-
-
-def _state(path: Path) -> tuple[int, int]:
-    """Size and time of a file, by which a change is noticed; zeros if there is none, which reading it will tell."""
-    try:
-        status = path.stat()
-    except OSError:
-        return 0, 0
-    return status.st_size, status.st_mtime_ns
 
 
 def _is_done(out: Path, fingerprint: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-import os
+import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,23 +19,11 @@ from svtok.config import Section, read_yaml, write_yaml
 from svtok.errors import SvtokError
 from svtok.features.config import FeaturesConfig
 from svtok.manifest.sets import PreparedSet, is_set, read_set
+from svtok.places import dev_folder, features_folder
 
 ARRAY, INDEX, ABOUT = "features.npy", "features.tsv", "features.yaml"
 PHONETIC = "phonetic"
 REDO = "run 'svtok extract-features' again"
-
-
-def default_features_folder(data: Path) -> Path:
-    """Where the features of the prepared set `WORK/data/CORPUS/SET` live: `WORK/feats/CORPUS/SET`.
-
-    Raises SvtokError when the set does not lie in such a tree.
-    """
-    data = Path(os.path.abspath(data))
-    if data.parent.parent.name != "data":
-        raise SvtokError(
-            f"{data}: cannot tell where its features belong, it is not a 'data/CORPUS/SET' folder; name their folder"
-        )
-    return data.parents[2] / "feats" / data.parent.name / data.name
 
 
 class About(Section):
@@ -43,6 +31,7 @@ class About(Section):
 
     features: FeaturesConfig = Field(description="What the features are.")
     fingerprint: str = Field(description="Changes with the configuration, the utterances and their audio files.")
+    content: str | None = Field(None, description="SHA-256 of the array: what was made again and came out the same.")
     svtok: str = Field(description="Version of svtok that wrote them.")
 
 
@@ -53,6 +42,9 @@ class FeatureStore:
         self.folder = folder
         self.config = about.features
         self.fingerprint = about.fingerprint
+        """What the features were made of: it says whether they are up to date."""
+        self.identity = about.content or about.fingerprint  # older stores have no content
+        """What they are: it says whether what was made of them is up to date."""
         self.utts: list[str] = index["utt"].tolist()
         self._array = array
         starts, frames = index["start"].tolist(), index["frames"].tolist()
@@ -147,16 +139,19 @@ def write_features(
     is an OSError and not a bus error.
     """
     lengths = np.asarray(frames, dtype=np.int64)
+    content = hashlib.sha256()
     with open(folder / ARRAY, "wb") as stream:
         shape = (int(lengths.sum()), config.dim)
         np.lib.format.write_array_header_1_0(stream, {"descr": "<f4", "fortran_order": False, "shape": shape})
         for block in blocks:
-            stream.write(np.ascontiguousarray(block, dtype="<f4").data)
+            written = np.ascontiguousarray(block, dtype="<f4").data
+            stream.write(written)
+            content.update(written)
     starts = (np.cumsum(lengths) - lengths).tolist()
     rows = (f"{utt}\t{start}\t{length}\n" for utt, start, length in zip(utts, starts, lengths.tolist(), strict=True))
     with open(folder / INDEX, "w", encoding="utf-8", newline="\n") as stream_:
         stream_.writelines(["utt\tstart\tframes\n", *rows])
-    about = About(features=config, fingerprint=fingerprint, svtok=svtok.__version__)
+    about = About(features=config, fingerprint=fingerprint, content=content.hexdigest(), svtok=svtok.__version__)
     write_yaml(folder / ABOUT, about)
 
 
@@ -174,7 +169,7 @@ def open_source(data: Path, features: Path | None) -> Source:
     Raises SvtokError where either is missing or an utterance has no features.
     """
     prepared = read_set(data)
-    store = FeatureStore.open(features or default_features_folder(data))
+    store = FeatureStore.open(features or features_folder(data))
     missing = [utt for utt in prepared.utterances["utt"] if utt not in store]
     if missing:
         raise SvtokError(
@@ -187,14 +182,14 @@ def open_source(data: Path, features: Path | None) -> Source:
 def open_dev(dev: Path | None, features: Path | None, *, beside: Path) -> Source | None:
     """The dev set asked for, else the set `dev` beside the training set where there is one with trials."""
     if dev is None:
-        dev = beside.absolute().parent / "dev"
+        dev = dev_folder(beside)
         if not is_set(dev) or read_set(dev).trials is None:
             return None
     return open_source(dev, features)
 
 
 def about_source(source: Source | None) -> dict[str, str] | None:
-    """What identifies the data of a run: the folder for people, the fingerprint for machines."""
+    """What identifies the data of a run: the folder for people, the identity of its features for machines."""
     if source is None:
         return None
-    return {"data": str(source.prepared.folder), "fingerprint": source.store.fingerprint}
+    return {"data": str(source.prepared.folder), "fingerprint": source.store.identity}

@@ -15,6 +15,7 @@ from svtok.embeddings.enroll import normalise_length, rows_of
 from svtok.embeddings.store import Embeddings
 from svtok.errors import SvtokError, unknown_name
 from svtok.manifest.sets import read_corpus_info
+from svtok.places import corpus_folder
 from svtok.report.plots import COLOURS, MARKERS, new_figure, save_png
 
 if TYPE_CHECKING:
@@ -127,11 +128,12 @@ def tsne(vectors: NDArray[np.float64], seed: int) -> NDArray[np.float64]:
 def title_of(drawn: EmbeddingMap, data: Path, *, of: int) -> str:
     """What the map is of: corpus and set of the folder `data`, which has `of` utterances, and how it was made."""
     data = data.absolute()
-    info = read_corpus_info(data.parent)
+    corpus = corpus_folder(data)
+    info = read_corpus_info(corpus)
     method = "t-SNE" if drawn.shares is None else "principal components"
     count = len(drawn.groups)
     which = f"all {count}" if count == of else f"{count} of {of}"
-    return f"Embeddings of {info.caption if info else data.parent.name}, {data.name}\n{which} utterances, {method}"
+    return f"Embeddings of {info.caption if info else corpus.name}, {data.name}\n{which} utterances, {method}"
 
 
 def draw_map(drawn: EmbeddingMap, path: Path, *, title: str, legend: str) -> None:

@@ -20,6 +20,7 @@ from svtok.errors import Problem, SvtokError, raise_problems
 from svtok.files import writing_file
 from svtok.manifest.sets import CorpusInfo, read_corpus_info
 from svtok.metrics import Roc
+from svtok.places import corpus_folder, work_folders
 from svtok.trained.folder import CONFIG, LOG
 
 DOTS_PER_INCH = 150
@@ -135,8 +136,7 @@ def corpus_of(folder: Path) -> CorpusInfo | None:
     run = load_yaml(folder / CONFIG).get("run", {})
     if "train" not in run:
         return None
-    corpus = Path(run["train"]["data"]).parent
-    infos = (read_corpus_info(root / corpus) for root in (Path(), folder.absolute().parent.parent))
+    infos = (read_corpus_info(corpus_folder(root / run["train"]["data"])) for root in work_folders(folder))
     return next((info for info in infos if info), None)
 
 

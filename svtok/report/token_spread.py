@@ -20,6 +20,7 @@ from svtok.manifest.sets import read_corpus_info
 from svtok.nets.config import SampledConfig
 from svtok.nets.network import Network
 from svtok.nets.tokens import candidate_rows
+from svtok.places import corpus_folder
 from svtok.report.tables import text_table
 from svtok.trained.folder import load_network
 from svtok.trained.inference import compute_all, embed_all
@@ -151,7 +152,7 @@ def measure_spread(network: Path, data: Path | None, features: Path | None, devi
         ) from None
     if data is None:
         return TokenSpread(str(network), config.sampled, vectors)
-    info = read_corpus_info(data.absolute().parent)
+    info = read_corpus_info(corpus_folder(data))
     with network_input(network, data, features, device) as given:
         embeddings = embedding_spread(given, device)
     name = f"{info.caption}, {data.name}" if info else str(data)

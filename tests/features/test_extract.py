@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 
+import svtok
 from svtok.audio.decode import read_audio
 from svtok.errors import ProblemsError, SvtokError
 from svtok.features import extract
@@ -191,3 +192,40 @@ def test_a_folder_with_other_files_is_not_replaced(make_set: MakeSet, tmp_path: 
 def test_bands_that_cannot_be_are_told_once(make_set: MakeSet, tmp_path: Path) -> None:
     with pytest.raises(SvtokError, match=r"^\d+ of the mel bands \[300\] are narrower"):
         extract_features(make_set(2), FeaturesConfig(bands=(300,)), tmp_path / "feats", jobs=1)
+
+
+def test_another_version_of_svtok_keeps_features_and_another_format_makes_them_again(
+    make_set: MakeSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepared = make_set(2)
+    assert extract_features(prepared, CONFIG, tmp_path / "feats", jobs=1)
+    monkeypatch.setattr(svtok, "__version__", "9.9.9")
+    assert not extract_features(prepared, CONFIG, tmp_path / "feats", jobs=1)
+    monkeypatch.setattr(extract, "FORMAT", "another")
+    assert extract_features(prepared, CONFIG, tmp_path / "feats", jobs=1)
+
+
+def test_features_made_again_of_the_same_audio_are_the_same_and_of_other_audio_others(
+    make_set: MakeSet, tmp_path: Path
+) -> None:
+    prepared = make_set(2)
+    extract_features(prepared, CONFIG, tmp_path / "feats", jobs=1)
+    first = FeatureStore.open(tmp_path / "feats")
+    os.utime(path_of(prepared, 0), (1, 1))
+    assert extract_features(prepared, CONFIG, tmp_path / "feats", jobs=1)
+    again = FeatureStore.open(tmp_path / "feats")
+    assert (again.fingerprint == first.fingerprint, again.identity) == (False, first.identity)
+    wave, rate = soundfile.read(path_of(prepared, 0))
+    soundfile.write(path_of(prepared, 0), wave[::-1], rate)
+    extract_features(prepared, CONFIG, tmp_path / "feats", jobs=1)
+    assert FeatureStore.open(tmp_path / "feats").identity != first.identity
+
+
+def test_features_of_before_there_was_their_content_are_still_up_to_date(make_set: MakeSet, tmp_path: Path) -> None:
+    prepared = make_set(2)
+    extract_features(prepared, CONFIG, tmp_path / "feats", jobs=1)
+    about = tmp_path / "feats/features.yaml"
+    about.write_text("".join(line for line in about.read_text().splitlines(True) if not line.startswith("content")))
+    store = FeatureStore.open(tmp_path / "feats")
+    assert store.identity == store.fingerprint
+    assert not extract_features(prepared, CONFIG, tmp_path / "feats", jobs=1)

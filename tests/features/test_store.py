@@ -6,7 +6,7 @@ import pytest
 
 from svtok.errors import SvtokError
 from svtok.features.config import FeaturesConfig
-from svtok.features.store import FeatureStore, default_features_folder, write_features
+from svtok.features.store import FeatureStore, write_features
 
 CONFIG = FeaturesConfig(bands=(4,))
 UTTS = ["001", "NA", 'q"x']  # ids that a careless reader of tables takes for numbers, gaps and quotes
@@ -91,11 +91,3 @@ def test_damaged_and_missing_files_are_refused(folder: Path) -> None:
     assert "damaged features" in refused(folder)
     (folder / "features.yaml").write_text("features: {}\n")
     assert "fingerprint: this key is missing" in refused(folder)
-
-
-def test_the_features_of_data_live_under_feats(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert default_features_folder(tmp_path / "data" / "toy" / "train") == tmp_path / "feats" / "toy" / "train"
-    monkeypatch.chdir(tmp_path)
-    assert default_features_folder(Path("data/toy/train")) == tmp_path / "feats" / "toy" / "train"
-    with pytest.raises(SvtokError, match="cannot tell where its features belong"):
-        default_features_folder(Path("elsewhere/train"))

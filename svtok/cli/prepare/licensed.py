@@ -20,6 +20,7 @@ from svtok.cli.options import (
     seed_option,
 )
 from svtok.cli.prepare import write_prepared
+from svtok.places import DATA
 
 if TYPE_CHECKING:
     from svtok.corpora.rsr2015.prepare import TrainOn
@@ -78,7 +79,7 @@ def prepare_rsr2015(
     description = f"{what} on mobile devices"
     if synthetic:
         description = "spoken by espeak-ng in the layout of RSR2015, of which it holds nothing"
-    write_prepared(name, sets, out or Path("data") / name, synthetic=synthetic, description=description)
+    write_prepared(name, sets, out or DATA / name, synthetic=synthetic, description=description)
 
 
 @click.command("reddots")
@@ -110,7 +111,7 @@ def prepare_reddots(
 
     name = f"reddots-part{part}"
     sets = prepare(root, part=int(part), audio_root=audio_root, allow_missing=allow_missing, jobs=jobs)
-    write_prepared(name, sets, out or Path("data") / name, description="pass-phrases on mobile devices, real speech")
+    write_prepared(name, sets, out or DATA / name, description="pass-phrases on mobile devices, real speech")
 
 
 _genders_option = click.option(

@@ -17,6 +17,7 @@ from svtok.cli.options import (
     seed_option,
 )
 from svtok.cli.prepare import write_prepared
+from svtok.places import DATA
 
 
 @click.command("table")
@@ -70,7 +71,7 @@ def prepare_table(
         seed=seed,
         jobs=jobs,
     )
-    write_prepared(listing.stem, sets, out or Path("data") / listing.stem)
+    write_prepared(listing.stem, sets, out or DATA / listing.stem)
 
 
 @click.command("kaldi")
@@ -91,4 +92,4 @@ def prepare_kaldi(root: Path, out: Path | None, phrase: str | None, wav_root: Pa
     from svtok.corpora.kaldi import prepare
 
     name = root.resolve().name
-    write_prepared(name, prepare(root, phrase=phrase, wav_root=wav_root, jobs=jobs), out or Path("data") / name)
+    write_prepared(name, prepare(root, phrase=phrase, wav_root=wav_root, jobs=jobs), out or DATA / name)
