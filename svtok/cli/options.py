@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import click
 
 from svtok.parallel import default_jobs
+from svtok.places import DATA, prepared_sets
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -49,7 +50,7 @@ def data_option(set_name: str) -> Callable[[Command], Command]:
 
 def only_prepared(set_name: str) -> Path:
     """data/CORPUS/SET of the only corpus under data/ that has it; a usage error where there is none, or several."""
-    found = sorted(path.parent for path in Path("data").glob(f"*/{set_name}/utterances.tsv"))
+    found = prepared_sets(set_name)
     if not found:
         raise click.UsageError(f"no corpus is prepared under data/ (no data/*/{set_name}); name a set with --data")
     if len(found) > 1:
@@ -124,7 +125,10 @@ def training_options(default_out: str) -> Callable[[Command], Command]:
         click.option("--out", type=FOLDER, help=f"Folder of the network; default: {default_out}."),
         seed_option("Fixes everything."),
         device_option,
-        click.option("--resume", is_flag=True, help="Go on with the unfinished training in --out."),
+        click.option(
+            "--anew", is_flag=True, help="Train in place of another run that --out holds, which is given up for it."
+        ),
+        click.option("--resume", is_flag=True, hidden=True, expose_value=False, help="What is done anyway."),
     )
 
 
@@ -165,7 +169,7 @@ def audio_root_option(default: str) -> Callable[[Command], Command]:
 
 def corpus_out_option(name: str, *, varies: bool = False) -> Callable[[Command], Command]:
     """--out, by default data/NAME; where the name `varies` with other options, None, and the command names it."""
-    folder = Path("data") / name
+    folder = DATA / name
     default, shown = (None, str(folder)) if varies else (folder, True)
     return click.option(
         "--out", type=FOLDER, default=default, show_default=shown, help="Folder of the prepared corpus."

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from svtok.cli.options import FILE, FOLDER, together, training_options
+from svtok.places import EXPERIMENTS
 
 if TYPE_CHECKING:
     from svtok.trained.config import Config
@@ -29,7 +30,8 @@ def train(**options: Any) -> None:
     """Train a network with one of the heads avg, stats, attentive-stats, cls, cls-sampled.
 
     The folder --out gets config.yaml, classes.tsv, training.jsonl and, at the end, network.safetensors.
-    Interrupted, it goes on with --resume after the last whole epoch and ends in the same weights.
+    Interrupted and called again, it goes on after the last whole epoch and ends in the same weights. A network that has
+    ended is kept, and one of other data or options is an error, unless --anew gives it up.
 
     \b
     Example:
@@ -110,7 +112,7 @@ def _train(
     if options["classes"]:
         settings.append(f"training.classes={options['classes']}")
     config = read_config(options["config_file"], settings, options["head"], default_head=default_head)
-    out = options["out"] or Path("exp") / config.network.head
+    out = options["out"] or EXPERIMENTS / config.network.head
     run = Run(
         out=out,
         config=config,
@@ -118,12 +120,12 @@ def _train(
         dev=open_dev(options["dev"], options["dev_features"], beside=options["data"]),
         seed=options["seed"],
         device=pick_device(options["device"]),
-        resume=options["resume"],
+        anew=options["anew"],
         teachers=teachers,
         joint=joint_config(config) if joint_config else None,
     )
     ended = train_network(run)
-    click.echo(f"{out}: trained" if ended else f"{out}: had been trained before, nothing to do")
+    click.echo(f"{out}: trained" if ended else f"{out}: up to date")
 
 
 @click.command("train-phonetic")
@@ -150,8 +152,8 @@ def train_phonetic(
     """Train a network that recognises phones, whose bottleneck svtok extract-features --phonetic stores.
 
     The phones of what was said come from a lexicon, or from espeak-ng's rules (pip install 'svtok[synth]'). The folder
-    --out gets config.yaml, phones.txt, training.jsonl and, at the end, network.safetensors. Interrupted, it goes on
-    with --resume.
+    --out gets config.yaml, phones.txt, training.jsonl and, at the end, network.safetensors. Called again, it goes on
+    where it was.
 
     \b
     Examples:
@@ -165,7 +167,7 @@ def train_phonetic(
     from svtok.training.phonetic import train_phonetic as train
     from svtok.training.pronounce import Spelling
 
-    out = options["out"] or Path("exp/phonetic")
+    out = options["out"] or EXPERIMENTS / "phonetic"
     run = PhoneticRun(
         out=out,
         config=read_phonetic_config(options["config_file"], options["settings"]),
@@ -175,7 +177,7 @@ def train_phonetic(
         phones=phones,
         seed=options["seed"],
         device=pick_device(options["device"]),
-        resume=options["resume"],
+        anew=options["anew"],
     )
     ended = train(run)
-    click.echo(f"{out}: trained" if ended else f"{out}: had been trained before, nothing to do")
+    click.echo(f"{out}: trained" if ended else f"{out}: up to date")

@@ -83,7 +83,7 @@ def weights_hash(folder: Path) -> str:
 def check_ended(folder: Path) -> None:
     """Raise SvtokError where the training in a folder has not ended."""
     if not (folder / WEIGHTS).is_file():
-        raise SvtokError(f"{folder}: its training has not ended (no {WEIGHTS}); run it again with --resume")
+        raise SvtokError(f"{folder}: its training has not ended (no {WEIGHTS}); run it again")
 
 
 def load_weights(network: nn.Module, folder: Path) -> None:

@@ -12,6 +12,8 @@ from svtok.files import write_text
 from svtok.trained.folder import LOG
 from svtok.training.loop import Row
 
+BOARD = "tensorboard"
+
 
 def open_board(folder: Path) -> Callable[[dict[str, Any]], None]:
     """A function that draws an epoch's row into folder/tensorboard; without the extra it does nothing."""
@@ -19,7 +21,7 @@ def open_board(folder: Path) -> Callable[[dict[str, Any]], None]:
         return lambda row: None
     from torch.utils.tensorboard import SummaryWriter
 
-    writer = SummaryWriter(str(folder / "tensorboard"))
+    writer = SummaryWriter(str(folder / BOARD))
 
     def draw(row: dict[str, Any]) -> None:
         for name, value in row.items():

@@ -22,14 +22,14 @@ from svtok.manifest.schema import Place
 from svtok.manifest.sets import UTTERANCES_FILE
 from svtok.nets.phone_network import PhoneNetwork
 from svtok.trained.config import PhoneticConfig
-from svtok.trained.folder import WEIGHTS, write_config, write_weights
+from svtok.trained.folder import write_config, write_weights
 from svtok.trained.phones import PHONES, PhoneList, decode, read_phone_list
 from svtok.training.checkpoint import CHECKPOINT, load_checkpoint, save_checkpoint
 from svtok.training.data import Batch, TrainingUtterances, make_loader, pad
 from svtok.training.log import make_tell, write_log
 from svtok.training.loop import Row, Trainer
 from svtok.training.pronounce import FIRST_ROW, Phones, Spelling, pronounce
-from svtok.training.run import check_same_run
+from svtok.training.run import has_ended
 
 UTTERANCES_AT_ONCE = 32
 
@@ -115,7 +115,7 @@ class PhoneticRun:
     phones: Path | None
     seed: int
     device: torch.device
-    resume: bool
+    anew: bool = False
 
 
 def train_phonetic(run: PhoneticRun) -> bool:
@@ -138,10 +138,8 @@ def train_phonetic(run: PhoneticRun) -> bool:
         "spelling": _about_spelling(run.spelling),
         "phones": " ".join(phones.names),
     }
-    if run.out.exists() and any(run.out.iterdir()):
-        check_same_run(run.out, config, about, resume=run.resume)
-        if (run.out / WEIGHTS).is_file():
-            return False
+    if has_ended(run.out, config, about, anew=run.anew):
+        return False
     write_config(run.out, config, about)
     phones.write(run.out / PHONES)
     torch.manual_seed(run.seed)

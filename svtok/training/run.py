@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,9 @@ from svtok.nets.network import Network
 from svtok.trained.classes import ClassList
 from svtok.trained.config import Config
 from svtok.trained.folder import (
+    CLASSES,
     CONFIG,
+    LOG,
     TEACHER,
     WEIGHTS,
     TrainedNetwork,
@@ -27,11 +30,11 @@ from svtok.trained.folder import (
     write_settings,
     write_weights,
 )
-from svtok.trained.phones import stored_embedder
+from svtok.trained.phones import PHONES, stored_embedder
 from svtok.training.checkpoint import CHECKPOINT, load_checkpoint, save_checkpoint
 from svtok.training.data import TrainingUtterances, make_loader
 from svtok.training.dev import make_measure, nontargets_of
-from svtok.training.log import make_tell, write_log
+from svtok.training.log import BOARD, make_tell, write_log
 from svtok.training.loop import Row, Trainer
 from svtok.training.objectives import Classification, Distillation, JointDistillation, Networks, Objective
 
@@ -40,7 +43,8 @@ from svtok.training.objectives import Classification, Distillation, JointDistill
 class Run:
     """What is asked for.
 
-    `teachers` are the folders of a student's teachers; `joint` is the configuration of the one trained beside it.
+    `teachers` are the folders of a student's teachers; `joint` is the configuration of the one trained beside it;
+    `anew` gives up another run that `out` holds.
     """
 
     out: Path
@@ -49,9 +53,9 @@ class Run:
     dev: Source | None
     seed: int
     device: torch.device
-    resume: bool
     teachers: tuple[Path, ...] = ()
     joint: Config | None = None
+    anew: bool = False
 
 
 def misfits(run: Run, teachers: Sequence[TrainedNetwork], classes: ClassList) -> list[Problem]:
@@ -124,31 +128,73 @@ def _too_long(config: Config, store: FeatureStore, *, augmented: bool) -> list[P
     ]
 
 
-def check_same_run(
-    folder: Path, config: BaseModel, about: dict[str, Any], *, resume: bool, told_at_end: Sequence[str] = ()
-) -> None:
-    """The folder is in use: only the very run that it holds may go on, and only when asked to.
+def has_ended(
+    folder: Path,
+    config: BaseModel,
+    about: dict[str, Any],
+    *,
+    anew: bool,
+    joint: tuple[BaseModel, dict[str, Any]] | None = None,
+) -> bool:
+    """Whether a folder holds the network of this very run; False where it is to be trained, or to be gone on with.
 
-    `told_at_end` are the dotted keys that the folder has only when the run has ended.
+    Args:
+        folder: of the network, which need not be there.
+        config: all of the configuration.
+        about: what the run was given beside it.
+        anew: remove the run that the folder holds, if it is another one.
+        joint: the same two of a teacher that is trained beside it, in the folder `teacher` within.
+
+    Raises:
+        SvtokError: the folder holds no network, but other files.
+        ProblemsError: it holds another run; with every difference, and without `anew`.
     """
+    if not folder.exists() or not any(folder.iterdir()):
+        return False
     if not (folder / CONFIG).is_file():
         raise SvtokError(f"{folder}: is not empty and holds no network; name another folder")
-    if not resume:
-        state = "holds a trained network" if (folder / WEIGHTS).is_file() else "holds an unfinished training"
-        raise SvtokError(f"{folder}: {state}; use --resume to go on with it, another --out, or remove it")
+    try:
+        problems = _differences(folder, config, about, said_at_end=["run.teacher"] if joint else [])
+        if joint and (folder / TEACHER / CONFIG).is_file():
+            problems += _differences(folder / TEACHER, *joint)
+        raise_problems(problems)
+    except SvtokError as error:
+        if not anew:
+            raise
+        print(f"{folder}: trained anew, in place of another run: {error}", flush=True)
+        remove_run(folder)
+    return (folder / WEIGHTS).is_file()
+
+
+def remove_run(folder: Path) -> None:
+    """Remove a run from its folder, but for config.yaml and what is none of its files; half done, it is no network."""
+    for name in (WEIGHTS, CHECKPOINT, LOG, CLASSES, PHONES, TEACHER, PHONETIC, BOARD):
+        if (folder / name).is_dir():
+            shutil.rmtree(folder / name)
+        else:
+            (folder / name).unlink(missing_ok=True)
+
+
+def _differences(
+    folder: Path, config: BaseModel, about: dict[str, Any], said_at_end: Sequence[str] = ()
+) -> list[Problem]:
+    """A problem for each value in which the run of a folder is another one.
+
+    `said_at_end` are the dotted keys that the folder's configuration has only once its run has ended.
+    """
     old_config, old_about = read_settings(folder, type(config))
     old_about.pop("svtok", None)
     old = _flat({**old_config.model_dump(mode="json"), "run": old_about})
     new = _flat({**config.model_dump(mode="json"), "run": about})
-    raise_problems(
-        [
-            Problem(
-                f"{key}: was {old.get(key)}, now {new.get(key)}; go on with the old value or use another --out", folder
-            )
-            for key in sorted(old.keys() | new.keys())
-            if old.get(key) != new.get(key) and not key.endswith(".data") and key not in told_at_end
-        ]
-    )
+    return [
+        Problem(
+            f"{key}: was {old.get(key)}, now {new.get(key)}; go on with the old value, use another --out, or give up "
+            "what is there with --anew",
+            folder,
+        )
+        for key in sorted(old.keys() | new.keys())
+        if old.get(key) != new.get(key) and not key.endswith(".data") and key not in said_at_end
+    ]
 
 
 def _flat(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -174,13 +220,8 @@ def train_network(run: Run) -> bool:
     about = {"seed": run.seed, "train": about_source(run.train), "dev": about_source(run.dev)}
     hashes = " ".join(teacher.hash for teacher in teachers)
     about_student = {**about, "teacher": hashes or None, **({"joint": True} if joint else {})}
-    if run.out.exists() and any(run.out.iterdir()):
-        told_at_end = ["run.teacher"] if joint else []
-        check_same_run(run.out, config, about_student, resume=run.resume, told_at_end=told_at_end)
-        if joint and (run.out / TEACHER / CONFIG).is_file():
-            check_same_run(run.out / TEACHER, joint, about, resume=run.resume)
-        if (run.out / WEIGHTS).is_file():
-            return False
+    if has_ended(run.out, config, about_student, anew=run.anew, joint=(joint, about) if joint else None):
+        return False
     write_settings(run.out, config, classes, about_student)
     if joint:
         write_settings(run.out / TEACHER, joint, classes, about)

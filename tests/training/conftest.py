@@ -81,7 +81,7 @@ def make_run(corpus: Path, tmp_path: Path) -> Callable[..., Run]:
     """A run on the tiny corpus; fields of the configuration are given as nested dictionaries."""
 
     def make(out: str = "exp", *, head: str = "cls", dev: bool = True, **more: Any) -> Run:
-        resume, seed = more.pop("resume", False), more.pop("seed", 0)
+        anew, seed = more.pop("anew", False), more.pop("seed", 0)
         teachers, joint = more.pop("teachers", ()), more.pop("joint", None)
         tree = {name: {**TINY.get(name, {}), **more.get(name, {})} for name in ("network", "objective", "training")}
         tree["network"]["head"] = head
@@ -92,9 +92,9 @@ def make_run(corpus: Path, tmp_path: Path) -> Callable[..., Run]:
             dev=open_source(corpus / "data/tiny/dev", None) if dev else None,
             seed=seed,
             device=torch.device("cpu"),
-            resume=resume,
             teachers=tuple(teachers),
             joint=joint,
+            anew=anew,
         )
 
     return make

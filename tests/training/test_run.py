@@ -46,7 +46,7 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(
     ("keep", "objective"),
     [("last", {}), ("best", {"loss": "adcf", "ring_weight": 0.1}), ("last", {"loss": "aam", "margin_warm_up": 0.5})],
 )
-def test_a_run_that_was_cut_off_and_resumed_ends_in_the_same_weights(
+def test_a_run_that_was_cut_off_and_run_again_ends_in_the_same_weights(
     make_run: Callable[..., Run],
     keep: str,
     objective: dict[str, Any],
@@ -58,7 +58,7 @@ def test_a_run_that_was_cut_off_and_resumed_ends_in_the_same_weights(
     train_network(whole := make_run("whole", **fields))
     cut_off(make_run("cut", **fields), 3)
     assert not (whole.out.parent / "cut" / "network.safetensors").exists()
-    train_network(cut := make_run("cut", resume=True, **fields))
+    train_network(cut := make_run("cut", **fields))
     assert_same_weights(whole.out, cut.out)
     timeless = [[{**row, "seconds": 0} for row in rows(run.out)] for run in (whole, cut)]
     assert timeless[0] == timeless[1]
@@ -72,9 +72,9 @@ def test_worker_processes_change_nothing(
     assert_same_weights(one.out, two.out)
 
 
-def test_a_finished_run_is_kept_on_resume(make_run: Callable[..., Run]) -> None:
+def test_a_finished_run_is_kept(make_run: Callable[..., Run]) -> None:
     train_network(make_run())
-    assert train_network(make_run(resume=True)) is False
+    assert train_network(make_run()) is False
 
 
 def test_the_dev_eer_is_measured_as_often_as_configured_and_at_the_end(
@@ -117,7 +117,7 @@ def test_a_network_of_an_earlier_version_still_loads(make_run: Callable[..., Run
     del tree["network"]["sub_centers"]
     (run.out / "config.yaml").write_text(yaml.safe_dump(tree))
     assert load_network(run.out).classes.sizes == (8,)
-    assert train_network(make_run(resume=True)) is False
+    assert train_network(make_run()) is False
 
 
 @pytest.mark.parametrize(
@@ -137,18 +137,47 @@ def test_parts_that_do_not_fit_are_refused_and_nothing_is_written(
     assert not run.out.exists()
 
 
-def test_a_folder_in_use_is_not_overwritten(make_run: Callable[..., Run]) -> None:
-    train_network(make_run())
-    with pytest.raises(SvtokError, match="holds a trained network; use --resume"):
-        train_network(make_run())
-
-
-def test_resuming_with_other_settings_names_each_of_them(make_run: Callable[..., Run]) -> None:
-    train_network(make_run())
+def test_a_network_of_other_settings_is_kept_and_each_of_them_named(make_run: Callable[..., Run]) -> None:
+    train_network(run := make_run())
+    before = (run.out / "network.safetensors").read_bytes()
     with pytest.raises(ProblemsError) as caught:
-        train_network(make_run(resume=True, seed=3, training={"epochs": 9}))
+        train_network(make_run(seed=3, training={"epochs": 9}))
     assert "training.epochs: was 3, now 9" in str(caught.value)
     assert "run.seed: was 0, now 3" in str(caught.value)
+    assert "another --out, or give up what is there with --anew" in str(caught.value)
+    assert (run.out / "network.safetensors").read_bytes() == before
+
+
+def test_anew_trains_in_place_of_another_run_and_leaves_other_files(
+    make_run: Callable[..., Run],
+    rows: Callable[[Path], list[dict[str, Any]]],
+    cut_off: Callable[[Run, int], None],
+    assert_same_weights: Callable[[Path, Path], None],
+) -> None:
+    train_network(run := make_run())
+    (run.out / "scores.tsv").touch()
+    cut_off(make_run(anew=True, training={"epochs": 4}), 2)
+    assert not (run.out / "network.safetensors").exists()
+    assert train_network(make_run(anew=True, training={"epochs": 4}))
+    assert (len(rows(run.out)), (run.out / "scores.tsv").exists()) == (4, True)
+    train_network(alone := make_run("alone", training={"epochs": 4}))
+    assert_same_weights(run.out, alone.out)
+
+
+def test_anew_keeps_the_network_of_the_same_run(make_run: Callable[..., Run]) -> None:
+    train_network(make_run())
+    assert train_network(make_run(anew=True)) is False
+
+
+def test_a_network_without_its_runs_data_is_not_taken_for_this_run(make_run: Callable[..., Run]) -> None:
+    """Nothing says what it was trained on: it is kept, and the way out is named."""
+    train_network(run := make_run())
+    tree = yaml.safe_load((run.out / "config.yaml").read_text())
+    del tree["run"]
+    (run.out / "config.yaml").write_text(yaml.safe_dump(tree))
+    with pytest.raises(ProblemsError, match=r"run\.train\.fingerprint: was None, now (.|\n)*--anew"):
+        train_network(run)
+    assert (run.out / "network.safetensors").exists()
 
 
 def test_a_folder_of_other_files_is_refused(make_run: Callable[..., Run]) -> None:

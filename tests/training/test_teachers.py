@@ -26,18 +26,16 @@ def test_a_student_names_its_teachers_hash_and_leaves_the_teacher_alone(
     assert np.isfinite([row["distillation_loss"] for row in log]).all()
 
 
-def test_another_teacher_is_refused_on_resume(
-    make_run: Callable[..., Run], cut_off: Callable[[Run, int], None]
-) -> None:
+def test_another_teacher_is_refused(make_run: Callable[..., Run], cut_off: Callable[[Run, int], None]) -> None:
     for seed in (1, 2):
         train_network(make_run(f"teacher{seed}", seed=seed))
     folder = make_run("x").out.parent
     cut_off(make_run("student", head="cls-dist", teachers=[folder / "teacher1"]), 2)
     with pytest.raises(ProblemsError, match=r"run.teacher: was \w+, now \w+"):
-        train_network(make_run("student", head="cls-dist", teachers=[folder / "teacher2"], resume=True))
+        train_network(make_run("student", head="cls-dist", teachers=[folder / "teacher2"]))
 
 
-def test_several_teachers_are_all_named_and_none_may_be_missing_on_resume(
+def test_several_teachers_are_all_named_and_none_may_be_missing(
     make_run: Callable[..., Run], cut_off: Callable[[Run, int], None]
 ) -> None:
     for seed in (1, 2):
@@ -48,8 +46,8 @@ def test_several_teachers_are_all_named_and_none_may_be_missing_on_resume(
     hashes = " ".join(load_network(teacher).hash for teacher in both)
     assert yaml.safe_load((student.out / "config.yaml").read_text())["run"]["teacher"] == hashes
     with pytest.raises(ProblemsError, match=rf"run.teacher: was {hashes}, now \w+;"):
-        train_network(make_run("student", head="cls-dist", teachers=both[:1], resume=True))
-    assert train_network(make_run("student", head="cls-dist", teachers=both, resume=True))
+        train_network(make_run("student", head="cls-dist", teachers=both[:1]))
+    assert train_network(make_run("student", head="cls-dist", teachers=both))
 
 
 @pytest.mark.parametrize("kind", ["kl", "hard", "cosine"])
@@ -84,7 +82,7 @@ def test_a_joint_teacher_is_a_network_of_its_own_that_its_student_names(
     for row in log:
         assert 0 < row["encoder.layers.0.memory.slots_used"] <= 1
         assert 0 < row["teacher.encoder.layers.0.memory.slots_used"] <= 1
-    assert train_network(joint(make_run, resume=True)) is False
+    assert train_network(joint(make_run)) is False
 
 
 def test_a_joint_teacher_learns_what_it_would_alone(
@@ -98,7 +96,7 @@ def test_a_joint_teacher_learns_what_it_would_alone(
 
 
 @pytest.mark.parametrize("keep", ["last", "best"])
-def test_a_joint_run_that_was_cut_off_and_resumed_ends_in_the_same_weights(
+def test_a_joint_run_that_was_cut_off_and_run_again_ends_in_the_same_weights(
     make_run: Callable[..., Run],
     keep: str,
     assert_same_weights: Callable[[Path, Path], None],
@@ -115,21 +113,23 @@ def test_a_joint_run_that_was_cut_off_and_resumed_ends_in_the_same_weights(
     cut_off(cut := run("cut"), 3)
     with pytest.raises(SvtokError, match="its training has not ended"):
         load_network(cut.out / "teacher")
-    train_network(run("cut", resume=True))
+    train_network(run("cut"))
     assert_same_weights(whole.out, cut.out)
     assert_same_weights(whole.out / "teacher", cut.out / "teacher")
 
 
-def test_another_joint_teacher_or_none_is_refused_on_resume(
+def test_another_joint_teacher_or_none_is_refused(
     make_run: Callable[..., Run], cut_off: Callable[[Run, int], None]
 ) -> None:
     cut_off(run := joint(make_run), 2)
     with pytest.raises(ProblemsError, match=r"network\.head: was cls-sampled, now avg"):
-        train_network(joint(make_run, head="avg", resume=True))
+        train_network(joint(make_run, head="avg"))
     train_network(teacher := make_run("teacher", training={"epochs": 1}))
     with pytest.raises(ProblemsError, match=r"run\.joint: was True, now None"):
-        train_network(make_run("joint", head="cls-sampled-dist", teachers=[teacher.out], resume=True))
+        train_network(make_run("joint", head="cls-sampled-dist", teachers=[teacher.out]))
     assert not (run.out / "network.safetensors").exists()
+    assert train_network(joint(make_run, head="avg", anew=True))
+    assert load_network(run.out / "teacher").config.network.head == "avg"
 
 
 def test_all_that_does_not_fit_the_teachers_is_told_at_once(make_run: Callable[..., Run]) -> None:

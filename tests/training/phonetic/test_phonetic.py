@@ -86,7 +86,6 @@ def make_run(tmp_path: Path) -> Callable[..., PhoneticRun]:
             phones=None,
             seed=0,
             device=torch.device("cpu"),
-            resume=False,
         )
         return replace(run, **fields)
 
@@ -140,12 +139,10 @@ def test_a_resumed_run_ends_in_the_weights_of_an_uninterrupted_one(
         patch.setattr("svtok.training.phonetic.write_log", interrupted_after(2))
         with pytest.raises(KeyboardInterrupt):
             train_phonetic(cut)
-    with pytest.raises(SvtokError, match="holds an unfinished training; use --resume"):
-        train_phonetic(cut)
-    assert train_phonetic(replace(cut, resume=True))
+    assert train_phonetic(cut)
     assert_same_weights(whole.out, cut.out)
     assert len(rows(cut.out)) == 3
-    assert not train_phonetic(replace(cut, resume=True))
+    assert not train_phonetic(cut)
 
 
 def interrupted_after(epochs: int) -> Any:
@@ -171,7 +168,8 @@ def test_another_lexicon_is_another_run(make_run: Callable[..., PhoneticRun], tm
     train_phonetic(run)
     (tmp_path / "lexicon.txt").write_text("yes a a\nno c\non a\n")
     with pytest.raises(ProblemsError, match=r"run\.phones: was a b c, now a c(.|\n)*run\.spelling\.lexicon"):
-        train_phonetic(replace(run, resume=True))
+        train_phonetic(run)
+    assert train_phonetic(replace(run, anew=True))
 
 
 def test_missing_words_of_training_and_dev_set_are_refused_before_anything_is_written(
