@@ -165,7 +165,7 @@ def test_an_interrupted_run_goes_on_where_it_was(
     assert len(FeatureStore.open(out)) == 6
 
 
-@pytest.mark.parametrize("writer", ["svtok.features.extract.np.savez", "svtok.features.store.yaml.safe_dump"])
+@pytest.mark.parametrize("writer", ["svtok.features.extract.np.savez", "svtok.features.store.write_yaml"])
 def test_a_full_disk_leaves_the_features_that_were_there(
     make_set: MakeSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, writer: str
 ) -> None:
