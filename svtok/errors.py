@@ -1,8 +1,9 @@
-"""Errors that a user can act on. The command line prints them without a traceback and exits with 1."""
+"""Errors that a user can act on, which the command line prints without a traceback and exits with 1; and warnings."""
 
 from __future__ import annotations
 
 import difflib
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +35,11 @@ class ProblemsError(SvtokError):
         self.problems = list(problems)
         count = "1 problem" if len(self.problems) == 1 else f"{len(self.problems)} problems"
         super().__init__("\n".join([f"{count} found", *(f"  {problem}" for problem in self.problems)]))
+
+
+def warn(what: str) -> None:
+    """Print on stderr what a user should know of, and what changes no exit code."""
+    print(f"warning: {what}", file=sys.stderr, flush=True)
 
 
 def raise_problems(problems: Sequence[Problem]) -> None:

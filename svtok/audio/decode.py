@@ -1,7 +1,8 @@
 """Reading audio files, by libsndfile. Whatever is wrong with a file is an AudioError that says what to do.
 
 libsndfile takes a truncated WAV for a shorter one, so a file's own header is read first: what it promises, without
-decoding.
+decoding. A recorder that streams cannot seek back to write how much it recorded: its WAV promises nothing, or no bytes
+at all, and is read to the end of the file.
 """
 
 from __future__ import annotations
@@ -10,13 +11,15 @@ import io
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 import numpy as np
 import soundfile  # type: ignore[import-untyped]
 
-from svtok.audio.sphere import check_compressed, unpacked
+from svtok.audio import CHANNELS
+from svtok.audio.sphere import unpacked
 from svtok.audio.torchaudio_guard import import_torchaudio
 from svtok.errors import AudioError
 
@@ -26,30 +29,58 @@ UNKNOWN_SIZE = 0x7FFF0000
 SPHERE_MAGIC = b"NIST_1A\n"
 
 
-def promised_size(path: Path, sphere: dict[str, str]) -> int | None:
-    """Bytes that the file must at least have to hold all the audio that its header (`sphere`: that of SPHERE, where it
-    has one) speaks of.
+@dataclass(frozen=True)
+class Header:
+    """What the first bytes of a file promise.
 
-    None where that is not known: other formats than WAV, AIFF and uncompressed NIST SPHERE, streamed files, a header
-    that makes no sense (decoding will tell).
+    `size`: bytes that the file must have at least to hold all its audio; None where that is not known: other formats
+    than WAV, AIFF and uncompressed NIST SPHERE, streamed files, a header that makes no sense (decoding will show).
+    `streamed_at`: in a WAV that was streamed, where the size of its audio should stand. `sphere`: the fields of a NIST
+    SPHERE header, empty for another kind of file.
     """
+
+    size: int | None = None
+    streamed_at: int | None = None
+    sphere: dict[str, str] = field(default_factory=dict)
+
+
+def read_header(path: Path) -> Header:
+    """The header of a file; one that makes no sense promises nothing."""
     with open(path, "rb") as stream:
         magic = stream.read(12)
         if magic[:4] == b"RIFF" and magic[8:] == b"WAVE":
-            return _end_of_chunk(stream, b"data", "<I")
+            return _chunked(stream, b"data", "<I")
         if magic[:4] == b"FORM" and magic[8:] in (b"AIFF", b"AIFC"):
-            return _end_of_chunk(stream, b"SSND", ">I")
-    return None if not sphere or is_compressed(sphere) else _sphere_size(sphere)
+            return _chunked(stream, b"SSND", ">I")
+    sphere = sphere_header(path)
+    return Header(None if not sphere or is_compressed(sphere) else _sphere_size(sphere), sphere=sphere)
 
 
-def _end_of_chunk(stream: BinaryIO, wanted: bytes, size_format: str) -> int | None:
+def _chunked(stream: BinaryIO, wanted: bytes, size_format: str) -> Header:
     """Walk over the chunks (name, size, content padded to even) that follow the first 12 bytes."""
+    length = stream.seek(0, io.SEEK_END)
+    stream.seek(12)
     while len(head := stream.read(8)) == 8:
         size = struct.unpack(size_format, head[4:])[0]
+        here = stream.tell()
         if head[:4] == wanted:
-            return None if size >= UNKNOWN_SIZE else stream.tell() + size
+            if 0 < size < UNKNOWN_SIZE or here + size == length or (size == 0 and _only_chunks(stream, length)):
+                return Header(here + size)
+            return Header(streamed_at=here - 4) if wanted == b"data" else Header()
         stream.seek(size + size % 2, 1)
-    return None
+    return Header()
+
+
+def _only_chunks(stream: BinaryIO, length: int) -> bool:
+    """Whether whole chunks, if anything, are all that is left of a WAV: then it is true that it holds no audio."""
+    while head := stream.read(8):
+        if len(head) < 8 or not head[:4].strip().isalnum():
+            return False
+        size = struct.unpack("<I", head[4:])[0]
+        if stream.tell() + size > length:
+            return False
+        stream.seek(size + size % 2, 1)
+    return True
 
 
 def sphere_header(path: Path) -> dict[str, str]:
@@ -82,30 +113,14 @@ def _sphere_size(header: dict[str, str]) -> int | None:
         return None
 
 
-__all__ = ["AudioError", "AudioInfo", "probe", "read_audio"]
-
-
 class AudioInfo(NamedTuple):
-    """What a header says. `num_samples` counts samples of one channel, `sample_rate` is in Hz."""
+    """What a file holds: `num_samples` of each channel, at `sample_rate` Hz; `streamed`, where its header does not say
+    how many, and it was read to its end."""
 
     num_samples: int
     sample_rate: int
     channels: int
-
-
-def probe(path: Path) -> AudioInfo:
-    """Length, rate and channels from the header alone.
-
-    Raises AudioError for a file that is missing, empty, truncated or not audio. Stereo is told by `channels`. Damage
-    that shows only in decoding (in a FLAC file, say) is found by `read_audio`. Raises SvtokError for compressed NIST
-    SPHERE where nothing is installed that unpacks it.
-    """
-    path = Path(path)
-    header = _header_of_whole(path)
-    if is_compressed(header):
-        return AudioInfo(*check_compressed(path, header))
-    with _opened(path, header) as stream:
-        return AudioInfo(stream.frames, stream.samplerate, stream.channels)
+    streamed: bool = False
 
 
 def read_audio(
@@ -113,57 +128,52 @@ def read_audio(
     *,
     start: float | None = None,
     end: float | None = None,
+    channel: str | None = None,
     sample_rate: int | None = None,
     resample: bool = False,
 ) -> tuple[np.ndarray, int]:
-    """The samples (N,) as float32 in [-1, 1), and their rate in Hz.
+    """The samples of a recording.
 
-    `start` and `end` (seconds, default the whole file) cut out a part. With `sample_rate`, audio of another rate is
-    an error, or with `resample` is converted to it. Raises AudioError for a file that is missing, empty, truncated,
-    not audio, not mono, of another rate, holds NaN or infinite samples, or that ends before the part asked for, and
-    SvtokError for compressed NIST SPHERE where nothing is installed that unpacks it.
+    Args:
+        path: The audio file.
+        start: Seconds at which the part that is read begins; default: the beginning of the file.
+        end: Seconds at which it ends; default: the end of the file.
+        channel: One of `svtok.audio.CHANNELS`; without it, a file of several channels is an error.
+        sample_rate: The rate in Hz that is wanted; audio of another rate is an error, unless `resample`.
+        resample: Convert audio of another rate to `sample_rate`.
+
+    Returns:
+        The samples (N,) as float32 in [-1, 1), and their rate in Hz.
+
+    Raises:
+        AudioError: for a file that is missing, empty, truncated, not audio, of another rate, or of several channels or
+            without the channel asked for, that holds NaN or infinite samples, or ends before the part asked for.
+        SvtokError: for compressed NIST SPHERE where nothing is installed that unpacks it.
     """
     path = Path(path)
-    with _opened(path, _header_of_whole(path)) as stream:
-        if stream.channels != 1:
-            raise AudioError(
-                path, f"has {stream.channels} channels, not one; take one of them, e.g. 'sox IN OUT remix 1'"
-            )
-        rate = stream.samplerate
+    with open_audio(path) as (stream, info):
+        rate = info.sample_rate
         if sample_rate not in (None, rate) and not resample:
             raise AudioError(
                 path, f"sampling rate is {rate} Hz, not {sample_rate}; set 'resample: true' or convert the file"
             )
-        first, last = _span(path, start, end, stream.frames, rate)
-        wave = _read_span(path, stream, first, last)
-    if not np.isfinite(wave).all():
-        raise AudioError(path, "holds samples that are not numbers (NaN or infinite); make or fetch the file again")
+        wave = read_part(path, stream, info, start=start, end=end, channel=channel)
     if sample_rate in (None, rate):
         return wave, rate
     return _resampled(wave, rate, sample_rate), sample_rate
 
 
-def _header_of_whole(path: Path) -> dict[str, str]:
-    """The SPHERE header, if it has one, of a file that is there and has the size that it promises."""
-    try:
-        size = path.stat().st_size if path.is_file() else None
-        if size is None:
-            raise AudioError(path, "is a folder, not a file" if path.is_dir() else "there is no such file")
-        if size == 0:
-            raise AudioError(path, "is empty (0 bytes); make or fetch it again")
-        header = sphere_header(path)
-        promised = promised_size(path, header)
-    except OSError as error:
-        raise AudioError(path, f"cannot be read: {error.strerror}") from None
-    if promised is not None and promised > size:
-        raise AudioError(path, f"is truncated: its header speaks of {promised} bytes, it has {size}; fetch it again")
-    return header
-
-
 @contextmanager
-def _opened(path: Path, header: dict[str, str]) -> Iterator[soundfile.SoundFile]:
-    """The open file, once it is known to hold samples."""
-    source = io.BytesIO(unpacked(path, header)) if is_compressed(header) else path
+def open_audio(path: Path) -> Iterator[tuple[soundfile.SoundFile, AudioInfo]]:
+    """The open file, once it is known to hold all the samples that it promises. Raises as `read_audio` does."""
+    header = _header_of_whole(path)
+    source: Path | io.BytesIO = path
+    if is_compressed(header.sphere):
+        source = io.BytesIO(unpacked(path, header.sphere))
+    elif header.streamed_at is not None:
+        content = bytearray(path.read_bytes())
+        content[header.streamed_at : header.streamed_at + 4] = b"\xff" * 4  # libsndfile reads that to the end
+        source = io.BytesIO(content)
     try:
         stream = soundfile.SoundFile(source)
     except (soundfile.LibsndfileError, TypeError) as error:  # TypeError: the name ends in .raw
@@ -171,7 +181,56 @@ def _opened(path: Path, header: dict[str, str]) -> Iterator[soundfile.SoundFile]
     with stream:
         if stream.frames == 0:
             raise AudioError(path, "has no samples; make or fetch it again")
-        yield stream
+        streamed = header.streamed_at is not None
+        yield stream, AudioInfo(stream.frames, stream.samplerate, stream.channels, streamed)
+
+
+def read_part(
+    path: Path,
+    stream: soundfile.SoundFile,
+    info: AudioInfo,
+    *,
+    start: float | None = None,
+    end: float | None = None,
+    channel: str | None = None,
+) -> np.ndarray:
+    """The samples (N,) of a part of an open file, and of one channel. As `read_audio`."""
+    if (fault := channel_fault(info.channels, channel)) is not None:
+        raise AudioError(path, fault)
+    first, last = _span(path, start, end, info.num_samples, info.sample_rate)
+    wave = _read_span(path, stream, first, last)
+    if info.channels > 1:  # (N, channels)
+        wave = wave.mean(axis=1) if channel == "mean" else np.ascontiguousarray(wave[:, int(channel or 1) - 1])
+    if not np.isfinite(wave).all():
+        raise AudioError(path, "holds samples that are not numbers (NaN or infinite); make or fetch the file again")
+    return wave
+
+
+def channel_fault(channels: int, channel: str | None) -> str | None:
+    """What is wrong with reading this channel of a file of so many."""
+    if channel is None:
+        what = f"has {channels} channels, not one; choose with --channel 1|2|mean, or a column 'channel' of the list"
+        return what if channels > 1 else None
+    if channel not in CHANNELS:
+        return f"cannot be read as channel '{channel}': known are {', '.join(CHANNELS)}"
+    return f"has 1 channel, and no channel {channel}" if channels == 1 and channel not in ("1", "mean") else None
+
+
+def _header_of_whole(path: Path) -> Header:
+    """The header of a file that is there and has the size that it promises."""
+    try:
+        size = path.stat().st_size if path.is_file() else None
+        if size is None:
+            raise AudioError(path, "is a folder, not a file" if path.is_dir() else "there is no such file")
+        if size == 0:
+            raise AudioError(path, "is empty (0 bytes); make or fetch it again")
+        header = read_header(path)
+    except OSError as error:
+        raise AudioError(path, f"cannot be read: {error.strerror}") from None
+    if header.size is not None and header.size > size:
+        what = f"is truncated: its header speaks of {header.size} bytes, it has {size}; fetch it again"
+        raise AudioError(path, what)
+    return header
 
 
 def _span(path: Path, start: float | None, end: float | None, num_samples: int, rate: int) -> tuple[int, int]:

@@ -20,11 +20,11 @@ SHORTEN = "pcm,embedded-shorten"  # how the sample_coding begins that both decod
 SPH2PIPE = "sph2pipe"
 
 
-def check_compressed(path: Path, header: dict[str, str]) -> tuple[int, int, int]:
-    """Samples, rate (Hz) and channels as the header of a compressed file tells them; nothing is decoded.
+def unpacked(path: Path, header: dict[str, str]) -> bytes:
+    """A compressed file as WAV.
 
-    Raises AudioError for another compression than shorten, or a header that lacks these, and SvtokError where nothing
-    is installed that unpacks the file.
+    Raises AudioError for another compression than shorten, a header that does not say how many samples there are, or a
+    damaged file, and SvtokError where nothing is installed that unpacks it.
     """
     coding = header["sample_coding"]
     if not coding.startswith(SHORTEN):
@@ -36,18 +36,12 @@ def check_compressed(path: Path, header: dict[str, str]) -> tuple[int, int, int]
             f"{path}: is compressed NIST SPHERE ({coding}); to unpack it, run pip install 'svtok[sphere]' or put "
             f"sph2pipe on the PATH (or convert all files with 'sph2pipe -p', and name their folder)"
         )
-    try:
-        return int(header["sample_count"]), int(header["sample_rate"]), int(header.get("channel_count", "1"))
-    except (KeyError, ValueError):
-        raise AudioError(path, "has a SPHERE header without a sample_count or a sample_rate; fetch it again") from None
-
-
-def unpacked(path: Path, header: dict[str, str]) -> bytes:
-    """A compressed file as WAV. Raises as `check_compressed` does, and AudioError for one that is damaged."""
-    promised, _, _ = check_compressed(path, header)
+    promised = header.get("sample_count", "")
+    if not promised.isdigit():
+        raise AudioError(path, "has a SPHERE header without a sample_count; fetch it again")
     wav = _by_av(path) if _has_av() else _by_sph2pipe(path)
     found = soundfile.info(io.BytesIO(wav)).frames
-    if found != promised:
+    if found != int(promised):
         raise AudioError(path, f"is truncated or damaged: its header speaks of {promised} samples, it holds {found}")
     return wav
 
@@ -74,6 +68,6 @@ def _by_av(path: Path) -> bytes:
 def _by_sph2pipe(path: Path) -> bytes:
     run = subprocess.run([SPH2PIPE, "-p", "-f", "wav", str(path.resolve())], capture_output=True, check=False)
     if run.returncode or not run.stdout:
-        told = run.stderr.decode(errors="replace").strip() or f"exit status {run.returncode}"
-        raise AudioError(path, f"is truncated or damaged, or not audio (sph2pipe: {told}); fetch it again")
+        why = run.stderr.decode(errors="replace").strip() or f"exit status {run.returncode}"
+        raise AudioError(path, f"is truncated or damaged, or not audio (sph2pipe: {why}); fetch it again")
     return run.stdout

@@ -53,7 +53,7 @@ def _import_without_extension() -> Any:
 
 
 class _NoExtension(ModuleType):
-    """Stands in for `torchaudio._extension`: every part of the extension is told to be absent."""
+    """Stands in for `torchaudio._extension`: it says that every part of the extension is absent."""
 
     def is_available(self) -> bool:
         return False

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
+from svtok.audio import CHANNELS
 from svtok.parallel import default_jobs
 from svtok.places import DATA, prepared_sets
 
@@ -141,6 +142,12 @@ allow_missing_option = click.option(
 )
 audio_option = click.option(
     "--audio/--no-audio", default=True, show_default=True, help="Look at the recordings, or only at the lists."
+)
+channel_option = click.option(
+    "--channel",
+    type=click.Choice(CHANNELS),
+    show_default="an error",
+    help="What to read of recordings of several channels: the first, the second, or the mean of all.",
 )
 kaldi_options = together(
     click.option(

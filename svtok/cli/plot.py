@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from svtok.cli.options import FILE, FOLDER, data_option, device_option, features_option, network_option, seed_option
+from svtok.cli.options import (
+    FILE,
+    FOLDER,
+    channel_option,
+    data_option,
+    device_option,
+    features_option,
+    network_option,
+    seed_option,
+)
 
 if TYPE_CHECKING:
     from svtok.report.embedding_map import Method
@@ -112,7 +121,15 @@ def _column_and_value(text: str) -> tuple[str, str]:
 @click.option("--out", type=FILE, help="The PNG to write; default: NETWORK/attention/AUDIO.png.")
 @click.option("--phones", "phones_file", type=FILE, help="Phones to mark: a file of lines 'start end phone' (seconds).")
 @click.option("--phonetic", type=FOLDER, help="Instead: a phonetic network's folder, to mark the phones that it hears.")
-def attend(network: Path, audio: Path, out: Path | None, phones_file: Path | None, phonetic: Path | None) -> None:
+@channel_option
+def attend(
+    network: Path,
+    audio: Path,
+    out: Path | None,
+    phones_file: Path | None,
+    phonetic: Path | None,
+    channel: str | None,
+) -> None:
     """Draw what the class and distillation tokens of NETWORK attend to in AUDIO, over time, under its spectrogram.
 
     A column is a token, a panel a layer, a strip in it a head. The higher a frame stands in a strip, the more of the
@@ -134,10 +151,10 @@ def attend(network: Path, audio: Path, out: Path | None, phones_file: Path | Non
 
     trained = load_network(network)
     columns = PhoneticEmbedder.open(network / PHONETIC, trained.features) if trained.features.phonetic else None
-    attention, spectrogram = attend_to(trained, audio, columns)
+    attention, spectrogram = attend_to(trained, audio, columns, channel)
     phones = read_phones(phones_file, spectrogram.duration) if phones_file else []
     if phonetic:
-        phones = recognise_phones(phonetic, audio)
+        phones = recognise_phones(phonetic, audio, channel)
     out = out or network / "attention" / f"{audio.stem}.png"
     title = f"What the tokens of {network.absolute().name} attend to in\n{caption_of(audio)}"
     label = "Phones\nheard" if phonetic else "Phones"

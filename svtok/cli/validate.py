@@ -18,29 +18,36 @@ def validate(folders: tuple[Path, ...], no_audio: bool, jobs: int) -> None:
 
     Checked are the tables (columns, ids, order), the tables against each other (models and trials name what is there,
     trial types are what speakers and phrases say) and the recordings: each is decoded, and its length and rate
-    compared with the table. Exits with 1 if there is any problem.
+    compared with the table. Exits with 1 if there is any problem. Recordings that are silent, constant, clipped or
+    streamed are listed as warnings, which change no exit code.
 
     \b
     Example:
       svtok validate data/rsr2015
       svtok validate --no-audio data/rsr2015/dev data/rsr2015/eval
     """
-    from svtok.errors import Problem, ProblemsError, raise_problems
+    from svtok.errors import Problem, ProblemsError, raise_problems, warn
     from svtok.manifest.sets import PreparedSet, set_folders
     from svtok.manifest.validate import describe_sets, validate_set
 
     problems: list[Problem] = []
+    warned = 0
     for folder in folders:
         sound: dict[str, PreparedSet] = {}
         for set_folder in set_folders(folder):
             try:
-                prepared, found = validate_set(set_folder, audio=not no_audio, jobs=jobs)
+                prepared, found, warnings = validate_set(set_folder, audio=not no_audio, jobs=jobs)
             except ProblemsError as error:
-                found = error.problems
-            if found:
-                problems += found
-            else:
+                problems += error.problems
+                continue
+            for warning in warnings:
+                warn(str(warning))
+            warned += len(warnings)
+            problems += found
+            if not found:
                 sound[set_folder.name] = prepared
         if sound:
             click.echo(f"{folder}: no problem in {', '.join(sound)}\n{describe_sets(sound)}")
+    if warned:
+        warn(f"{warned} in all; they are no problems")
     raise_problems(problems)

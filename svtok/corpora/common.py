@@ -11,9 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from svtok.audio.decode import AudioInfo
 from svtok.errors import AudioError, Problem, SvtokError, raise_problems
-from svtok.manifest.recordings import probe_files
+from svtok.manifest.recordings import listen, warn_of_recordings, with_lengths
 from svtok.manifest.schema import TRIAL_TYPES, Place, codes_of
 from svtok.manifest.sets import SETS, PreparedSet
 
@@ -78,17 +77,17 @@ Protocol = Callable[[pd.DataFrame], tuple[pd.DataFrame, pd.DataFrame]]
 
 
 def look_at_takes(takes: pd.DataFrame, problems: list[Problem], jobs: int) -> pd.DataFrame:
-    """The table of utterances, with num_samples and sample_rate from the headers, sorted by utterance.
+    """The table of utterances, with num_samples and sample_rate of the decoded recordings, sorted by utterance.
 
     `takes` has the columns utt, path, spk, phrase, and others as they are known. Raises ProblemsError with the
     `problems` that are known, and every recording that cannot be used or is there twice.
     """
     paths = [Path(path) for path in takes["path"]]
-    infos = probe_files(paths, jobs=jobs)
-    raise_problems([*problems, *_faults(infos, paths), *_repeated(takes)])
-    whole = [info for info in infos if isinstance(info, AudioInfo)]
-    lengths = {"num_samples": [info.num_samples for info in whole], "sample_rate": [info.sample_rate for info in whole]}
-    return takes.assign(**lengths).sort_values("utt", ignore_index=True)
+    heard = listen(takes, paths, jobs=jobs)
+    faults = [Problem(found.what, found.path) for found in heard if isinstance(found, AudioError)]
+    raise_problems([*problems, *faults, *_repeated(takes)])
+    warn_of_recordings(paths, heard)
+    return with_lengths(takes, heard).sort_values("utt", ignore_index=True)
 
 
 def sets_by_speaker(
@@ -108,14 +107,6 @@ def sets_by_speaker(
         except SvtokError as error:
             raise SvtokError(f"{root}: set {name}: {error}") from error
     return sets
-
-
-def _faults(infos: list[AudioInfo | AudioError], paths: list[Path]) -> Iterator[Problem]:
-    for info, path in zip(infos, paths, strict=True):
-        if isinstance(info, AudioError):
-            yield Problem(info.what, path)
-        elif info.channels != 1:
-            yield Problem(f"has {info.channels} channels, not one", path)
 
 
 def _repeated(takes: pd.DataFrame) -> Iterator[Problem]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from svtok.errors import Problem, ProblemsError, SvtokError, raise_problems
 from svtok.manifest.kaldi.data_dirs import read_data_dir
-from svtok.manifest.recordings import check_recordings, probe_files, with_lengths
+from svtok.manifest.recordings import check_recordings, listen, warn_of_recordings, with_lengths
 from svtok.manifest.schema import Place
 from svtok.manifest.sets import SETS, PreparedSet, audio_paths
 
@@ -33,11 +33,13 @@ def prepare(
 
 
 def import_set(folder: Path, *, phrase: str | None = None, wav_root: Path | None = None, jobs: int = 1) -> PreparedSet:
-    """The set of one data directory, with the lengths and rates of its recordings, whose headers are read.
+    """The set of one data directory, with the lengths and rates of its recordings, which are decoded.
 
     Raises ProblemsError with all that is wrong with the directory or, once that is well-formed, with its recordings.
     """
     prepared = read_data_dir(folder, phrase=phrase, wav_root=wav_root)
-    infos = probe_files(audio_paths(prepared), jobs=jobs)
-    raise_problems(list(check_recordings(prepared.utterances, infos, Place(folder / "utt2spk"))))
-    return PreparedSet(with_lengths(prepared.utterances, infos), prepared.models, prepared.trials)
+    paths = audio_paths(prepared)
+    heard = listen(prepared.utterances, paths, jobs=jobs)
+    raise_problems(list(check_recordings(prepared.utterances, heard, Place(folder / "utt2spk"))))
+    warn_of_recordings(paths, heard)
+    return PreparedSet(with_lengths(prepared.utterances, heard), prepared.models, prepared.trials)

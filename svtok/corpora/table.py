@@ -13,15 +13,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from svtok.audio.decode import AudioInfo
 from svtok.errors import AudioError, Problem, ProblemsError, SvtokError, raise_problems, unknown_name
 from svtok.manifest.protocol import make_models_and_trials
-from svtok.manifest.recordings import check_recordings, probe_files, with_lengths
+from svtok.manifest.recordings import Heard, check_recordings, listen, warn_of_recordings, with_lengths
 from svtok.manifest.schema import UTTERANCES, Place, as_numbers, check_cells, check_keys
 from svtok.manifest.sets import SETS, PreparedSet
 
 REQUIRED = ("path", "spk", "phrase")
-OPTIONAL = ("set", "utt", "gender", "lang", "session", "start", "end", "text", "enroll")
+OPTIONAL = ("set", "utt", "gender", "lang", "session", "start", "end", "channel", "text", "enroll")
 IDS = ("spk", "phrase", "set", "utt", "gender", "lang", "session")
 GENDERS = {"male": "m", "female": "f", "M": "m", "F": "f", "Male": "m", "Female": "f"}
 
@@ -113,12 +112,12 @@ def _check_renamed(rows: pd.DataFrame, place: Place) -> Iterator[Problem]:
 
 def _check_repeated(rows: pd.DataFrame, place: Place) -> Iterator[Problem]:
     first: dict[tuple[str, ...], int] = {}
-    what = [name for name in ("path", "start", "end") if name in rows]
+    what = [name for name in ("path", "start", "end", "channel") if name in rows]
     for row, cells in enumerate(rows[what].itertuples(index=False, name=None)):
         other = first.setdefault(cells, row)
         if other != row:
-            told = f"the recording '{cells[0]}' is listed in line {place.line(other)} already"
-            yield Problem(told, place.path, place.line(row))
+            listed = f"the recording '{cells[0]}' is listed in line {place.line(other)} already"
+            yield Problem(listed, place.path, place.line(row))
 
 
 def _as_id(cell: str) -> str:
@@ -132,7 +131,7 @@ def utterance_columns(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 DEFAULT_SPLIT: Mapping[str, float] = {"train": 0.6, "dev": 0.2, "eval": 0.2}
-FAR_END = "1e9"  # of a file that cannot be read, in seconds: that is told of it, and no more
+FAR_END = "1e9"  # of a file that cannot be read, in seconds: that is said of it, and no more
 
 
 def prepare(
@@ -142,17 +141,34 @@ def prepare(
     enroll_takes: int = 3,
     iw_share: float = 0.5,
     same_gender_only: bool = False,
+    channel: str | None = None,
     seed: int = 0,
     jobs: int = 1,
 ) -> dict[str, PreparedSet]:
-    """The sets of a corpus that is listed in one CSV with the columns of `svtok.corpora.table`.
+    """The sets of a corpus that is listed in one CSV with the columns REQUIRED and some of OPTIONAL.
 
-    A recording's set is what its column `set` says; without that column the speakers are drawn into the sets by the
-    shares of `split`. dev and eval get models and trials (`svtok.manifest.protocol`); a column `enroll` (1 or 0)
-    chooses the enrollment takes. Raises ProblemsError with all that is wrong with the CSV and its recordings.
+    A recording's set is what its column `set` says; without that column the speakers are drawn into sets. dev and eval
+    get models and trials (`svtok.manifest.protocol`); a column `enroll` (1 or 0) chooses the enrollment takes.
+
+    Args:
+        listing: The CSV.
+        split: The share of the speakers by set, where there is no column `set`; default: DEFAULT_SPLIT.
+        enroll_takes: Takes that enroll a speaker's phrase, where there is no column `enroll`.
+        iw_share: The part of each model's IW trials that is kept, 0 to 1.
+        same_gender_only: Only trials within one gender.
+        channel: What is read of recordings of several channels whose cell `channel` is empty (`svtok.audio.CHANNELS`).
+        seed: Of the draws of speakers and of IW trials.
+        jobs: Processes that decode the recordings.
+
+    Returns:
+        The sets by name, those of SETS that have a recording.
+
+    Raises:
+        ProblemsError: with all that is wrong with the CSV and its recordings.
+        SvtokError: where nothing in a set can be enrolled, or the column `set` and `split` are both given.
     """
     listed = read_listing(listing)
-    utterances = _utterances(listed, jobs)
+    utterances = _utterances(listed, channel, jobs)
     if "set" not in listed.rows:
         names = draw_sets(utterances["spk"], split or DEFAULT_SPLIT, seed)
     elif split is None:
@@ -214,20 +230,27 @@ def draw_sets(speakers: pd.Series, split: Mapping[str, float], seed: int) -> np.
     return speakers.map(sets).to_numpy(object)
 
 
-def _utterances(listed: Listing, jobs: int) -> pd.DataFrame:
-    """The table of utterances of all sets, in the order of the CSV, checked."""
+def _utterances(listed: Listing, channel: str | None, jobs: int) -> pd.DataFrame:
+    """The table of utterances of all sets, in the order of the CSV, checked; `channel`: where its cell is empty."""
     utterances = utterance_columns(listed.rows)
     if "utt" not in utterances:
         utterances.insert(0, "utt", _make_ids(utterances))
-    infos = probe_files([Path(path) for path in utterances["path"]], jobs=jobs)
-    _complete_parts(utterances, infos)
+    if channel is not None:
+        utterances["channel"] = utterances.get("channel", pd.Series("", index=utterances.index)).replace("", channel)
+    paths = [Path(path) for path in utterances["path"]]
+    parts = {name: as_numbers(utterances[name]) for name in ("start", "end") if name in utterances}
+    heard = listen(utterances.assign(**parts), paths, jobs=jobs)
+    _complete_parts(utterances, heard)
+    if "channel" in utterances:
+        utterances["channel"] = utterances["channel"].replace("", "1")  # of files of one channel, or it is a problem
     problems = list(check_cells(utterances, UTTERANCES, listed.place))
     problems += check_keys(utterances, UTTERANCES, listed.place, ordered=False)
     for name in {"start", "end"} & set(utterances):
         utterances[name] = as_numbers(utterances[name])
-    problems += check_recordings(utterances, infos, listed.place)
+    problems += check_recordings(utterances, heard, listed.place)
     raise_problems(sorted(problems, key=lambda problem: problem.line or 0))
-    return with_lengths(utterances, infos)
+    warn_of_recordings(paths, heard)
+    return with_lengths(utterances, heard)
 
 
 def _make_ids(utterances: pd.DataFrame) -> pd.Series:
@@ -238,14 +261,15 @@ def _make_ids(utterances: pd.DataFrame) -> pd.Series:
     return ids.where(number == 1, ids + "-" + number.astype(str))
 
 
-def _complete_parts(utterances: pd.DataFrame, infos: list[AudioInfo | AudioError]) -> None:
+def _complete_parts(utterances: pd.DataFrame, heard: list[Heard | AudioError]) -> None:
     """Where a recording is used in part, fill in an empty start (0) and an empty end (that of the file), in place."""
     if "start" not in utterances and "end" not in utterances:
         return
     empty = pd.Series("", index=utterances.index)
     start, end = (utterances.get(name, empty) for name in ("start", "end"))
     durations = [
-        repr(info.num_samples / info.sample_rate) if isinstance(info, AudioInfo) else FAR_END for info in infos
+        repr(found.info.num_samples / found.info.sample_rate) if isinstance(found, Heard) else FAR_END
+        for found in heard
     ]
     utterances["start"] = start.where(start != "", "0")
     utterances["end"] = end.where(end != "", durations)

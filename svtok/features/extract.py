@@ -100,6 +100,7 @@ class _Utterance(NamedTuple):
     path: Path
     start: float | None
     end: float | None
+    channel: str | None = None
 
 
 class _Part(NamedTuple):
@@ -111,12 +112,13 @@ def _parts(prepared: PreparedSet, config: FeaturesConfig, folder: Path) -> list[
     """The set cut into parts. A part's file is named by all that its content depends on."""
     table = prepared.utterances
     spans = zip(table["start"], table["end"], strict=True) if "start" in table else [(None, None)] * len(table)
+    channels = table["channel"] if "channel" in table else [None] * len(table)
     utterances = [
-        _Utterance(utt, path, start, end)
-        for utt, path, (start, end) in zip(table["utt"], audio_paths(prepared), spans, strict=True)
+        _Utterance(utt, path, start, end, channel)
+        for utt, path, (start, end), channel in zip(table["utt"], audio_paths(prepared), spans, channels, strict=True)
     ]
-    states = [
-        [utterance.utt, written, utterance.start, utterance.end, *state(utterance.path)]
+    states = [  # without channels the fingerprint is that of the time before there were any
+        [utterance.utt, written, *utterance[2 : 4 + ("channel" in table)], *state(utterance.path)]
         for utterance, written in zip(utterances, table["path"], strict=True)
     ]
     # without phonetic columns the fingerprint is that of the time before there were any
@@ -149,9 +151,12 @@ def _make_part(part: _Part, config: FeaturesConfig, phonetic: FrameEmbedder | No
 def _features_or_problem(
     utterance: _Utterance, config: FeaturesConfig, phonetic: FrameEmbedder | None
 ) -> np.ndarray | Problem:
-    utt, path, start, end = utterance
+    utt, path, start, end, channel = utterance
+    wanted = config.sample_rate
     try:
-        wave, rate = read_audio(path, start=start, end=end, sample_rate=config.sample_rate, resample=config.resample)
+        wave, rate = read_audio(
+            path, start=start, end=end, channel=channel, sample_rate=wanted, resample=config.resample
+        )
         features = compute_features(wave, rate, config)
         return np.concatenate([features, phonetic(features)], axis=1) if phonetic else features
     except AudioError as error:

@@ -18,9 +18,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from svtok.audio import CHANNELS
 from svtok.errors import Problem, unknown_name
 
-Kind = Literal["id", "ids", "text", "seconds", "count", "type"]
+Kind = Literal["id", "ids", "text", "seconds", "count", "type", "channel"]
 
 TRIAL_TYPES = ("TC", "TW", "IC", "IW")
 TRIAL_LABELS = ("target", "nontarget")
@@ -60,6 +61,7 @@ UTTERANCES = Schema(
         Column("session", "id"),
         Column("start", "seconds"),  # of the utterance inside its file; with `end`, or neither
         Column("end", "seconds"),
+        Column("channel", "channel"),  # of the file that is read; without it, the file has one channel
         Column("num_samples", "count"),  # of the utterance: of the whole file, or from start to end
         Column("sample_rate", "count"),  # of the file, in Hz
         Column("text", "text"),
@@ -255,11 +257,16 @@ def _type_fault(value: str) -> str | None:
     return None if value in known else unknown_name("trial type", value, known)
 
 
+def _channel_fault(value: str) -> str | None:
+    return None if value in CHANNELS else f"'{value}' is not one of {', '.join(CHANNELS)}"
+
+
 _FAULTS: dict[Kind, Callable[[str], str | None]] = {
     "id": _id_fault,
     "ids": _ids_fault,
     "text": _text_fault,
     "type": _type_fault,
+    "channel": _channel_fault,
 }
 
 

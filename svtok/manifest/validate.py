@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from itertools import combinations
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from svtok.errors import Problem, ProblemsError, raise_problems
-from svtok.manifest.recordings import check_recordings, decode_files
+from svtok.manifest.recordings import check_recordings, list_warnings, listen
 from svtok.manifest.schema import MODELS, TRIALS, UNKNOWN, UTTERANCES, Place, codes_of
 from svtok.manifest.sets import MODELS_FILE, UTTERANCES_FILE, PreparedSet, audio_paths, trials_file
 from svtok.manifest.tables import enrollments, load_table, place_of
@@ -107,12 +108,27 @@ def _check_types(
     yield from place.problems(known[wrong], told.__getitem__)
 
 
-def validate_set(folder: Path, *, audio: bool = True, jobs: int = 1) -> tuple[PreparedSet, list[Problem]]:
-    """The set, and all that is wrong with it.
+class Validated(NamedTuple):
+    """A set, all that is wrong with it, and what a user should know of its recordings."""
 
-    Each table is checked by itself, then the tables against each other, and with `audio` every recording is decoded,
-    in `jobs` processes, and compared with what the table says of it. Raises ProblemsError where the columns or the
-    lines of a table are such that no more can be told.
+    prepared: PreparedSet
+    problems: list[Problem]
+    warnings: list[Problem]
+
+
+def validate_set(folder: Path, *, audio: bool = True, jobs: int = 1) -> Validated:
+    """Check a set: each table by itself, then the tables against each other, then the recordings.
+
+    Args:
+        folder: The prepared set.
+        audio: Decode every recording, and compare it with what the table says of it.
+        jobs: Processes that decode.
+
+    Returns:
+        The set, the problems, and the warnings: recordings that are silent, constant, clipped or streamed.
+
+    Raises:
+        ProblemsError: where the columns or the lines of a table are such that no more can be found.
     """
     paths = {UTTERANCES: folder / UTTERANCES_FILE, MODELS: folder / MODELS_FILE, TRIALS: trials_file(folder)}
     frames: dict[str, pd.DataFrame] = {}
@@ -131,10 +147,13 @@ def validate_set(folder: Path, *, audio: bool = True, jobs: int = 1) -> tuple[Pr
     raise_problems([*unreadable, *problems] if unreadable else [])
     prepared = PreparedSet(frames["utterances"], frames.get("models"), frames.get("trials"), folder)
     problems += check_set(prepared, places)
+    warnings: list[Problem] = []
     if audio:
-        infos = decode_files(audio_paths(prepared), jobs=jobs)
-        problems += check_recordings(prepared.utterances, infos, places["utterances"])
-    return prepared, problems
+        recordings = audio_paths(prepared)
+        heard = listen(prepared.utterances, recordings, jobs=jobs)
+        problems += check_recordings(prepared.utterances, heard, places["utterances"])
+        warnings += list_warnings(recordings, heard, places["utterances"])
+    return Validated(prepared, problems, warnings)
 
 
 COLUMNS = ("speakers", "phrases", "utterances", "models", "trials", *TRIAL_TYPES)

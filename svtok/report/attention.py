@@ -68,14 +68,14 @@ def read_phones(path: Path, duration: float) -> list[Phone]:
     return phones
 
 
-def recognise_phones(folder: Path, audio: Path) -> list[Phone]:
+def recognise_phones(folder: Path, audio: Path, channel: str | None = None) -> list[Phone]:
     """What the phonetic network of a folder hears in an audio file: the phones on its best path, blanks left out.
 
     Trained by CTC, the network tells a phone in a few frames, not from its beginning to its end. Raises SvtokError
     where the folder holds no trained phonetic network, and where `read_recording` does.
     """
     trained = load_phone_network(folder)
-    wave, frames, lengths = read_recording(audio, trained.features)
+    wave, frames, lengths = read_recording(audio, trained.features, channel=channel)
     with torch.inference_mode():
         logits, _ = trained.network(frames, lengths)  # (1, T', 1 + phones)
     spans = frame_spans(wave, trained.features, trained.network.subsample)
@@ -154,7 +154,7 @@ class Attention:
 
 
 def attend(
-    trained: TrainedNetwork, audio: Path, phonetic: FrameEmbedder | None = None
+    trained: TrainedNetwork, audio: Path, phonetic: FrameEmbedder | None = None, channel: str | None = None
 ) -> tuple[Attention, Spectrogram]:
     """The attention of a network's tokens over an audio file, and the file's spectrogram.
 
@@ -168,7 +168,7 @@ def attend(
             f"the head '{head}' pools frames and has no token whose attention could be drawn; "
             f"take a network with one of the heads {', '.join(TOKEN_HEADS)}"
         )
-    wave, frames, lengths = read_recording(audio, config, phonetic)
+    wave, frames, lengths = read_recording(audio, config, phonetic, channel)
     longest, count = network.config.longest_utterance, frames.shape[1]
     if longest is not None and count > longest:
         raise SvtokError(

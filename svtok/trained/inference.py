@@ -35,13 +35,16 @@ class Recording(NamedTuple):
     lengths: Tensor
 
 
-def read_recording(audio: Path, config: FeaturesConfig, phonetic: FrameEmbedder | None = None) -> Recording:
+def read_recording(
+    audio: Path, config: FeaturesConfig, phonetic: FrameEmbedder | None = None, channel: str | None = None
+) -> Recording:
     """An audio file and its features; `phonetic` computes their phonetic columns, where `config` has some.
 
-    Raises AudioError for a file that cannot be read or has another sampling rate (unless `config` resamples), and
-    SvtokError for one that is too short or has no voiced frame.
+    Raises AudioError for a file that cannot be read, has another sampling rate (unless `config` resamples) or has
+    several channels (unless `channel` is one of `svtok.audio.CHANNELS`), and SvtokError for one that is too short or
+    has no voiced frame.
     """
-    wave, rate = read_audio(audio, sample_rate=config.sample_rate, resample=config.resample)
+    wave, rate = read_audio(audio, channel=channel, sample_rate=config.sample_rate, resample=config.resample)
     try:
         features = compute_features(wave, rate, config)
     except SvtokError as error:

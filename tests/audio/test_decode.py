@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from svtok.audio.decode import probe, read_audio
+from svtok.audio.decode import AudioInfo, open_audio, read_audio
 from svtok.errors import AudioError
 
 RATE = 16000
@@ -28,6 +28,11 @@ def refusal(path: Path, **options: object) -> str:
     return text.removeprefix(f"{path}: ")
 
 
+def info_of(path: Path) -> AudioInfo:
+    with open_audio(path) as (_, info):
+        return info
+
+
 def cut(path: Path, keep: int) -> None:
     path.write_bytes(path.read_bytes()[:keep])
 
@@ -37,7 +42,7 @@ def test_samples_come_as_float32_scaled_from_16_bits(recording: Path) -> None:
     assert rate == RATE
     assert wave.dtype == np.float32
     np.testing.assert_array_equal(wave, SAMPLES / np.float32(32768))
-    assert probe(recording) == (RATE, RATE, 1)
+    assert info_of(recording) == AudioInfo(RATE, RATE, 1)
 
 
 def test_a_part_is_cut_out_by_seconds(recording: Path) -> None:
@@ -56,7 +61,7 @@ def test_a_truncated_file_is_refused(recording: Path) -> None:
     assert refusal(recording).startswith("is truncated")
     if recording.suffix != ".flac":  # what a FLAC header promises cannot be compared with the size of the file
         with pytest.raises(AudioError, match="is truncated"):
-            probe(recording)
+            info_of(recording)
 
 
 def test_a_file_that_lacks_its_last_sample_is_truncated(tmp_path: Path) -> None:
@@ -65,13 +70,41 @@ def test_a_file_that_lacks_its_last_sample_is_truncated(tmp_path: Path) -> None:
     assert refusal(tmp_path / "a.wav").startswith("is truncated: its header speaks of 32044 bytes, it has 32042")
 
 
-def test_a_streamed_wav_of_unknown_length_is_read(tmp_path: Path) -> None:
+def streamed(path: Path, size: bytes, subtype: str = "PCM_16", between: bytes = b"") -> None:
+    """A WAV as a recorder leaves it that cannot seek back, with this in place of its sizes."""
+    soundfile.write(path, SAMPLES, RATE, subtype=subtype)
+    content = path.read_bytes()
+    data = content.index(b"data")
+    riff = content[:4] + size + content[8:data]
+    path.write_bytes(riff + between + b"data" + size + content[data + 8 :])
+
+
+@pytest.mark.parametrize("size", [b"\0\0\0\0", b"\xff\xff\xff\xff", b"\0\xf0\xff\x7f"])
+@pytest.mark.parametrize("subtype", ["PCM_16", "PCM_24", "FLOAT", "ULAW"])
+def test_a_streamed_wav_is_read_to_the_end_of_the_file(tmp_path: Path, size: bytes, subtype: str) -> None:
     path = tmp_path / "a.wav"
-    soundfile.write(path, SAMPLES, RATE)
-    content = bytearray(path.read_bytes())
-    content[4:8] = content[40:44] = b"\xff\xff\xff\xff"  # what ffmpeg writes into a pipe
-    path.write_bytes(content)
-    assert len(read_audio(path)[0]) == RATE
+    soundfile.write(path, SAMPLES, RATE, subtype=subtype)
+    expected, _ = read_audio(path)
+    streamed(path, size, subtype)
+    np.testing.assert_array_equal(read_audio(path)[0], expected)
+    assert info_of(path) == AudioInfo(RATE, RATE, 1, streamed=True)
+    np.testing.assert_array_equal(read_audio(path, start=0.25, end=0.5)[0], expected[4000:8000])
+
+
+def test_a_streamed_wav_may_have_chunks_before_its_samples_and_end_inside_one(tmp_path: Path) -> None:
+    path = tmp_path / "a.wav"
+    streamed(path, b"\0\0\0\0", between=b"LIST\x04\x00\x00\x00abcd")
+    with open(path, "ab") as stream:
+        stream.write(b"x")  # half a sample
+    np.testing.assert_array_equal(read_audio(path)[0], SAMPLES / np.float32(32768))
+
+
+@pytest.mark.parametrize("behind", [b"", b"LIST\x04\x00\x00\x00abcd"])
+def test_a_wav_that_says_truly_that_it_is_empty_is_not_a_streamed_one(tmp_path: Path, behind: bytes) -> None:
+    path = tmp_path / "a.wav"
+    soundfile.write(path, SAMPLES[:0], RATE)
+    path.write_bytes(path.read_bytes()[:44] + behind)
+    assert refusal(path) == "has no samples; make or fetch it again"
 
 
 def test_chunks_before_the_samples_are_stepped_over(tmp_path: Path) -> None:
@@ -103,11 +136,25 @@ def test_what_is_not_audio_is_refused(tmp_path: Path, name: str) -> None:
     assert refusal(tmp_path / name).startswith("is not audio that can be decoded")
 
 
-def test_stereo_is_refused_and_told_by_its_header(tmp_path: Path) -> None:
+def test_of_two_channels_one_must_be_chosen(tmp_path: Path) -> None:
     path = tmp_path / "a.wav"
-    soundfile.write(path, np.stack([SAMPLES, SAMPLES], axis=1), RATE)
-    assert refusal(path).startswith("has 2 channels, not one")
-    assert probe(path) == (RATE, RATE, 2)
+    soundfile.write(path, np.stack([SAMPLES, SAMPLES // 2], axis=1), RATE)
+    assert refusal(path) == (
+        "has 2 channels, not one; choose with --channel 1|2|mean, or a column 'channel' of the list"
+    )
+    first, second = (read_audio(path, channel=channel)[0] for channel in "12")
+    np.testing.assert_array_equal(first, SAMPLES / np.float32(32768))
+    np.testing.assert_array_equal(second, (SAMPLES // 2) / np.float32(32768))
+    np.testing.assert_array_equal(read_audio(path, channel="mean")[0], (first + second) / 2)
+    np.testing.assert_array_equal(read_audio(path, channel="2", start=0.25, end=0.5)[0], second[4000:8000])
+
+
+def test_a_file_of_one_channel_has_a_first_channel_and_a_mean_but_no_second(tmp_path: Path) -> None:
+    path = tmp_path / "a.wav"
+    soundfile.write(path, SAMPLES, RATE)
+    for channel in ("1", "mean"):
+        np.testing.assert_array_equal(read_audio(path, channel=channel)[0], SAMPLES / np.float32(32768))
+    assert refusal(path, channel="2") == "has 1 channel, and no channel 2"
 
 
 def test_another_rate_is_refused_unless_resampled(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ def corpus(tmp_path: Path) -> Path:
     for spk in "abcdef":
         for phrase in ("open", "shut"):
             for take in "1234":
-                soundfile.write(tmp_path / f"{spk}_{phrase}_{take}.flac", np.zeros(800), 8000)
+                soundfile.write(tmp_path / f"{spk}_{phrase}_{take}.flac", np.tile([0.25, -0.25], 400), 8000)
                 rows.append(f"{spk}_{phrase}_{take}.flac,{spk},{phrase}")
     (tmp_path / "mine.csv").write_text("\n".join(rows))
     out = tmp_path / "data" / "mine"
@@ -56,11 +56,33 @@ def test_validate_prints_every_problem_of_every_set_and_exits_with_1(corpus: Pat
         [sys.executable, "-m", "svtok", "validate", str(corpus)], capture_output=True, text=True, check=False
     )
     assert called.returncode == 1
-    errors = [line for line in called.stderr.splitlines() if not line.startswith("decoding")]
+    errors = [line for line in called.stderr.splitlines() if not line.startswith("listening")]
     assert errors[0] == "error: 2 problems found"
     assert any("utterances.tsv:2: " in line and "a_open_1.flac: there is no such file" in line for line in errors)
     assert f"  {trials}:2: type is 'IW', but speakers and phrases say TC" in errors
     assert "no problem in" in called.stdout  # the third set
+
+
+def test_warnings_of_recordings_change_no_exit_code(corpus: Path) -> None:
+    path = corpus.parent.parent / "a_open_1.flac"
+    soundfile.write(path, np.zeros(800), 8000)
+    result = run("validate", corpus)
+    assert result.exit_code == 0
+    assert f"{path}: is silent (every sample is 0)" in result.stderr
+    assert result.stderr.splitlines()[-1] == "warning: 1 in all; they are no problems"
+    prepared = run("prepare", "table", "--csv", corpus.parent.parent / "mine.csv", "--out", corpus, "--enroll-takes", 2)
+    assert prepared.exit_code == 0
+    assert prepared.stderr == f"warning: 1 of 48 recordings are silent (every sample is 0): {path}\n"
+
+
+def test_prepare_table_reads_one_of_two_channels_as_the_option_says(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "a.wav", np.tile([[0.25, 0.5], [-0.25, -0.5]], (400, 1)), 8000)
+    (tmp_path / "mine.csv").write_text("path,spk,phrase,set\na.wav,a,p,train\n")
+    options = ["prepare", "table", "--csv", tmp_path / "mine.csv", "--out", tmp_path / "out"]
+    assert "choose with --channel 1|2|mean, or a column 'channel'" in str(run(*options).exception)
+    assert run(*options, "--channel", "2").exit_code == 0
+    assert (tmp_path / "out/train/utterances.tsv").read_text().splitlines()[1].split("\t")[4:] == ["2", "800", "8000"]
+    assert run("validate", tmp_path / "out").exit_code == 0
 
 
 def test_validate_without_audio_does_not_open_recordings(corpus: Path) -> None:

@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 
 from svtok.cli.main import svtok
 from svtok.embeddings.store import write_embeddings
-from svtok.errors import ProblemsError, SvtokError
+from svtok.errors import AudioError, ProblemsError, SvtokError
 from svtok.manifest.sets import PreparedSet, write_set
 from svtok.manifest.tables import read_utterances
 from svtok.nets.network import Network
@@ -96,6 +96,15 @@ def test_phones_that_a_phonetic_network_hears_are_drawn(work: Path) -> None:
     assert (heard.start, heard.end) == pytest.approx((0.0025, 0.4825))
     run(work, "attend", "exp/student", "open.wav", "--out", "heard.png", "--phonetic", "exp/phonetic")
     assert is_png(work / "heard.png")
+
+
+def test_attention_over_a_channel_of_two(work: Path) -> None:
+    samples, rate = soundfile.read(work / "open.wav")
+    soundfile.write(work / "two.wav", np.stack([np.zeros_like(samples), samples], axis=1), rate)
+    with pytest.raises(AudioError, match=r"choose with --channel 1\|2\|mean"):
+        run(work, "attend", "exp/student", "two.wav")
+    run(work, "attend", "exp/student", "two.wav", "--channel", "2", "--phonetic", "exp/phonetic")
+    assert is_png(work / "exp/student/attention/two.png")
 
 
 def test_phones_are_told_in_one_way(work: Path) -> None:

@@ -176,10 +176,37 @@ def test_all_problems_of_cells_and_recordings_are_told_at_once(tmp_path: Path) -
         (3, "utt 'u' is there twice"),
         (4, "gender is empty"),
         (4, "start 'x' is not a number of seconds"),
-        (4, "the recording has 2 channels, not one"),
         (5, "end 0.5 is not after start 1.0"),
     ]
-    assert [line for line, what in problems if ".wav:" in what] == [3, 5]
+    assert [line for line, what in problems if ".wav:" in what] == [3, 4, 5]
+
+
+def test_of_recordings_of_two_channels_the_list_or_the_option_chooses_one(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "mono.wav", np.zeros(100), RATE)
+    soundfile.write(tmp_path / "stereo.wav", np.zeros((100, 2)), RATE)
+    rows = ["mono.wav,a,p,train,", "stereo.wav,a,p,train,mean", "stereo.wav,b,p,train,2"]
+    with_column = listing(tmp_path, "path,spk,phrase,set,channel", rows)
+    assert prepare(with_column)["train"].utterances["channel"].tolist() == ["1", "mean", "2"]
+    empty = listing(tmp_path, "path,spk,phrase,set,channel", ["stereo.wav,a,p,train,"])
+    (line, what), *more = problems_of(empty)
+    assert (line, more) == (2, [])
+    assert what.endswith("has 2 channels, not one; choose with --channel 1|2|mean, or a column 'channel' of the list")
+    assert prepare(empty, channel="2")["train"].utterances["channel"].tolist() == ["2"]
+    unknown = listing(tmp_path, "path,spk,phrase,set,channel", ["stereo.wav,a,p,train,left"])
+    assert problems_of(unknown)[0] == (2, "channel 'left' is not one of 1, 2, mean")
+
+
+def test_recordings_that_a_listener_would_wonder_about_are_counted_and_the_first_are_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record(tmp_path, "1.wav", "2.wav", "3.wav", "4.wav")
+    soundfile.write(tmp_path / "5.wav", np.tile([0.0, 0.5, 1.0, -1.0], 100), RATE)
+    prepare(listing(tmp_path, "path,spk,phrase,set", [f"{number}.wav,a,p,train" for number in range(1, 6)]))
+    first = ", ".join(str(tmp_path / f"{number}.wav") for number in (1, 2, 3))
+    assert capsys.readouterr().err.splitlines() == [
+        f"warning: 4 of 5 recordings are silent (every sample is 0): {first}, ...",
+        f"warning: 1 of 5 recordings are clipped (over 1 % of the samples are at full scale): {tmp_path / '5.wav'}",
+    ]
 
 
 def test_columns_that_are_missing_unknown_or_double_are_told_with_the_nearest_name(tmp_path: Path) -> None:

@@ -98,6 +98,24 @@ def test_utterances_may_be_parts_of_files(make_set: MakeSet, tmp_path: Path) -> 
     assert store.frames("u000") == 8
 
 
+def test_the_channel_of_each_utterance_is_read(make_set: MakeSet, tmp_path: Path) -> None:
+    prepared, out = make_set(3), tmp_path / "feats"
+    first, second = (read_audio(path_of(prepared, 0))[0], read_audio(path_of(prepared, 1))[0][:3200])
+    stereo = tmp_path / "stereo.wav"
+    soundfile.write(stereo, np.stack([first, second], axis=1), 16000)
+    table = prepared.utterances.assign(path=str(stereo))
+    for channels, chosen in ((["1", "2", "mean"], "as chosen"), (["2", "2", "2"], "as chosen anew")):
+        assert extract_features(replace(prepared, utterances=table.assign(channel=channels)), CONFIG, out, jobs=1), (
+            chosen
+        )
+        store = FeatureStore.open(out)
+        waves = {"1": first, "2": second, "mean": (first + second) / 2}
+        for utt, channel in zip(("u000", "u001", "u002"), channels, strict=True):
+            np.testing.assert_array_equal(store[utt], compute_features(waves[channel], 16000, CONFIG))
+    with pytest.raises(ProblemsError, match=r"has 2 channels, not one; choose with --channel 1\|2\|mean"):
+        extract_features(replace(prepared, utterances=table), CONFIG, out, jobs=1)
+
+
 def test_finished_features_are_kept_until_something_changes(
     make_set: MakeSet, tmp_path: Path, decoded: list[str]
 ) -> None:

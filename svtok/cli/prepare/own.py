@@ -10,6 +10,7 @@ from svtok.cli.options import (
     EXISTING_FILE,
     EXISTING_FOLDER,
     SHARE,
+    channel_option,
     corpus_out_option,
     enroll_takes_option,
     jobs_option,
@@ -32,6 +33,7 @@ from svtok.places import DATA
 @enroll_takes_option(3, "Takes that enroll.")
 @click.option("--iw-share", type=SHARE, default=0.5, show_default=True, help="Part of IW trials kept.")
 @click.option("--same-gender", is_flag=True, help="Only trials within one gender.")
+@channel_option
 @seed_option("Of the draw of speakers and of IW trials.")
 @jobs_option
 def prepare_table(
@@ -41,6 +43,7 @@ def prepare_table(
     enroll_takes: int,
     iw_share: float,
     same_gender: bool,
+    channel: str | None,
     seed: int,
     jobs: int,
 ) -> None:
@@ -48,7 +51,8 @@ def prepare_table(
 
     Needed columns are path (relative to the CSV), spk and phrase. Others, each filled in every row or left out:
     set (train, dev or eval), utt (an id), gender, lang, session, text, start and end (seconds, for a part of a file;
-    an empty start is 0, an empty end is the file's), enroll (1: this take enrolls, 0: it is a test).
+    an empty start is 0, an empty end is the file's), channel (1, 2 or mean, of a file of several; an empty one is
+    --channel), enroll (1: this take enrolls, 0: it is a test).
 
     In dev and eval each speaker's phrase is enrolled with its first takes (by session, then path); the other takes are
     tests. All TC, TW and IC trials are made, and a share of the IW trials.
@@ -68,6 +72,7 @@ def prepare_table(
         enroll_takes=enroll_takes,
         iw_share=iw_share,
         same_gender_only=same_gender,
+        channel=channel,
         seed=seed,
         jobs=jobs,
     )

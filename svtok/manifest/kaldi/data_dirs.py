@@ -26,6 +26,7 @@ UTTERANCE_FILES = {
     "phrase": "utt2phrase",
     "lang": "utt2lang",
     "session": "utt2session",
+    "channel": "utt2channel",
     "num_samples": "utt2num_samples",
     "sample_rate": "utt2sample_rate",
     "text": "text",
@@ -99,9 +100,9 @@ def read_data_dir(folder: Path, *, phrase: str | None = None, wav_root: Path | N
     """The set that a data directory describes; its audio files are not opened.
 
     Read are wav.scp, utt2spk, utt2phrase (or one `phrase` for all) and, where they are there, segments, text,
-    spk2gender, utt2lang, utt2session, utt2num_samples, utt2sample_rate, enroll_spk2utt (a model, then its utterances),
-    model2spk, model2phrase, model2gender (else a model has those of its first utterance) and trials. Without
-    enroll_spk2utt, trials name an utterance first: a model of that one utterance. The lines need not be sorted.
+    spk2gender, utt2lang, utt2session, utt2channel, utt2num_samples, utt2sample_rate, enroll_spk2utt (a model, then its
+    utterances), model2spk, model2phrase, model2gender (else a model has those of its first utterance) and trials.
+    Without enroll_spk2utt, trials name an utterance first: a model of that one utterance. The lines need not be sorted.
     Relative paths in wav.scp are relative to `wav_root` (default: the working folder, as in Kaldi).
 
     Trial types are derived. Raises ProblemsError with everything that is wrong, targets that are none included.
@@ -261,6 +262,8 @@ def _check_for_kaldi(utterances: pd.DataFrame) -> Iterator[Problem]:
     for name in utterances["path"].unique():
         if NOT_A_FILE_NAME.search(name):
             yield Problem(f"Kaldi does not read '{name}' as the name of a file; rename it")
+    for channel in sorted(set(utterances.get("channel", ())) - {"1"}):
+        yield Problem(f"Kaldi reads the first channel of a file, not '{channel}': write that to files of one channel")
     if "gender" in utterances:
         for gender in sorted(set(utterances["gender"]) - {"m", "f"}):
             yield Problem(f"Kaldi knows the genders m and f, not '{gender}'")

@@ -154,6 +154,14 @@ def test_what_kaldi_does_not_take_is_refused_all_at_once(prepared: PreparedSet, 
     assert len(error.value.problems) == 6
 
 
+def test_the_first_channel_goes_to_kaldi_and_back_and_others_are_refused(prepared: PreparedSet, tmp_path: Path) -> None:
+    table = prepared.utterances.iloc[:2].assign(channel="1")
+    write_data_dir(PreparedSet(table), tmp_path / "out")
+    assert read_data_dir(tmp_path / "out").utterances["channel"].tolist() == ["1", "1"]
+    with pytest.raises(ProblemsError, match="Kaldi reads the first channel of a file, not 'mean'"):
+        write_data_dir(PreparedSet(table.assign(channel=["1", "mean"])), tmp_path / "other")
+
+
 def test_a_folder_with_other_files_is_not_replaced(prepared: PreparedSet, tmp_path: Path) -> None:
     (tmp_path / "feats.scp").touch()
     with pytest.raises(SvtokError, match="holds other files"):
