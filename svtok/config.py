@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -64,6 +65,8 @@ def load_yaml(path: Path) -> dict[str, Any]:
         raise ProblemsError([Problem(f"not valid YAML: {error.problem}", path, line)]) from None
     except yaml.YAMLError as error:
         raise ProblemsError([Problem(f"not valid YAML: {error}", path)]) from None
+    except (ValueError, LookupError, AttributeError, RecursionError) as error:  # of values such as 2026-13-01
+        raise ProblemsError([Problem(f"holds a value that cannot be read: {error}", path)]) from None
     if content is None:
         return {}
     if not isinstance(content, dict):
@@ -84,6 +87,40 @@ def write_yaml(path: Path, content: BaseModel | Mapping[str, Any], *, header: st
     """
     tree = content.model_dump(mode="json") if isinstance(content, BaseModel) else dict(content)
     write_text(path, header + yaml.dump(tree, Dumper=_Dumper, sort_keys=False, allow_unicode=True))
+
+
+def load_json(path: Path) -> Any:
+    """What a JSON file holds. Raises SvtokError where there is no such file, or it is not JSON."""
+    try:
+        return json.loads(path.read_bytes())
+    except FileNotFoundError:
+        raise SvtokError(f"{path}: there is no such file") from None
+    except (ValueError, RecursionError) as error:
+        raise SvtokError(f"{path}: not a JSON file: {error}; make it again") from None
+
+
+def read_about(path: Path, kind: type[Model], *, format_number: int, remedy: str) -> Model:
+    """The file that says what a folder of arrays holds.
+
+    Args:
+        path: a YAML file. Its `format` is the number of the folder's format; files without one are of format 1.
+        kind: what it must hold.
+        format_number: the format that the caller can read.
+        remedy: what to do where the file cannot be used; it ends the message.
+
+    Raises:
+        SvtokError: the file is missing or damaged, or the folder is of another format.
+    """
+    try:
+        content = load_yaml(path)
+        found = content.setdefault("format", 1)
+        if found == format_number:
+            return validated(kind, content, str(path))
+    except SvtokError as error:
+        raise SvtokError(f"{error}; {remedy}") from error
+    raise SvtokError(
+        f"{path}: is of format {found!r}, this svtok reads {format_number}; {remedy}, or take another svtok"
+    )
 
 
 def parse_yaml_value(text: str) -> Any:

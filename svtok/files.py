@@ -1,4 +1,4 @@
-"""Writing files so that a name always holds a whole file, and telling whether inputs changed."""
+"""Writing files so that a name always holds a whole file, reading arrays, and noticing that inputs changed."""
 
 from __future__ import annotations
 
@@ -8,6 +8,11 @@ import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from svtok.errors import SvtokError
 
 
 @contextmanager
@@ -54,6 +59,27 @@ def write_text(path: Path, text: str) -> None:
     """Write a whole UTF-8 text file, or nothing."""
     with writing_file(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def read_array(path: Path, remedy: str, *, mapped: bool = False) -> NDArray[np.float32]:
+    """The float32 matrix in a `.npy` file.
+
+    Args:
+        path: the file, written by numpy.
+        remedy: what to do where the file is missing or damaged; it ends the message.
+        mapped: read from disk as it is used, and not writeable.
+
+    Raises:
+        SvtokError: there is no such file, or it is cut, no array, or one of another kind.
+    """
+    try:
+        array = np.load(path, mmap_mode="r" if mapped else None, allow_pickle=False)
+    except Exception as error:  # of damaged bytes numpy raises nearly anything: MemoryError, TypeError, BadZipFile ...
+        raise SvtokError(f"{path}: missing or damaged ({type(error).__name__}: {error}); {remedy}") from error
+    if not isinstance(array, np.ndarray) or array.dtype != np.float32 or array.ndim != 2:
+        kind = f"{array.dtype} of shape {array.shape}" if isinstance(array, np.ndarray) else "an archive"
+        raise SvtokError(f"{path}: holds {kind} where there should be a float32 matrix; {remedy}")
+    return array
 
 
 def sha256_of_files(paths: Iterable[Path]) -> str:

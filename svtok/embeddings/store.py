@@ -7,12 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
+from pydantic import ConfigDict
 
-from svtok.config import load_yaml, write_yaml
+from svtok.config import Section, read_about, write_yaml
 from svtok.errors import SvtokError
-from svtok.files import write_text, writing_folder
+from svtok.files import read_array, writing_folder
+from svtok.manifest.tables import read_columns, write_rows
 
+FOLDER_FORMAT = 1
+"""Of the files; another one is not read. (`svtok.embeddings.FORMAT` is that of the numbers.)"""
 ARRAY, INDEX, ABOUT = "embeddings.npy", "embeddings.tsv", "embeddings.yaml"
 
 
@@ -28,50 +33,71 @@ class Embeddings:
     network_hash: str
 
 
+class About(Section):
+    """The content of `embeddings.yaml`."""
+
+    model_config = ConfigDict(coerce_numbers_to_str=True)
+    format: int = FOLDER_FORMAT
+    network: str
+    """SHA-256 of the weights of the network that made them."""
+    utterances: int
+    dim: int
+
+
 def write_embeddings(folder: Path, utts: Sequence[str], vectors: NDArray[np.float32], network_hash: str) -> None:
     """Write embeddings.npy (N, D), embeddings.tsv (`utt`, the name of each row) and embeddings.yaml, all or nothing.
 
-    `vectors` is (N, D), a row an utterance, in any order; rows are written in the bytewise order of their names.
-    Raises SvtokError where a name is there twice or a value is not finite.
+    Args:
+        folder: where to; what is there is replaced.
+        utts: N names, in any order; rows are written in their bytewise order.
+        vectors: (N, D), a row a name.
+        network_hash: of the network that made them.
+
+    Raises:
+        SvtokError: a name is there twice, or a value is not finite.
+        ValueError: `vectors` has another shape.
     """
     if vectors.ndim != 2 or len(vectors) != len(utts):
         raise ValueError(f"{len(utts)} utterances need vectors of shape ({len(utts)}, D), not {vectors.shape}")
     _check(utts, vectors, f"the embeddings for {folder}")
     order = sorted(range(len(utts)), key=utts.__getitem__)
+    about = About(network=network_hash, utterances=len(utts), dim=vectors.shape[1])
     with writing_folder(folder) as temporary:
         np.save(temporary / ARRAY, np.ascontiguousarray(vectors[order], dtype=np.float32))
-        write_text(temporary / INDEX, "".join(f"{name}\n" for name in ["utt", *(utts[row] for row in order)]))
-        about = {"network": network_hash, "utterances": len(utts), "dim": int(vectors.shape[1])}
+        write_rows(pd.DataFrame({"utt": [utts[row] for row in order]}), temporary / INDEX, delimiter="\t", header=True)
         write_yaml(temporary / ABOUT, about)
 
 
 def read_embeddings(folder: Path) -> Embeddings:
-    """What `write_embeddings` wrote. Raises SvtokError where a file is missing or damaged, or a value is not finite."""
+    """What `write_embeddings` wrote.
+
+    Raises:
+        SvtokError: a file is missing or damaged, the folder is of another format, or a value is not finite.
+    """
+    remedy = f"run `svtok extract-embeddings` with --out {folder}"
     missing = [name for name in (ARRAY, INDEX, ABOUT) if not (folder / name).is_file()]
     if missing:
-        raise SvtokError(f"{folder} has no {', '.join(missing)}: run `svtok extract-embeddings` with --out {folder}")
+        raise SvtokError(f"{folder} has no {', '.join(missing)}: {remedy}")
+    about = read_about(folder / ABOUT, About, format_number=FOLDER_FORMAT, remedy=remedy)
+    vectors = read_array(folder / ARRAY, remedy)
     try:
-        vectors = np.load(folder / ARRAY, allow_pickle=False)
-    except (ValueError, EOFError) as error:
-        raise SvtokError(f"{folder / ARRAY} is damaged ({error}): extract the embeddings again") from error
-    header, *utts = (folder / INDEX).read_text(encoding="utf-8").split("\n")[:-1] or [""]
-    about = load_yaml(folder / ABOUT)
-    whole = "network" in about and header == "utt"
-    if not whole or vectors.ndim != 2 or len(vectors) != len(utts):
+        utts = read_columns(folder / INDEX, ["utt"])["utt"].to_pylist()
+    except SvtokError as error:
+        raise SvtokError(f"{error}; {remedy}") from error
+    if not (len(utts), about.dim) == vectors.shape == (about.utterances, about.dim):
         raise SvtokError(
-            f"{folder} is damaged: {ARRAY} has shape {vectors.shape}, {INDEX} names {len(utts)} utterances: "
-            "extract the embeddings again"
+            f"{folder} is damaged: {ARRAY} has shape {vectors.shape}, {INDEX} names {len(utts)} utterances, {ABOUT} "
+            f"says {about.utterances} of {about.dim} dimensions; {remedy}"
         )
     _check(utts, vectors, str(folder))
-    return Embeddings(utts, vectors, str(about["network"]))
+    return Embeddings(utts, vectors, about.network)
 
 
 def _check(utts: Sequence[str], vectors: NDArray[np.float32], where: str) -> None:
     """Refuse repeated names and values that are not finite."""
-    if len(set(utts)) != len(utts):
-        seen: set[str] = set()
-        twice = next(utt for utt in utts if utt in seen or seen.add(utt))  # type: ignore[func-returns-value]
-        raise SvtokError(f"{where}: utterance '{twice}' has more than one embedding")
+    repeated = pd.Series(utts, dtype=object).duplicated().to_numpy()
+    if repeated.any():
+        raise SvtokError(f"{where}: utterance '{utts[int(repeated.argmax())]}' has more than one embedding")
     finite = np.isfinite(vectors).all(axis=1)
     if not finite.all():
         first = utts[int(np.argmin(finite))]

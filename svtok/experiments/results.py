@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, field_serializer, field_validator
 
-from svtok.config import Section, validated
+from svtok.config import Section, load_json, validated
 from svtok.errors import SvtokError
 from svtok.files import write_text
 from svtok.metrics import resampled_interval
@@ -84,10 +84,7 @@ def read_results(path: Path) -> list[Row]:
     """The rows of a results file; none where there is no file. Raises SvtokError where it is no such file."""
     if not path.exists():
         return []
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise SvtokError(f"{path}: not a JSON file: {error}") from error
+    content = load_json(path)
     if not isinstance(content, list) or not all(isinstance(row, dict) for row in content):
         raise SvtokError(f"{path}: must be a list of rows, as `svtok ablate` writes it")
     return [validated(Row, row, f"{path}, row {number}") for number, row in enumerate(content, start=1)]

@@ -183,6 +183,10 @@ def _blocks(parts: list[_Part]) -> Iterator[np.ndarray]:
 
 
 def _array(part: _Part, name: str) -> np.ndarray:
-    with np.load(part.file, allow_pickle=False) as arrays:
-        array: np.ndarray = arrays[name]
-        return array
+    try:
+        with np.load(part.file, allow_pickle=False) as arrays:
+            array: np.ndarray = arrays[name]
+            return array
+    except Exception as error:  # of damaged bytes numpy raises nearly anything
+        folder = part.file.parent
+        raise SvtokError(f"{part.file}: damaged ({error}); remove the folder {folder} and run again") from error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -15,12 +14,16 @@ import pandas as pd
 from pydantic import Field
 
 import svtok
-from svtok.config import Section, read_yaml, write_yaml
+from svtok.config import Section, read_about, write_yaml
 from svtok.errors import SvtokError
 from svtok.features.config import FeaturesConfig
+from svtok.files import read_array
 from svtok.manifest.sets import PreparedSet, is_set, read_set
+from svtok.manifest.tables import read_columns, write_rows
 from svtok.places import dev_folder, features_folder
 
+FOLDER_FORMAT = 1
+"""Of the files; another one is not read. (`svtok.features.FORMAT` is that of the numbers.)"""
 ARRAY, INDEX, ABOUT = "features.npy", "features.tsv", "features.yaml"
 PHONETIC = "phonetic"
 REDO = "run 'svtok extract-features' again"
@@ -29,6 +32,7 @@ REDO = "run 'svtok extract-features' again"
 class About(Section):
     """The content of `features.yaml`."""
 
+    format: int = Field(FOLDER_FORMAT, description="Number of the format.")
     features: FeaturesConfig = Field(description="What the features are.")
     fingerprint: str = Field(description="Changes with the configuration, the utterances and their audio files.")
     content: str | None = Field(None, description="SHA-256 of the array: what was made again and came out the same.")
@@ -52,16 +56,17 @@ class FeatureStore:
 
     @classmethod
     def open(cls, folder: Path) -> FeatureStore:
-        """Raises SvtokError when the folder is missing, is not a feature store, or its files do not fit together."""
+        """The features in a folder.
+
+        Raises:
+            SvtokError: the folder is missing, of another format or no feature store, or a file is damaged or does not
+                fit the others.
+        """
         folder = Path(folder)
         if not (folder / ABOUT).is_file():
             raise SvtokError(f"{folder}: no features here; make them with 'svtok extract-features'")
-        about = read_yaml(About, folder / ABOUT)
-        try:
-            array = np.load(folder / ARRAY, mmap_mode="r", allow_pickle=False)
-            index = _read_index(folder / INDEX)
-        except (OSError, EOFError, ValueError) as error:
-            raise SvtokError(f"{folder}: damaged features ({error}); {REDO}") from None
+        about = read_about(folder / ABOUT, About, format_number=FOLDER_FORMAT, remedy=REDO)
+        array, index = read_array(folder / ARRAY, REDO, mapped=True), _read_index(folder / INDEX)
         _check(folder, array, index, about.features)
         return cls(folder, array, index, about)
 
@@ -104,9 +109,12 @@ class FeatureStore:
 
 
 def _read_index(path: Path) -> pd.DataFrame:
-    """`utt start frames`, ids as they stand in the file. Raises ValueError for another table."""
-    types = {"utt": str, "start": np.int64, "frames": np.int64}
-    return pd.read_csv(path, sep="\t", dtype=types, usecols=list(types), keep_default_na=False, quoting=csv.QUOTE_NONE)
+    """`utt start frames`, ids as they stand in the file. Raises SvtokError for another table."""
+    try:
+        table = read_columns(path, ["utt", "start", "frames"]).to_pandas()
+        return table.astype({"start": np.int64, "frames": np.int64})
+    except (SvtokError, OSError, ValueError, OverflowError) as error:
+        raise SvtokError(f"{path}: missing or damaged ({error}); {REDO}") from error
 
 
 def _check(folder: Path, array: np.ndarray, index: pd.DataFrame, config: FeaturesConfig) -> None:
@@ -147,10 +155,8 @@ def write_features(
             written = np.ascontiguousarray(block, dtype="<f4").data
             stream.write(written)
             content.update(written)
-    starts = (np.cumsum(lengths) - lengths).tolist()
-    rows = (f"{utt}\t{start}\t{length}\n" for utt, start, length in zip(utts, starts, lengths.tolist(), strict=True))
-    with open(folder / INDEX, "w", encoding="utf-8", newline="\n") as stream_:
-        stream_.writelines(["utt\tstart\tframes\n", *rows])
+    index = pd.DataFrame({"utt": list(utts), "start": np.cumsum(lengths) - lengths, "frames": lengths})
+    write_rows(index, folder / INDEX, delimiter="\t", header=True)
     about = About(features=config, fingerprint=fingerprint, content=content.hexdigest(), svtok=svtok.__version__)
     write_yaml(folder / ABOUT, about)
 

@@ -48,7 +48,9 @@ class Lines:
 
     @classmethod
     def open(cls, path: Path) -> Lines:
-        """Read the file. Raises ProblemsError where it is empty or not UTF-8 (each such line is told)."""
+        """Read the file. Raises ProblemsError where it is not there or empty, or names each line that is not UTF-8."""
+        if not path.is_file():
+            raise ProblemsError([Problem("the file does not exist", path)])
         content = path.read_bytes().removeprefix(b"\xef\xbb\xbf")
         if not content:
             raise ProblemsError([Problem("the file is empty", path)])
@@ -118,6 +120,14 @@ def read_rows(
         problems += [Problem("the line is empty", lines.path, line) for line in lines.empty_lines()]
     raise_problems(sorted(problems, key=lambda problem: problem.line or 0))
     return table
+
+
+def read_columns(path: Path, names: list[str], dictionaries: Collection[str] = ()) -> pa.Table:
+    """`read_rows` of a tab-separated file whose header must be these names. Raises ProblemsError where it is not."""
+    lines = Lines.open(path)
+    if lines.header.split("\t") != names:
+        raise ProblemsError([Problem(f"the header is not '{' '.join(names)}' with tabs between", path, 1)])
+    return read_rows(lines, names, delimiter="\t", dictionaries=dictionaries)
 
 
 def _has_empty(cells: pa.Array) -> bool:

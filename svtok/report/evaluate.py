@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from svtok.config import Section, validated
+from svtok.config import Section, load_json, validated
 from svtok.errors import SvtokError
 from svtok.files import write_text
 from svtok.manifest.trial_types import TARGET_TYPES
@@ -93,13 +93,10 @@ def write_evaluation(path: Path, evaluation: Evaluation) -> None:
 
 def read_evaluation(path: Path) -> Evaluation:
     """What `write_evaluation` wrote. Raises SvtokError where the file is missing, no JSON, or not an evaluation."""
-    if not path.is_file():
-        raise SvtokError(f"{path}: there is no such file; `svtok evaluate --json {path}` writes it")
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise SvtokError(f"{path}: not a JSON file: {error}") from error
-    return validated(Evaluation, content, str(path))
+        return validated(Evaluation, load_json(path), str(path))
+    except SvtokError as error:
+        raise SvtokError(f"{error}; `svtok evaluate --json {path}` writes it") from error
 
 
 CONDITIONS = {

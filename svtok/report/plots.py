@@ -108,10 +108,10 @@ def read_training_log(folder: Path) -> pd.DataFrame:
     if not path.is_file():
         raise SvtokError(f"{folder}: not the folder of a network that was trained (it has no {LOG})")
     rows, problems = [], []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in enumerate(path.read_bytes().splitlines(), start=1):
         try:
             row = json.loads(line)
-        except json.JSONDecodeError:
+        except (ValueError, RecursionError):
             row = None
         if isinstance(row, dict) and "epoch" in row and all(map(_is_number, row.values())):
             rows.append(row)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from svtok.errors import Problem, ProblemsError, raise_problems
 from svtok.files import writing_file
 from svtok.manifest.schema import TRIALS, sort_keys
-from svtok.manifest.tables import Lines, read_rows, write_rows
+from svtok.manifest.tables import read_columns, write_rows
 
 COLUMNS = ["model", "utt", "score"]
 FIRST_LINE = 2
@@ -42,10 +42,7 @@ def read_scores(path: Path) -> pd.DataFrame:
     Raises ProblemsError with every line that lacks a field, or with the first few lines whose score is no finite number
     and the first few that repeat a trial, and how many more there are.
     """
-    lines = Lines.open(path)
-    if lines.header.split("\t") != COLUMNS:
-        raise ProblemsError([Problem(f"the header is not '{' '.join(COLUMNS)}' with tabs between", path, 1)])
-    table = read_rows(lines, COLUMNS, delimiter="\t", dictionaries=["model", "utt"])
+    table = read_columns(path, COLUMNS, dictionaries=["model", "utt"])
     if len(table) == 0:
         raise ProblemsError([Problem("there is no score in the file", path)])
     scores = _numbers(table["score"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -12,6 +11,7 @@ import pandas as pd
 import torch
 
 from svtok.errors import Problem, raise_problems
+from svtok.manifest.tables import read_columns, write_rows
 
 NONE = ""
 """The phrase of a class that is a speaker alone, and the speaker of one that is a phrase alone."""
@@ -81,15 +81,13 @@ class ClassList:
 
     def write(self, path: Path) -> None:
         """Write `spk phrase`, a line a class."""
-        pd.DataFrame(self.names, columns=["spk", "phrase"]).to_csv(
-            path, sep="\t", index=False, quoting=csv.QUOTE_NONE, lineterminator="\n"
-        )
+        write_rows(pd.DataFrame(self.names, columns=["spk", "phrase"]), path, delimiter="\t", header=True)
 
     @classmethod
     def read(cls, path: Path) -> ClassList:
-        """Read what `write` wrote."""
-        table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False, quoting=csv.QUOTE_NONE)
-        return cls(tuple(zip(table["spk"], table["phrase"], strict=True)))
+        """Read what `write` wrote. Raises ProblemsError where the file is missing or damaged."""
+        table = read_columns(path, ["spk", "phrase"])
+        return cls(tuple(zip(*(column.to_pylist() for column in table.columns), strict=True)))
 
 
 def _names(utterances: pd.DataFrame, group: str) -> list[tuple[str, str]]:

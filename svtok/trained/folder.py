@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -25,6 +26,7 @@ from svtok.trained.classes import ClassList
 from svtok.trained.config import Config
 
 Tree = TypeVar("Tree", bound=BaseModel)
+Module = TypeVar("Module", bound=nn.Module)
 
 TEACHER = "teacher"
 """The folder, within a student's, of a teacher that was trained beside it."""
@@ -65,6 +67,8 @@ def read_settings(folder: Path, kind: type[Tree]) -> tuple[Tree, dict[str, Any]]
         raise SvtokError(f"{folder}: not the folder of a network (it has no {CONFIG})")
     tree = load_yaml(folder / CONFIG)
     about = tree.pop("run", {})
+    if not isinstance(about, dict):
+        raise SvtokError(f"{folder / CONFIG}: damaged ('run' is {about!r}); train the network again")
     return validated(kind, tree, str(folder / CONFIG)), about
 
 
@@ -86,13 +90,20 @@ def check_ended(folder: Path) -> None:
         raise SvtokError(f"{folder}: its training has not ended (no {WEIGHTS}); run it again")
 
 
-def load_weights(network: nn.Module, folder: Path) -> None:
-    """Put the weights of a folder into a network. Raises SvtokError where they are damaged or of another network."""
-    weights = folder / WEIGHTS
+def with_weights(make: Callable[[], Module], folder: Path) -> Module:
+    """The network that `make` gives, with the weights of a folder, in evaluation mode.
+
+    Raises SvtokError where they are damaged or of another network, or where there can be no such network.
+    """
     try:
-        network.load_state_dict(load_file(weights))
-    except (SafetensorError, RuntimeError) as error:
-        raise SvtokError(f"{weights}: damaged, or not of this {CONFIG}: {error}") from None
+        network = make()
+        network.load_state_dict(load_file(folder / WEIGHTS))
+    except (SafetensorError, RuntimeError, ValueError, MemoryError) as error:
+        raise SvtokError(
+            f"{folder / WEIGHTS}: damaged, or not of this {CONFIG} ({error}); train the network again, or copy its "
+            "folder once more"
+        ) from None
+    return network.eval()
 
 
 def load_network(folder: Path) -> TrainedNetwork:
@@ -105,6 +116,6 @@ def load_network(folder: Path) -> TrainedNetwork:
         raise SvtokError(f"{folder / CONFIG}: tells no features; train the network again")
     check_ended(folder)
     classes = ClassList.read(folder / CLASSES)
-    network = Network(config.network, config.features.dim, len(classes), config.features.phonetic_dim, classes.factors)
-    load_weights(network, folder)
-    return TrainedNetwork(network.eval(), config, config.features, classes, weights_hash(folder))
+    sizes = config.features.dim, len(classes), config.features.phonetic_dim
+    network = with_weights(lambda: Network(config.network, *sizes, classes.factors), folder)
+    return TrainedNetwork(network, config, config.features, classes, weights_hash(folder))

@@ -27,9 +27,9 @@ from svtok.trained.folder import (
     LOG,
     WEIGHTS,
     check_ended,
-    load_weights,
     read_settings,
     weights_hash,
+    with_weights,
 )
 
 BLANK = "<blank>"
@@ -107,13 +107,12 @@ def load_phone_network(folder: Path) -> TrainedPhoneNetwork:
     if not (folder / PHONES).is_file():
         raise SvtokError(f"{folder}: not the folder of a phonetic network (it has no {PHONES})")
     config, _ = read_settings(folder, PhoneticConfig)
-    if config.features is None:
-        raise SvtokError(f"{folder / CONFIG}: tells no features; train the network again")
+    if (features := config.features) is None:
+        raise SvtokError(f"{folder / CONFIG}: has no features; train the network again")
     check_ended(folder)
     phones = read_phone_list(folder / PHONES)
-    network = PhoneNetwork(config.network, config.features.dim, len(phones))
-    load_weights(network, folder)
-    return TrainedPhoneNetwork(network.eval(), config, config.features, phones, weights_hash(folder))
+    network = with_weights(lambda: PhoneNetwork(config.network, features.dim, len(phones)), folder)
+    return TrainedPhoneNetwork(network, config, features, phones, weights_hash(folder))
 
 
 def copy_phone_network(folder: Path, to: Path) -> None:

@@ -53,7 +53,7 @@ def test_a_missing_file_is_told_with_the_command_that_makes_it(folder: Path) -> 
 def test_damaged_files_are_refused(folder: Path) -> None:
     whole = (folder / "embeddings.npy").read_bytes()
     (folder / "embeddings.npy").write_bytes(whole[:-4])
-    with pytest.raises(SvtokError, match=r"embeddings\.npy is damaged"):
+    with pytest.raises(SvtokError, match=r"embeddings\.npy: missing or damaged"):
         read_embeddings(folder)
     (folder / "embeddings.npy").write_bytes(whole)
     (folder / "embeddings.tsv").write_text("utt\na\n")
@@ -61,6 +61,23 @@ def test_damaged_files_are_refused(folder: Path) -> None:
         read_embeddings(folder)
     (folder / "embeddings.tsv").write_text("utt\na\nb\nb\n")
     with pytest.raises(SvtokError, match="'b' has more than one embedding"):
+        read_embeddings(folder)
+    (folder / "embeddings.tsv").write_text("utterance\na\nb\nc\n")
+    with pytest.raises(SvtokError, match=r"embeddings\.tsv:1: the header is not 'utt'.*\n*.*run `svtok extract-emb"):
+        read_embeddings(folder)
+    (folder / "embeddings.tsv").write_text("utt\na\nb\nc\n")
+    np.save(folder / "embeddings.npy", np.ones((3, 2)))
+    with pytest.raises(SvtokError, match=r"holds float64 of shape \(3, 2\) where there should be a float32 matrix"):
+        read_embeddings(folder)
+
+
+def test_the_format_has_a_number_and_a_folder_without_one_is_of_the_first(folder: Path) -> None:
+    about = "network: a1b2\nutterances: 3\ndim: 2\n"
+    assert (folder / "embeddings.yaml").read_text() == f"format: 1\n{about}"
+    (folder / "embeddings.yaml").write_text(about)
+    assert read_embeddings(folder).network_hash == "a1b2"
+    (folder / "embeddings.yaml").write_text(f"format: 2\n{about}other: 1\n")
+    with pytest.raises(SvtokError, match=r"is of format 2, this svtok reads 1; run `svtok extract-embeddings` with"):
         read_embeddings(folder)
 
 

@@ -132,6 +132,18 @@ def test_finished_features_are_kept_until_something_changes(
     assert FeatureStore.open(out).frames("u003") == 48
 
 
+def test_a_damaged_part_names_the_folder_to_remove(make_set: MakeSet, tmp_path: Path) -> None:
+    prepared, out = make_set(4), tmp_path / "feats"
+    path_of(prepared, 3).unlink()
+    with pytest.raises(ProblemsError):
+        extract_features(prepared, CONFIG, out, jobs=1)
+    (part,) = tmp_path.glob(".feats.parts/*.npz")
+    part.write_bytes(part.read_bytes()[:-30])
+    soundfile.write(path_of(prepared, 3), np.zeros(800), 16000)
+    with pytest.raises(SvtokError, match=r"npz: damaged \(.*; remove the folder .*\.feats\.parts and run again"):
+        extract_features(prepared, CONFIG, out, jobs=1)
+
+
 def test_damaged_features_are_made_again(make_set: MakeSet, tmp_path: Path) -> None:
     prepared, out = make_set(2), tmp_path / "feats"
     extract_features(prepared, CONFIG, out, jobs=1)

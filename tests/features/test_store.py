@@ -76,18 +76,33 @@ def test_an_index_that_does_not_fit_is_refused(folder: Path, index: str) -> None
 
 def test_an_array_of_another_kind_is_refused(folder: Path) -> None:
     np.save(folder / "features.npy", ALL.astype(np.float64))
-    assert "does not fit features.npy (float64" in refused(folder)
+    assert "holds float64 of shape (6, 4) where there should be a float32 matrix; run 'svtok ex" in refused(folder)
     np.save(folder / "features.npy", ALL[:, :3])
     assert "does not fit features.npy (float32 of shape (6, 3))" in refused(folder)
 
 
 def test_damaged_and_missing_files_are_refused(folder: Path) -> None:
     (folder / "features.tsv").write_text("utt\tstart\n001\t0\n")
-    assert "damaged features" in refused(folder)
+    assert "features.tsv: missing or damaged (1 problem found" in refused(folder)
     content = (folder / "features.npy").read_bytes()
     (folder / "features.npy").write_bytes(content[:150])
-    assert "damaged features" in refused(folder)
+    assert "features.npy: missing or damaged" in refused(folder)
     (folder / "features.npy").unlink()
-    assert "damaged features" in refused(folder)
+    assert "features.npy: missing or damaged" in refused(folder)
     (folder / "features.yaml").write_text("features: {}\n")
     assert "fingerprint: this key is missing" in refused(folder)
+
+
+def test_the_format_has_a_number_and_a_store_without_one_is_of_the_first(folder: Path) -> None:
+    about = (folder / "features.yaml").read_text()
+    assert about.startswith("format: 1\n")
+    (folder / "features.yaml").write_text(about.removeprefix("format: 1\n"))
+    assert FeatureStore.open(folder).utts == UTTS
+    (folder / "features.yaml").write_text("format: 2\nnew: field\n")
+    assert "is of format 2, this svtok reads 1; run 'svtok extract-features' again, or take" in refused(folder)
+
+
+def test_the_version_that_wrote_a_store_does_not_matter(folder: Path) -> None:
+    about = (folder / "features.yaml").read_text()
+    (folder / "features.yaml").write_text(about.replace("svtok: ", "svtok: 99."))
+    assert FeatureStore.open(folder).fingerprint == "f1"
