@@ -5,7 +5,7 @@ import pytest
 from pydantic import Field, ValidationError, model_validator
 
 import svtok.config
-from svtok.config import Section, load_yaml, read_yaml, validated, write_yaml
+from svtok.config import Section, describe, load_yaml, read_yaml, validated, write_yaml
 from svtok.errors import ProblemsError
 
 
@@ -145,3 +145,65 @@ def test_only_config_py_reads_or_writes_yaml_and_only_sections_are_configuration
             forbidden += ["(BaseModel", "model_config ="]
         text = path.read_text(encoding="utf-8")
         assert [name for name in forbidden if name in text] == [], path
+
+
+class Square(Section):
+    """Four sides."""
+
+    kind: Literal["square"] = "square"
+    side: float = Field(default=2.0, gt=0, description="Length of a side, m.")
+
+
+class Circle(Section):
+    """No side.
+
+    This paragraph is for programmers.
+    """
+
+    kind: Literal["circle"]
+    radius: float = Field(default=1.0, ge=0, le=9)
+
+
+class Drawing(Section):
+    """What is drawn."""
+
+    title: str | None = Field(None, description="Above it.")
+    shape: Square | Circle = Square(side=3)
+    frame: Circle | None = None
+    sizes: tuple[int, ...] = Field((1, 2), min_length=1)
+    author: str
+    layers: dict[str, Square] = Field(description="By their names.")
+
+
+def test_a_description_is_yaml_of_all_fields_and_what_else_may_stand_there() -> None:
+    assert describe(Drawing, commented=["title"]).splitlines() == [
+        "# What is drawn.",
+        "",
+        "# # Above it.",
+        "# title: null  # text or null",
+        "# Four sides.",
+        "shape:",
+        "  kind: square  # square",
+        "  # Length of a side, m.",
+        "  side: 3.0  # number above 0",
+        "# or:",
+        "# # No side.",
+        "# shape:",
+        "#   kind: circle  # circle",
+        "#   radius: 1.0  # number from 0 to 9",
+        "frame: null  # section or null",
+        "# or:",
+        "# # No side.",
+        "# frame:",
+        "#   kind: circle  # circle",
+        "#   radius: 1.0  # number from 0 to 9",
+        "sizes: [1, 2]  # list of 1 or more, each whole number",
+        "# author:  # must be given: text",
+        "# By their names.",
+        "layers:",
+        "  # Four sides.",
+        "  NAME:",
+        "    kind: square  # square",
+        "    # Length of a side, m.",
+        "    side: 2.0  # number above 0",
+    ]

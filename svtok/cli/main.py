@@ -36,6 +36,7 @@ COMMANDS = {
     "submit": LazyCommand(
         "svtok.cli.evaluate", "submit", "Write or check a submission to the SdSV and TdSV challenges."
     ),
+    "config": LazyCommand("svtok.cli.config", "config", "Print a configuration file with every field and default."),
     "kaldi": LazyCommand("svtok.cli.kaldi", "kaldi", "Import or export Kaldi data directories, trials and scores."),
 }
 

@@ -113,7 +113,7 @@ def _placeholders(options: list[str]) -> list[str]:
 
 
 class Plan(Section):
-    """A plan, as its file tells it. Runs begin by rising seed, then fold, then in the order of the systems."""
+    """The plan of an ablation. Runs begin by rising seed, then fold, then in the order of the systems."""
 
     config: str | None = Field(None, description="training configuration of all systems that name none")
     folds: tuple[Annotated[int, Field(ge=1)], ...] = Field((1,), min_length=1, description="folds of the corpus")

@@ -179,8 +179,10 @@ def read_features_config(path: Path) -> FeaturesConfig:
     content = load_yaml(path)
     raise_problems([Problem(unknown_name("key", str(key), SECTIONS), path) for key in content if key not in SECTIONS])
     section = content.get("features")
-    return validated(_File, {"features": {} if section is None else section}, str(path)).features
+    return validated(FeaturesFile, {"features": {} if section is None else section}, str(path)).features
 
 
-class _File(Section):
-    features: FeaturesConfig
+class FeaturesFile(Section):
+    """What `svtok extract-features --config` reads; the other sections of a training's file may stand beside."""
+
+    features: FeaturesConfig = FeaturesConfig()

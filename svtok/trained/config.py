@@ -128,9 +128,9 @@ class TrainingConfig(StepsConfig):
 
 
 class Config(Section):
-    """The whole tree. `features`, where given, must be what the features were extracted with."""
+    """All that a training is configured by."""
 
-    features: FeaturesConfig | None = None
+    features: FeaturesConfig | None = Field(None, description="what those of --data must be; null: whatever they are")
     network: NetworkConfig = NetworkConfig()
     objective: ObjectiveConfig = ObjectiveConfig()
     training: TrainingConfig = TrainingConfig()
@@ -231,9 +231,9 @@ class PhoneticTrainingConfig(StepsConfig):
 
 
 class PhoneticConfig(Section):
-    """The whole tree. `features`, where given, must be what the features were extracted with."""
+    """All that a training is configured by."""
 
-    features: FeaturesConfig | None = None
+    features: FeaturesConfig | None = Field(None, description="what those of --data must be; null: whatever they are")
     network: PhoneNetworkConfig = PhoneNetworkConfig()
     training: PhoneticTrainingConfig = PhoneticTrainingConfig()
 
