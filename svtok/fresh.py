@@ -20,8 +20,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from svtok.config import load_yaml
+from svtok.errors import SvtokError
 from svtok.files import sha256_of_files, write_text
 
 NOTE = ".made.json"
@@ -121,11 +121,11 @@ def _content(file: Path) -> Any:
             return hashlib.sha256(b"\n".join(map(b"\t".join, rows))).hexdigest()
     if file.name in ("features.yaml", "config.yaml"):
         try:
-            tree = yaml.safe_load(file.read_bytes())
+            tree = load_yaml(file)
             made_of = "fingerprint" if tree.get("content") else None
             run = {name: value for name, value in tree.get("run", {}).items() if name != "svtok"}
             return {**{name: value for name, value in tree.items() if name not in ("svtok", made_of)}, "run": run}
-        except (yaml.YAMLError, AttributeError):
+        except (SvtokError, AttributeError):
             pass  # whoever reads it says what is wrong with it
     return sha256_of_files([file])
 

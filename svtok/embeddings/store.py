@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from pydantic import ConfigDict
 
 from svtok.config import Section, read_about, write_yaml
 from svtok.errors import SvtokError
@@ -33,10 +32,9 @@ class Embeddings:
     network_hash: str
 
 
-class About(Section):
+class About(Section, coerce_numbers_to_str=True):
     """The content of `embeddings.yaml`."""
 
-    model_config = ConfigDict(coerce_numbers_to_str=True)
     format: int = FOLDER_FORMAT
     network: str
     """SHA-256 of the weights of the network that made them."""
