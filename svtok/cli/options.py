@@ -143,6 +143,11 @@ allow_missing_option = click.option(
 audio_option = click.option(
     "--audio/--no-audio", default=True, show_default=True, help="Look at the recordings, or only at the lists."
 )
+cross_session_option = click.option(
+    "--cross-session",
+    is_flag=True,
+    help="Where sessions are known: no trial of a model's own speaker with a test of a session that enrolled it.",
+)
 channel_option = click.option(
     "--channel",
     type=click.Choice(CHANNELS),

@@ -37,6 +37,7 @@ def prepare(
     folds: int | None = None,
     fold: int | None = None,
     enroll_takes: int = 3,
+    cross_session: bool = False,
     seed: int = 0,
     jobs: int = 1,
 ) -> dict[str, PreparedSet]:
@@ -57,7 +58,10 @@ def prepare(
     else:
         raise SvtokError("folds and fold come together: the number of folds, and which of them is eval")
     return sets_by_speaker(
-        root, utterances, parts, partial(make_models_and_trials, enroll_takes=enroll_takes, seed=seed)
+        root,
+        utterances,
+        parts,
+        partial(make_models_and_trials, enroll_takes=enroll_takes, cross_session=cross_session, seed=seed),
     )
 
 

@@ -48,6 +48,7 @@ def prepare(
     *,
     fold: int = 1,
     enroll_takes: int = 3,
+    cross_session: bool = False,
     seed: int = 0,
     allow_missing: bool = False,
     jobs: int = 1,
@@ -70,7 +71,7 @@ def prepare(
     found = {"speakers": takes["spk"].nunique(), "digits": takes["phrase"].nunique(), "recordings": len(takes)}
     check_counts(root, found, PUBLISHED, allow_missing=allow_missing)
     utterances = look_at_takes(takes, problems, jobs)
-    protocol = partial(make_models_and_trials, enroll_takes=enroll_takes, seed=seed)
+    protocol = partial(make_models_and_trials, enroll_takes=enroll_takes, cross_session=cross_session, seed=seed)
     return sets_by_speaker(root, utterances, parts, protocol)
 
 

@@ -73,7 +73,8 @@ def _is(column: pd.Series, value: str) -> npt.NDArray[np.bool_]:
     return np.array([known == value for known in values], bool)[codes]
 
 
-Protocol = Callable[[pd.DataFrame], tuple[pd.DataFrame, pd.DataFrame]]
+Protocol = Callable[..., tuple[pd.DataFrame, pd.DataFrame]]
+"""The models and trials of a table of utterances: `make_models_and_trials` with its options."""
 
 
 def look_at_takes(takes: pd.DataFrame, problems: list[Problem], jobs: int) -> pd.DataFrame:

@@ -30,6 +30,7 @@ def prepare(
     genders: Path | None = None,
     keys: Path | None = None,
     hold_out: int = 0,
+    cross_session: bool = False,
     seed: int = 0,
     audio: bool = True,
     allow_missing: bool = False,
@@ -40,15 +41,19 @@ def prepare(
     `hold_out` speakers, drawn by `seed`, leave train and become dev (`hold_out_speakers`). Without keys eval has no
     trial types. For the other arguments, and what is raised, see `svtok.corpora.sdsv.prepare.prepare_release`.
     """
+    if cross_session and not hold_out:
+        raise SvtokError("--cross-session is for the trials of --hold-out; those of the challenge are as they are")
     sets = prepare_release(root, SDSV, genders=genders, keys=keys, audio=audio, allow_missing=allow_missing, jobs=jobs)
     if hold_out:
         if "dev" in sets:
             raise SvtokError(f"{root}: has lists of a dev set, so no speakers are to be held out for one")
-        sets["train"], sets["dev"] = hold_out_speakers(sets["train"], hold_out, seed)
+        sets["train"], sets["dev"] = hold_out_speakers(sets["train"], hold_out, seed, cross_session=cross_session)
     return {name: sets[name] for name in ("train", "dev", "eval") if name in sets}
 
 
-def hold_out_speakers(train: PreparedSet, speakers: int, seed: int) -> tuple[PreparedSet, PreparedSet]:
+def hold_out_speakers(
+    train: PreparedSet, speakers: int, seed: int, *, cross_session: bool = False
+) -> tuple[PreparedSet, PreparedSet]:
     """The training set without some speakers, drawn by `seed`, and a dev set of theirs.
 
     Each of their phrases is enrolled with its first three files, the others are tests. As in the challenge, a model
@@ -68,5 +73,7 @@ def hold_out_speakers(train: PreparedSet, speakers: int, seed: int) -> tuple[Pre
     chosen = np.random.default_rng(seed).choice(np.array(everybody, dtype=object), speakers, replace=False)
     held_out = utterances["spk"].isin(chosen)
     dev = utterances[held_out].reset_index(drop=True)
-    models, trials = make_models_and_trials(dev, enroll_takes=ENROLL_FILES, iw_share=0, same=("gender", "lang"))
+    models, trials = make_models_and_trials(
+        dev, enroll_takes=ENROLL_FILES, iw_share=0, same=("gender", "lang"), cross_session=cross_session
+    )
     return PreparedSet(utterances[~held_out].reset_index(drop=True)), PreparedSet(dev, models, trials)

@@ -12,7 +12,8 @@ recipes read it and as the `readme.txt` of filename_mapping.tar.gz tells the nam
 Points 2, 5 and 6 are circular arrays of 16 microphones, 7 is the close-talking one; the speed is S, N or F. `{}` in a
 trial stands for any microphone of the array: as in Kaldi's recipe, a line is one trial for each (in `trials_1m`, where
 the enrollment has it too, the same microphone on both sides). The numbers in train and dev do not say which recordings
-of an array belong together (filename_mapping.tar.gz does), and nothing here needs them to. The withdrawn test.tar.gz,
+of an array belong together (filename_mapping.tar.gz does): in dev a test may be the very utterance that enrolled, as
+another microphone heard it, which is easier than any other test. The withdrawn test.tar.gz,
 with names like id00001_04.wav, is refused. All say "ni hao, mi ya": there are trials of the types TC and IC only.
 """
 
@@ -20,13 +21,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from svtok.corpora.common import Published, check_counts, look_at_takes, tell
+from svtok.corpora.common import Protocol, Published, check_counts, look_at_takes, tell
 from svtok.errors import Problem, ProblemsError, SvtokError, raise_problems, unknown_name
 from svtok.manifest.protocol import first_takes, make_models_and_trials
 from svtok.manifest.sets import SETS, PreparedSet
@@ -57,6 +59,7 @@ def prepare(
     microphones: Collection[str] = (),
     enroll_takes: int = 3,
     impostors: int = 10,
+    cross_session: bool = False,
     seed: int = 0,
     allow_missing: bool = False,
     jobs: int = 1,
@@ -86,7 +89,14 @@ def prepare(
             if name == "train":
                 sets[name] = PreparedSet(look_at_takes(table, [], jobs))
             elif name == "dev":
-                sets[name] = _development(look_at_takes(table, [], jobs), folder, enroll_takes, impostors, seed)
+                protocol = partial(
+                    make_models_and_trials,
+                    enroll_takes=enroll_takes,
+                    impostors=impostors,
+                    cross_session=cross_session,
+                    seed=seed,
+                )
+                sets[name] = _development(look_at_takes(table, [], jobs), folder, enroll_takes, protocol)
             else:
                 sets[name] = _evaluation(table, folder.parent / f"trials_{trials}", allow_missing, jobs)
         except ProblemsError as error:
@@ -138,16 +148,13 @@ def _of_microphones(takes: pd.DataFrame, microphones: Collection[str], folder: P
     return takes[close | np.isin(names, list(microphones))].reset_index(drop=True)
 
 
-def _development(utterances: pd.DataFrame, folder: Path, enroll_takes: int, impostors: int, seed: int) -> PreparedSet:
+def _development(utterances: pd.DataFrame, folder: Path, enroll_takes: int, protocol: Protocol) -> PreparedSet:
     close = utterances[_is_close(utterances)]
     chosen = set(close["utt"][first_takes(close, enroll_takes)])
     if not chosen:
         raise SvtokError(f"{folder}: no speaker has {enroll_takes} close-talking recordings (point 7) to enroll with")
     enrolled = utterances["utt"].isin(chosen).to_numpy(bool)
-    tables = make_models_and_trials(
-        utterances, enroll_takes=enroll_takes, impostors=impostors, seed=seed, enrolled=enrolled
-    )
-    return PreparedSet(utterances, *tables)
+    return PreparedSet(utterances, *protocol(utterances, enrolled=enrolled))
 
 
 def _evaluation(takes: pd.DataFrame, path: Path, allow_missing: bool, jobs: int) -> PreparedSet:

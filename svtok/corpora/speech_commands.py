@@ -35,6 +35,7 @@ def prepare(
     *,
     enroll_takes: int = 2,
     impostors: int = 20,
+    cross_session: bool = False,
     seed: int = 0,
     allow_missing: bool = False,
     jobs: int = 1,
@@ -68,7 +69,14 @@ def prepare(
         enrolled = first_takes(own, enroll_takes) & spare
         if not enrolled.any():
             raise SvtokError(f"no speaker says a word more than {enroll_takes} times; use fewer takes to enroll")
-        return make_models_and_trials(own, enroll_takes=enroll_takes, impostors=impostors, seed=seed, enrolled=enrolled)
+        return make_models_and_trials(
+            own,
+            enroll_takes=enroll_takes,
+            impostors=impostors,
+            cross_session=cross_session,
+            seed=seed,
+            enrolled=enrolled,
+        )
 
     return sets_by_speaker(root, utterances, parts, protocol)
 

@@ -142,6 +142,7 @@ def prepare(
     iw_share: float = 0.5,
     same_gender_only: bool = False,
     channel: str | None = None,
+    cross_session: bool = False,
     seed: int = 0,
     jobs: int = 1,
 ) -> dict[str, PreparedSet]:
@@ -157,6 +158,7 @@ def prepare(
         iw_share: The part of each model's IW trials that is kept, 0 to 1.
         same_gender_only: Only trials within one gender.
         channel: What is read of recordings of several channels whose cell `channel` is empty (`svtok.audio.CHANNELS`).
+        cross_session: No TC and TW trials whose test is of a session that enrolled the model.
         seed: Of the draws of speakers and of IW trials.
         jobs: Processes that decode the recordings.
 
@@ -188,6 +190,7 @@ def prepare(
                 enroll_takes=enroll_takes,
                 iw_share=iw_share,
                 seed=seed,
+                cross_session=cross_session,
                 same=("gender",) if same_gender_only else (),
                 enrolled=None if marks is None else marks[chosen],
             )

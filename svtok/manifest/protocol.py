@@ -3,6 +3,10 @@
 The first takes of each speaker's phrase enroll a model, all other takes are tests. Every model meets every test
 utterance of the types TC, TW and IC; of the IW trials, which are by far the most, each model meets a seeded share.
 Where there are thousands of speakers, each test meets a seeded few of the models of other speakers instead.
+
+A test of the very session in which its model was enrolled shares with it the room, the device and the day, and flatters
+every error rate: where sessions are known, such trials of the model's own speaker can be left out. Those of other
+speakers stay: the names of sessions are each speaker's own, and a shared room makes an impostor harder, not easier.
 """
 
 from __future__ import annotations
@@ -15,7 +19,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from svtok.errors import Problem, SvtokError, raise_problems
-from svtok.manifest.trial_types import derive_types
+from svtok.manifest.tables import enrollments
+from svtok.manifest.trial_types import agree, derive_types, rows_in
 
 PAIR = ["spk", "phrase"]
 PAIRS_A_BLOCK = 10_000_000
@@ -31,19 +36,31 @@ def make_models_and_trials(
     impostors: int | None = None,
     seed: int = 0,
     same: Sequence[str] = (),
+    cross_session: bool = False,
     enrolled: npt.NDArray[np.bool_] | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The tables of models and of trials (with their type) for a table of utterances.
 
-    A speaker's phrase is enrolled with its first `enroll_takes` takes (by session, path and start; numbers inside
-    them count as numbers), or with those that `enrolled` (one truth value an utterance) marks. A speaker's phrase
-    with fewer takes gets no model: all its takes are tests of the other models. `iw_share` (0 to 1) is the part of
-    each model's IW trials that is kept. Where `impostors` is given, it counts instead: each test meets, beside all
-    models of its own speaker, at most so many drawn from the other speakers' models of its phrase (IC), and as many
-    from those of other phrases (IW). `same` names columns of `utterances`, such as gender and lang, in which a model
-    and the tests that it meets agree.
+    A speaker's phrase with too few takes gets no model: all its takes are tests of the other models.
 
-    Raises SvtokError where nothing can be enrolled, a column of `same` is not there, or two models get one name.
+    Args:
+        utterances: The table.
+        enroll_takes: A speaker's phrase is enrolled with so many takes, the first by session, path and start; numbers
+            inside them count as numbers.
+        iw_share: The part of each model's IW trials that is kept, 0 to 1.
+        impostors: Counts instead, where given: each test meets, beside all models of its own speaker, at most so many
+            drawn from the other speakers' models of its phrase (IC), and as many from those of other phrases (IW).
+        seed: Of what is drawn.
+        same: Columns of `utterances`, such as gender and lang, in which a model and the tests that it meets agree.
+        cross_session: Leave out the TC and TW trials whose test is of a session in which their model was enrolled.
+        enrolled: Instead of `enroll_takes`: for each utterance, whether it enrolls.
+
+    Returns:
+        The models, and the trials with their types.
+
+    Raises:
+        SvtokError: where nothing can be enrolled, no session is known or no target trial left to keep sessions apart,
+            a column of `same` is not there, or two models get one name.
     """
     if enroll_takes < 1:
         raise SvtokError(f"a model needs at least one take to enroll, not {enroll_takes}")
@@ -54,6 +71,11 @@ def make_models_and_trials(
     for column in same:
         if column not in utterances:
             raise SvtokError(f"trials within one {column} need the column '{column}' in the table of utterances")
+    if cross_session and "session" not in utterances:
+        raise SvtokError(
+            "the sessions of the recordings are not known (there is no column 'session'), so --cross-session cannot "
+            "keep tests apart from those that enrolled; leave it out"
+        )
     marked = enrolled is not None
     enrolled = first_takes(utterances, enroll_takes) if enrolled is None else enrolled
     if not enrolled.any():
@@ -72,7 +94,28 @@ def make_models_and_trials(
             "utt": pd.Categorical.from_codes(test, categories=pd.Index(tests["utt"])),
         }
     )
-    return models, trials.assign(type=derive_types(trials, models, utterances))
+    trials = trials.assign(type=derive_types(trials, models, utterances))
+    if cross_session:
+        trials = trials[~of_enrolling_session(trials, models, utterances)].reset_index(drop=True)
+        if not (trials["type"] == "TC").any():
+            raise SvtokError(
+                "no target trial is left: each test of an enrolled phrase is of a session that enrolled it; enroll "
+                "with fewer takes, or leave --cross-session out"
+            )
+    return models, trials
+
+
+def of_enrolling_session(trials: pd.DataFrame, models: pd.DataFrame, utterances: pd.DataFrame) -> npt.NDArray[np.bool_]:
+    """Whether the test of each trial (N,) is of the model's speaker, and of a session in which the model was enrolled.
+
+    The column `session` of `utterances` must be there.
+    """
+    sessions, names = pd.factorize(utterances["session"])
+    pairs = enrollments(models)
+    enrolled = rows_in(pairs["model"], models["model"]), rows_in(pairs["utt"], utterances["utt"])
+    model, test = rows_in(trials["model"], models["model"]), rows_in(trials["utt"], utterances["utt"])
+    same = np.isin(model * len(names) + sessions[test], enrolled[0] * len(names) + sessions[enrolled[1]])
+    return np.asarray(same & agree("spk", models, model, utterances, test))
 
 
 def first_takes(utterances: pd.DataFrame, takes: int) -> npt.NDArray[np.bool_]:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from svtok.errors import Problem, ProblemsError, raise_problems
+from svtok.manifest.protocol import of_enrolling_session
 from svtok.manifest.recordings import check_recordings, list_warnings, listen
 from svtok.manifest.schema import MODELS, TRIALS, UNKNOWN, UTTERANCES, Place, codes_of
 from svtok.manifest.sets import MODELS_FILE, UTTERANCES_FILE, PreparedSet, audio_paths, trials_file
@@ -208,6 +209,15 @@ def _notes(sets: Mapping[str, PreparedSet]) -> Iterator[str]:
     for name, prepared in sets.items():
         if prepared.models is not None:
             yield from (f"{name}: {note}" for note in _notes_on_models(prepared, prepared.models))
+    unknown = [
+        name
+        for name, prepared in sets.items()
+        if prepared.trials is not None
+        and "session" not in prepared.utterances
+        and UNKNOWN not in prepared.utterances["spk"].to_numpy()
+    ]
+    if unknown:
+        yield f"{', '.join(unknown)}: the sessions are not known; tests may be of a session that enrolled their model"
     speakers = {name: set(prepared.utterances["spk"]) - {UNKNOWN} for name, prepared in sets.items()}
     for one, other in combinations(sets, 2):
         if shared := len(speakers[one] & speakers[other]):
@@ -224,7 +234,24 @@ def _notes_on_models(prepared: PreparedSet, models: pd.DataFrame) -> Iterator[st
         tried = len(models) if types is None else prepared.trials["model"][types == "TC"].nunique()
         if tried < len(models):
             yield f"{len(models) - tried} of {len(models)} models have no TC trial"
+        if types is not None and "session" in prepared.utterances:
+            yield from _note_on_sessions(prepared.trials, types, models, prepared.utterances)
         tested = set(prepared.trials["utt"].unique()) | set(enrollments(models)["utt"])
         unused = len(prepared.utterances) - len(tested)
         if unused:
             yield f"{unused} of {len(prepared.utterances)} utterances are in no model and in no trial"
+
+
+def _note_on_sessions(
+    trials: pd.DataFrame, types: pd.Categorical[str], models: pd.DataFrame, utterances: pd.DataFrame
+) -> Iterator[str]:
+    """How many trials of the model's own speaker, correct and wrong, are of a session that enrolled it."""
+    of_speaker = np.flatnonzero(np.isin(types.codes, [TRIAL_TYPES.index("TC"), TRIAL_TYPES.index("TW")]))
+    same = of_enrolling_session(trials.iloc[of_speaker], models, utterances)
+    counts = [
+        f"{np.count_nonzero(same & chosen)} of {np.count_nonzero(chosen)} {name} trials"
+        for name in ("TC", "TW")
+        if (chosen := np.asarray(types[of_speaker] == name)).any()
+    ]
+    if same.any():
+        yield f"{' and '.join(counts)} test with a recording of a session that enrolled their model"

@@ -36,6 +36,7 @@ def corpus(tmp_path: Path) -> Path:
         "train         2        2          16       -       -   -   -   -   -",
         "dev           2        2          16       4      28   8   8   8   4",
         "eval          2        2          16       4      28   8   8   8   4",
+        "note: dev, eval: the sessions are not known; tests may be of a session that enrolled their model",
         f"wrote {out}",
     ]
     return out
@@ -61,6 +62,33 @@ def test_validate_prints_every_problem_of_every_set_and_exits_with_1(corpus: Pat
     assert any("utterances.tsv:2: " in line and "a_open_1.flac: there is no such file" in line for line in errors)
     assert f"  {trials}:2: type is 'IW', but speakers and phrases say TC" in errors
     assert "no problem in" in called.stdout  # the third set
+
+
+def test_trials_of_the_enrolling_session_are_counted_and_can_be_left_out(tmp_path: Path) -> None:
+    rows = ["path,spk,phrase,set,session"]
+    for spk in "ab":
+        for take, session in enumerate("1122"):
+            soundfile.write(tmp_path / f"{spk}{take}.wav", np.tile([0.25, -0.25], 400), 8000)
+            rows.append(f"{spk}{take}.wav,{spk},open,eval,{session}")
+    (tmp_path / "mine.csv").write_text("\n".join(rows))
+    arguments = ["prepare", "table", "--csv", tmp_path / "mine.csv", "--out", tmp_path / "out", "--enroll-takes", 1]
+    result = run(*arguments)
+    assert result.stdout.splitlines()[1:3] == [
+        "eval         2        1           8       2      12   6   0   6   0",
+        "note: eval: 2 of 6 TC trials test with a recording of a session that enrolled their model",
+    ]
+    apart = run(*arguments, "--cross-session")
+    assert apart.stdout.splitlines()[1:] == [
+        "eval         2        1           8       2      10   4   0   6   0",
+        f"wrote {tmp_path / 'out'}",
+    ]
+
+
+@pytest.mark.parametrize(
+    "command", ["table", "arabic-commands", "audio-mnist", "speech-commands", "hi-mia", "deepmine"]
+)
+def test_every_command_that_makes_trials_can_keep_sessions_apart(command: str) -> None:
+    assert "--cross-session" in run("prepare", command, "--help").stdout
 
 
 def test_warnings_of_recordings_change_no_exit_code(corpus: Path) -> None:

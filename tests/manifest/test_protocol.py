@@ -157,6 +157,46 @@ def test_what_cannot_be_done_is_told() -> None:
         make_models_and_trials(corpus(), enroll_takes=2, same=("gender",))
 
 
+def in_sessions(takes: str) -> pd.DataFrame:
+    """Speakers s0 and s1 say p0 and p1, each with these sessions of its takes."""
+    table = corpus(speakers=2, phrases=2, takes=len(takes))
+    return table.assign(session=list(takes) * 4)
+
+
+def test_across_sessions_no_model_meets_its_speaker_in_a_session_that_enrolled_it() -> None:
+    table = in_sessions("1122")  # takes 0 and 1 are of session 1, which enrolls with take 0
+    _, trials = make_models_and_trials(table, enroll_takes=1, iw_share=1)
+    assert trials["type"].value_counts().to_dict() == {"TC": 12, "TW": 12, "IC": 12, "IW": 12}
+    models, apart = make_models_and_trials(table, enroll_takes=1, iw_share=1, cross_session=True)
+    # of the 3 tests of a phrase, take 1 meets only the models of the other speaker
+    assert apart["type"].value_counts().to_dict() == {"TC": 8, "TW": 8, "IC": 12, "IW": 12}
+    of_model = apart[apart["model"] == "s0-p0"]
+    assert set(of_model["utt"][of_model["type"] == "TC"]) == {"s0-p0-2", "s0-p0-3"}
+    assert set(of_model["utt"][of_model["type"] == "TW"]) == {"s0-p1-2", "s0-p1-3"}
+    assert set(of_model["utt"][of_model["type"] == "IC"]) == {"s1-p0-1", "s1-p0-2", "s1-p0-3"}
+    assert models["utts"].tolist() == ["s0-p0-0", "s0-p1-0", "s1-p0-0", "s1-p1-0"]
+
+
+def test_across_sessions_a_model_of_two_sessions_keeps_apart_from_both() -> None:
+    _, trials = make_models_and_trials(in_sessions("11223"), enroll_takes=3, cross_session=True)
+    targets = trials[trials["type"] == "TC"]
+    assert sorted(targets["utt"]) == ["s0-p0-4", "s0-p1-4", "s1-p0-4", "s1-p1-4"]
+
+
+def test_across_sessions_with_a_few_impostors() -> None:
+    _, trials = make_models_and_trials(in_sessions("1122"), enroll_takes=1, impostors=1, cross_session=True)
+    assert trials["type"].value_counts().to_dict() == {"TC": 8, "TW": 8, "IC": 12, "IW": 12}
+
+
+def test_sessions_that_are_not_known_or_leave_no_target_cannot_be_kept_apart() -> None:
+    with pytest.raises(SvtokError, match="sessions of the recordings are not known"):
+        make_models_and_trials(corpus(), enroll_takes=1, cross_session=True)
+    with pytest.raises(SvtokError, match="no target trial is left"):
+        make_models_and_trials(in_sessions("112"), enroll_takes=3, cross_session=True)
+    with pytest.raises(SvtokError, match="no target trial is left"):
+        make_models_and_trials(in_sessions("1111"), enroll_takes=1, cross_session=True)
+
+
 def test_two_pairs_that_give_one_name_to_a_model_are_told() -> None:
     table = pd.DataFrame(
         {"utt": ["1", "2", "3", "4"], "path": "f", "spk": ["a", "a", "a-b", "a-b"], "phrase": ["b-c", "b-c", "c", "c"]}

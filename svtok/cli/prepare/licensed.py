@@ -14,6 +14,7 @@ from svtok.cli.options import (
     audio_option,
     audio_root_option,
     corpus_out_option,
+    cross_session_option,
     jobs_option,
     part_option,
     root_option,
@@ -139,6 +140,7 @@ _keys_option = click.option(
     metavar="SPEAKERS",
     help="Make a dev set of so many training speakers, who train no more; 83 is a customary number.",
 )
+@cross_session_option
 @seed_option("Draws the held-out speakers.")
 @_genders_option
 @_keys_option
@@ -149,6 +151,7 @@ def prepare_deepmine(
     root: Path,
     out: Path,
     hold_out: int,
+    cross_session: bool,
     seed: int,
     genders: Path | None,
     keys: Path | None,
@@ -174,6 +177,7 @@ def prepare_deepmine(
         genders=genders,
         keys=keys,
         hold_out=hold_out,
+        cross_session=cross_session,
         seed=seed,
         audio=audio,
         allow_missing=allow_missing,

@@ -12,6 +12,7 @@ from svtok.cli.options import (
     SHARE,
     channel_option,
     corpus_out_option,
+    cross_session_option,
     enroll_takes_option,
     jobs_option,
     kaldi_options,
@@ -33,6 +34,7 @@ from svtok.places import DATA
 @enroll_takes_option(3, "Takes that enroll.")
 @click.option("--iw-share", type=SHARE, default=0.5, show_default=True, help="Part of IW trials kept.")
 @click.option("--same-gender", is_flag=True, help="Only trials within one gender.")
+@cross_session_option
 @channel_option
 @seed_option("Of the draw of speakers and of IW trials.")
 @jobs_option
@@ -43,6 +45,7 @@ def prepare_table(
     enroll_takes: int,
     iw_share: float,
     same_gender: bool,
+    cross_session: bool,
     channel: str | None,
     seed: int,
     jobs: int,
@@ -55,7 +58,8 @@ def prepare_table(
     --channel), enroll (1: this take enrolls, 0: it is a test).
 
     In dev and eval each speaker's phrase is enrolled with its first takes (by session, then path); the other takes are
-    tests. All TC, TW and IC trials are made, and a share of the IW trials.
+    tests. All TC, TW and IC trials are made, and a share of the IW trials. With the column
+    session and --cross-session, no model is tested by its speaker with the room and the day that enrolled it.
 
     \b
     Example:
@@ -72,6 +76,7 @@ def prepare_table(
         enroll_takes=enroll_takes,
         iw_share=iw_share,
         same_gender_only=same_gender,
+        cross_session=cross_session,
         channel=channel,
         seed=seed,
         jobs=jobs,

@@ -9,6 +9,7 @@ import click
 from svtok.cli.options import (
     allow_missing_option,
     corpus_out_option,
+    cross_session_option,
     enroll_takes_option,
     impostors_option,
     jobs_option,
@@ -24,10 +25,18 @@ from svtok.cli.prepare import write_prepared
 @click.option("--folds", type=int, help="Split the speakers into so many folds, instead of as the authors did.")
 @click.option("--fold", type=int, help="The fold (from 1) that is eval; the next one is dev.")
 @enroll_takes_option(3, "Takes that enroll a speaker's word; the others are tests.")
+@cross_session_option
 @seed_option("Draws half of the IW trials.")
 @jobs_option
 def prepare_arabic_commands(
-    root: Path, out: Path, folds: int | None, fold: int | None, enroll_takes: int, seed: int, jobs: int
+    root: Path,
+    out: Path,
+    folds: int | None,
+    fold: int | None,
+    enroll_takes: int,
+    cross_session: bool,
+    seed: int,
+    jobs: int,
 ) -> None:
     """Arabic Speech Commands: 30 speakers say 40 command words, one second each; real speech, CC BY 4.0.
 
@@ -40,7 +49,9 @@ def prepare_arabic_commands(
     """
     from svtok.corpora.arabic_commands import prepare
 
-    sets = prepare(root, folds=folds, fold=fold, enroll_takes=enroll_takes, seed=seed, jobs=jobs)
+    sets = prepare(
+        root, folds=folds, fold=fold, enroll_takes=enroll_takes, cross_session=cross_session, seed=seed, jobs=jobs
+    )
     write_prepared("arabic-commands", sets, out, description="30 speakers, 40 Arabic command words, real speech")
 
 
@@ -55,11 +66,12 @@ def prepare_arabic_commands(
     help="Which of the authors' five groups of speakers is eval; the one before it is dev.",
 )
 @enroll_takes_option(3, "Takes that enroll a speaker's digit; the others are tests.")
+@cross_session_option
 @seed_option("Of the draw of impostor trials.")
 @allow_missing_option
 @jobs_option
 def prepare_audio_mnist(
-    root: Path, out: Path, fold: int, enroll_takes: int, seed: int, allow_missing: bool, jobs: int
+    root: Path, out: Path, fold: int, enroll_takes: int, cross_session: bool, seed: int, allow_missing: bool, jobs: int
 ) -> None:
     """AudioMNIST: 60 speakers say ten English digits 50 times each, with their gender; real speech, MIT licence.
 
@@ -73,7 +85,15 @@ def prepare_audio_mnist(
     """
     from svtok.corpora.audio_mnist import prepare
 
-    sets = prepare(root, fold=fold, enroll_takes=enroll_takes, seed=seed, allow_missing=allow_missing, jobs=jobs)
+    sets = prepare(
+        root,
+        fold=fold,
+        enroll_takes=enroll_takes,
+        cross_session=cross_session,
+        seed=seed,
+        allow_missing=allow_missing,
+        jobs=jobs,
+    )
     write_prepared("audio-mnist", sets, out, description=f"60 speakers, ten English digits, real speech; fold {fold}")
 
 
@@ -97,6 +117,7 @@ def prepare_audio_mnist(
 )
 @enroll_takes_option(3, "Close-talking recordings that enroll a speaker of dev.")
 @impostors_option(10, "Models of other speakers that a test of dev meets.")
+@cross_session_option
 @seed_option("Of the draw of impostor trials.")
 @allow_missing_option
 @jobs_option
@@ -107,6 +128,7 @@ def prepare_hi_mia(
     microphones: tuple[str, ...],
     enroll_takes: int,
     impostors: int,
+    cross_session: bool,
     seed: int,
     allow_missing: bool,
     jobs: int,
@@ -131,6 +153,7 @@ def prepare_hi_mia(
         microphones=microphones,
         enroll_takes=enroll_takes,
         impostors=impostors,
+        cross_session=cross_session,
         seed=seed,
         allow_missing=allow_missing,
         jobs=jobs,
@@ -145,11 +168,19 @@ def prepare_hi_mia(
 @corpus_out_option("speech-commands")
 @enroll_takes_option(2, "Takes that enroll a speaker's word, where there are more; the others are tests.")
 @impostors_option(20, "Models of other speakers that a test meets: so many of its word, and of other words.")
+@cross_session_option
 @seed_option("Of the draw of impostor trials.")
 @allow_missing_option
 @jobs_option
 def prepare_speech_commands(
-    root: Path, out: Path, enroll_takes: int, impostors: int, seed: int, allow_missing: bool, jobs: int
+    root: Path,
+    out: Path,
+    enroll_takes: int,
+    impostors: int,
+    cross_session: bool,
+    seed: int,
+    allow_missing: bool,
+    jobs: int,
 ) -> None:
     """Google Speech Commands v2: 2,618 speakers, 35 English words, one second each; real speech, CC BY 4.0.
 
@@ -166,6 +197,12 @@ def prepare_speech_commands(
     from svtok.corpora.speech_commands import prepare
 
     sets = prepare(
-        root, enroll_takes=enroll_takes, impostors=impostors, seed=seed, allow_missing=allow_missing, jobs=jobs
+        root,
+        enroll_takes=enroll_takes,
+        impostors=impostors,
+        cross_session=cross_session,
+        seed=seed,
+        allow_missing=allow_missing,
+        jobs=jobs,
     )
     write_prepared("speech-commands", sets, out, description="2,618 speakers, 35 English words, real speech")
