@@ -84,7 +84,7 @@ def printed_before(outputs: Iterable[Path], made_of: str) -> str | None:
     for output in outputs:
         try:
             note = json.loads(_note(output).read_text(encoding="utf-8"))
-            same = (note["made_of"], note["identity"]) == (made_of, identity(output))
+            same = (note["made_of"], note["identity"]) == (made_of, _as_written(output))
         except (OSError, ValueError, TypeError, KeyError):
             return None
         if not same:
@@ -93,18 +93,17 @@ def printed_before(outputs: Iterable[Path], made_of: str) -> str | None:
     return printed
 
 
-def forget(outputs: Iterable[Path]) -> None:
-    """Take the notes away, before the outputs are made anew."""
-    for output in outputs:
-        _note(output).unlink(missing_ok=True)
-
-
 def remember(outputs: Iterable[Path], made_of: str, printed: str = "") -> None:
     """Leave a note with each of the outputs that is there."""
     for output in outputs:
         if output.exists():
-            note = {"made_of": made_of, "identity": identity(output), **({"printed": printed} if printed else {})}
+            note = {"made_of": made_of, "identity": _as_written(output), **({"printed": printed} if printed else {})}
             write_text(_note(output), json.dumps(note, indent=1) + "\n")
+
+
+def _as_written(output: Path) -> str:
+    """The identity of an output and, of prepared sets, the states of their recordings, whose headers were read."""
+    return fingerprint(identity(output), recordings(output))
 
 
 def _note(output: Path) -> Path:

@@ -12,7 +12,7 @@ import pytest
 from svtok import fresh
 from svtok.embeddings import store as embeddings
 from svtok.features import store as features
-from svtok.fresh import NOTE, fingerprint, forget, identity, printed_before, recordings, remember
+from svtok.fresh import NOTE, fingerprint, identity, printed_before, recordings, remember
 from svtok.manifest import sets
 from svtok.trained import folder as trained
 from svtok.trained.phones import PHONES
@@ -50,12 +50,13 @@ def test_every_output_counts(tmp_path: Path) -> None:
     assert printed_before(outputs, "inputs") is None
 
 
-def test_what_is_being_made_again_is_not_up_to_date(tmp_path: Path) -> None:
-    out = write(tmp_path / "scores.tsv")
+def test_a_prepared_corpus_is_out_of_date_where_a_recording_has_changed(tmp_path: Path) -> None:
+    recording = write(tmp_path / "a.wav")
+    out = write(tmp_path / "my/train/utterances.tsv", f"utt\tpath\na\t{recording}\n").parents[1]
     remember([out], "inputs")
-    forget([out])
+    assert printed_before([out], "inputs") == ""
+    touch_later(recording)
     assert printed_before([out], "inputs") is None
-    assert list(tmp_path.iterdir()) == [out]
 
 
 def test_the_note_of_a_folder_lies_in_it_and_goes_with_it(tmp_path: Path) -> None:

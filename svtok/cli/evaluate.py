@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from svtok.cli.fresh import Options, makes
 from svtok.cli.options import (
     AT_LEAST_ONE,
     AT_LEAST_ZERO,
@@ -17,9 +18,14 @@ from svtok.cli.options import (
     only_prepared,
     seed_option,
 )
+from svtok.report import FORMAT
 
 if TYPE_CHECKING:
     from svtok.report.evaluate import Arithmetic
+
+
+def _trials_read(given: Options) -> Path | None:
+    return only_prepared("eval") if given["data"] is None and given["trials"] is None else None
 
 
 @click.command("evaluate")
@@ -54,6 +60,7 @@ if TYPE_CHECKING:
     help="Draws of the speakers for the confidence intervals; 0: no intervals.",
 )
 @seed_option("Seed of these draws.")
+@makes("json_path", "det_path", format=FORMAT, reads=_trials_read, shows=True)
 def evaluate(
     scores: Path,
     data: Path | None,

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import click
 
+from svtok.cli.fresh import Options, features_read, makes
 from svtok.cli.options import FILE, FOLDER, data_option, device_option, features_option, jobs_option, network_option
+from svtok.embeddings import FORMAT
 from svtok.errors import SvtokError
 
 
@@ -58,7 +60,12 @@ def extract_features(
         target = out or features_folder(folder)
         done = extract(read_set(folder), settings or FeaturesConfig(), target, jobs, embedder)
         store = FeatureStore.open(target)
-        click.echo(f"{target}: {len(store)} utterances, {store.dim} dimensions{'' if done else ' (already done)'}")
+        click.echo(f"{target}: {len(store)} utterances, {store.dim} dimensions{'' if done else ': up to date'}")
+
+
+def _embeddings_folder(given: Options) -> Path:
+    name = given["data"].name
+    return Path(given["network"] / "embeddings" / (f"{name}-joined" if given["joined_models"] else name))
 
 
 @click.command("extract-embeddings")
@@ -73,8 +80,9 @@ def extract_features(
     "NETWORK/embeddings/SET-joined.",
 )
 @device_option
+@makes("out", format=FORMAT, default=_embeddings_folder, reads=features_read)
 def extract_embeddings(
-    network: Path, data: Path, features: Path | None, out: Path | None, joined_models: bool, device: str
+    network: Path, data: Path, features: Path | None, out: Path, joined_models: bool, device: str
 ) -> None:
     """Compute the embedding of each utterance of a prepared set.
 
@@ -90,7 +98,6 @@ def extract_embeddings(
     from svtok.embeddings.extract import extract_joined_embeddings, extract_set_embeddings
     from svtok.trained.inference import pick_device
 
-    out = out or network / "embeddings" / (f"{data.name}-joined" if joined_models else data.name)
     extract = extract_joined_embeddings if joined_models else extract_set_embeddings
     count = extract(network, data, features, out, pick_device(device))
     click.echo(f"{out}: embeddings of {count} {'models' if joined_models else 'utterances'}")

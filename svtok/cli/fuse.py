@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from svtok.cli.fresh import makes
 from svtok.cli.options import FILE, POSITIVE, data_option, together
+from svtok.scoring import FORMAT
 
 if TYPE_CHECKING:
     from svtok.scoring.fusion import Rule
@@ -92,6 +94,7 @@ def calibrate() -> None:
 @calibrate.command("fit")
 @click.option("--scores", type=FILE, required=True, help="Table of scores of the set's trials.")
 @_fit_options
+@makes("out", format=FORMAT, shows=True)
 def fit_calibration(scores: Path, **options: Any) -> None:
     """Fit a calibration on a prepared set that is not evaluated, such as dev: log likelihood ratio = weight * score +
     offset, by prior-weighted logistic regression. Prints what it does to Cllr, and the errors at the threshold.
@@ -108,6 +111,7 @@ def fit_calibration(scores: Path, **options: Any) -> None:
 @click.argument("calibration", type=FILE)
 @click.option("--scores", type=FILE, required=True, help="Table of scores of any trials; their types do not matter.")
 @_llr_out_option
+@makes("out", format=FORMAT)
 def apply_calibration(calibration: Path, scores: Path, out: Path) -> None:
     """Calibrate scores by CALIBRATION, the file that `svtok calibrate fit` wrote.
 
@@ -143,6 +147,7 @@ def fuse() -> None:
     "what any of them refuses is refused; speaker and phrase must both be right.",
 )
 @_fit_options
+@makes("out", format=FORMAT, shows=True)
 def fit_fusion(scores: tuple[Path, ...], rule: Any, **options: Any) -> None:
     """Fit a fusion on a prepared set that is not evaluated, such as dev, by prior-weighted logistic regression. The
     result is a log likelihood ratio. Prints weights, Cllr, and the errors at the threshold.
@@ -162,6 +167,7 @@ def fit_fusion(scores: tuple[Path, ...], rule: Any, **options: Any) -> None:
 @click.argument("fusion", type=FILE)
 @_systems_option
 @_llr_out_option
+@makes("out", format=FORMAT)
 def apply_fusion(fusion: Path, scores: tuple[Path, ...], out: Path) -> None:
     """Fuse scores by FUSION, the file that `svtok fuse fit` wrote. Systems are given in the order of the fit.
 

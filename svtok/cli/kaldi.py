@@ -6,7 +6,9 @@ from pathlib import Path
 
 import click
 
+from svtok.cli.fresh import makes
 from svtok.cli.options import EXISTING_FILE, EXISTING_FOLDER, FILE, FOLDER, jobs_option, kaldi_options
+from svtok.corpora import FORMAT
 
 _out_file = click.option("--out", type=FILE, required=True, help="File to write.")
 _out_folder = click.option("--out", type=FOLDER, required=True, help="Folder to write.")
@@ -48,6 +50,7 @@ def export() -> None:
 @_out_folder
 @kaldi_options
 @jobs_option
+@makes("out", format=FORMAT)
 def import_data(folder: Path, out: Path, phrase: str | None, wav_root: Path | None, jobs: int) -> None:
     """Turn the Kaldi data directory DIR into a prepared set.
 
@@ -72,6 +75,7 @@ def import_data(folder: Path, out: Path, phrase: str | None, wav_root: Path | No
 @import_.command("trials")
 @click.argument("file", type=EXISTING_FILE)
 @_out_file
+@makes("out", format=FORMAT)
 def import_trials(file: Path, out: Path) -> None:
     """Turn a list `model utt [target|nontarget] [TC|TW|IC|IW]` into a table of trials (.tsv or .parquet).
 
@@ -90,6 +94,7 @@ def import_trials(file: Path, out: Path) -> None:
 @import_.command("scores")
 @click.argument("file", type=EXISTING_FILE)
 @_out_file
+@makes("out", format=FORMAT)
 def import_scores(file: Path, out: Path) -> None:
     """Turn a list `model utt score` into a table of scores; a label before or behind the score is found and left out.
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from svtok.cli.fresh import features_read, makes
 from svtok.cli.options import (
     FILE,
     FOLDER,
@@ -17,6 +18,7 @@ from svtok.cli.options import (
     network_option,
     seed_option,
 )
+from svtok.report import FORMAT
 
 if TYPE_CHECKING:
     from svtok.report.embedding_map import Method
@@ -38,6 +40,7 @@ def plot() -> None:
 @plot.command("training")
 @click.argument("networks", nargs=-1, required=True, type=FOLDER, metavar="NETWORK...")
 @_png_option
+@makes("out", format=FORMAT, reads=lambda given: [folder / "training.jsonl" for folder in given["networks"]])
 def training(networks: tuple[Path, ...], out: Path) -> None:
     """Draw the training curves of one or several networks: loss, accuracy, dev EER, learning rate, and what else their
     training.jsonl holds. A training may still be running.
@@ -82,6 +85,7 @@ def training(networks: tuple[Path, ...], out: Path) -> None:
     "--most", type=click.IntRange(min=3), default=5000, show_default=True, help="Utterances drawn; of more, a sample."
 )
 @seed_option("Of the sample and of t-SNE.")
+@makes("out", format=FORMAT)
 def embeddings(
     folder: Path, data: Path, out: Path, by: str, only: tuple[str, ...], method: Method, most: int, seed: int
 ) -> None:
@@ -122,10 +126,11 @@ def _column_and_value(text: str) -> tuple[str, str]:
 @click.option("--phones", "phones_file", type=FILE, help="Phones to mark: a file of lines 'start end phone' (seconds).")
 @click.option("--phonetic", type=FOLDER, help="Instead: a phonetic network's folder, to mark the phones that it hears.")
 @channel_option
+@makes("out", format=FORMAT, default=lambda given: given["network"] / "attention" / f"{given['audio'].stem}.png")
 def attend(
     network: Path,
     audio: Path,
-    out: Path | None,
+    out: Path,
     phones_file: Path | None,
     phonetic: Path | None,
     channel: str | None,
@@ -155,7 +160,6 @@ def attend(
     phones = read_phones(phones_file, spectrogram.duration) if phones_file else []
     if phonetic:
         phones = recognise_phones(phonetic, audio, channel)
-    out = out or network / "attention" / f"{audio.stem}.png"
     title = f"What the tokens of {network.absolute().name} attend to in\n{caption_of(audio)}"
     label = "Phones\nheard" if phonetic else "Phones"
     draw_attention(attention, spectrogram, out, title=title, phones=phones, phones_label=label)
@@ -168,6 +172,7 @@ def attend(
 @features_option
 @click.option("--json", "json_path", type=FILE, help="Write the report here.")
 @device_option
+@makes("json_path", format=FORMAT, reads=features_read, shows=True)
 def token_spread(network: Path, data: Path | None, features: Path | None, json_path: Path | None, device: str) -> None:
     """Tell how far the vectors of a sampled class token spread, and the embeddings from each of them.
 

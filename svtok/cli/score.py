@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from svtok.cli.fresh import features_read, makes
 from svtok.cli.options import (
     AT_LEAST_ONE,
     FOLDER,
@@ -19,6 +20,7 @@ from svtok.cli.options import (
     scores_out_option,
     together,
 )
+from svtok.scoring import FORMAT
 
 if TYPE_CHECKING:
     from svtok.embeddings.store import Embeddings
@@ -213,6 +215,7 @@ class NormChoice:
 )
 @backend_options
 @norm_options
+@makes("out", format=FORMAT)
 def score(
     embeddings: Path, data: Path, out: Path, enroll: Enrollment | None, joined_embeddings: Path | None, **options: Any
 ) -> None:
@@ -268,6 +271,7 @@ def _check_enrollment(enroll: Enrollment | None, joined_embeddings: Path | None,
 @features_option
 @scores_out_option
 @device_option
+@makes("out", format=FORMAT, reads=features_read)
 def score_phrases(network: Path, data: Path, features: Path | None, out: Path, device: str) -> None:
     """Score whether the test utterance of each trial says the phrase of the model, whoever speaks.
 

@@ -8,6 +8,8 @@ from typing import Literal
 
 import click
 
+from svtok import corpora, embeddings
+from svtok.cli.fresh import makes
 from svtok.cli.options import AT_LEAST_ONE, FOLDER, Command, data_option, jobs_option, part_option, seed_option
 
 _out_option = click.option("--out", type=FOLDER, required=True, help="Folder of the corpus.")
@@ -56,6 +58,7 @@ def synthesize() -> None:
 @_lists_only_option
 @_scale_option("lists of the published size (of part 2, 29.4 million trials), whatever the options of sizes say.")
 @jobs_option
+@makes("out", format=corpora.FORMAT)
 def synthesize_rsr2015(
     out: Path,
     part: str,
@@ -119,6 +122,7 @@ def synthesize_rsr2015(
 @_lists_only_option
 @_scale_option("lists of the size of SdSV 2020 (8.3 million trials), whatever the options above say but --seed.")
 @jobs_option
+@makes("out", format=corpora.FORMAT)
 def synthesize_deepmine(
     out: Path,
     layout: Literal["sdsv", "tdsv2024"],
@@ -170,6 +174,7 @@ def synthesize_deepmine(
 @click.option("--out", type=FOLDER, required=True, help="Folder of the embeddings.")
 @click.option("--dim", type=AT_LEAST_ONE, default=256, show_default=True, help="Dimension of the embeddings.")
 @seed_option("Of all that is random.")
+@makes("out", format=embeddings.FORMAT)
 def synthesize_embeddings(data: Path, out: Path, dim: int, seed: int) -> None:
     """Random embeddings for a prepared set, without audio or network, to try out scoring and evaluation at any size.
 

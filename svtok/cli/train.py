@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from svtok.cli.fresh import Options, makes
 from svtok.cli.options import FILE, FOLDER, together, training_options
-from svtok.places import EXPERIMENTS
+from svtok.places import EXPERIMENTS, dev_folder, stored_features
 
 if TYPE_CHECKING:
     from svtok.trained.config import Config
@@ -24,8 +25,19 @@ _speaker_network_options = together(
 """The options that the three commands share."""
 
 
+def _folder_of_head(given: Options) -> Path | None:
+    return EXPERIMENTS / given["head"] if given["head"] else None  # or what the configuration says
+
+
+def _sets_read(given: Options) -> list[Path | None]:
+    """What --data and --dev stand for: the dev set beside, and the features of both."""
+    dev = given["dev"] or dev_folder(given["data"])
+    return [dev, given["features"] or stored_features(given["data"]), given["dev_features"] or stored_features(dev)]
+
+
 @click.command()
 @_speaker_network_options
+@makes("out", default=_folder_of_head, reads=_sets_read)
 def train(**options: Any) -> None:
     """Train a network with one of the heads avg, stats, attentive-stats, cls, cls-sampled.
 
@@ -42,6 +54,7 @@ def train(**options: Any) -> None:
 
 @click.command("train-teacher")
 @_speaker_network_options
+@makes("out", default=_folder_of_head, reads=_sets_read)
 def train_teacher(**options: Any) -> None:
     """Train a teacher: as `svtok train`, with the head cls-sampled by default.
 
@@ -71,6 +84,7 @@ def train_teacher(**options: Any) -> None:
     type=FILE,
     help="YAML file with the joint teacher's own sections network and objective; default: the student's.",
 )
+@makes("out", default=_folder_of_head, reads=_sets_read)
 def train_student(
     teachers: tuple[Path, ...], joint: bool, teacher_head: str | None, teacher_config: Path | None, **options: Any
 ) -> None:
@@ -124,8 +138,7 @@ def _train(
         teachers=teachers,
         joint=joint_config(config) if joint_config else None,
     )
-    ended = train_network(run)
-    click.echo(f"{out}: trained" if ended else f"{out}: up to date")
+    click.echo(f"{out}: {'trained' if train_network(run) else 'up to date'}")
 
 
 @click.command("train-phonetic")
@@ -142,6 +155,7 @@ def _train(
 )
 @click.option("--language", help="Language of espeak-ng's rules, such as en or ar; default: the column 'lang'.")
 @click.option("--phones", type=FILE, help="File with a phone a line, all that may be; default: those of --data.")
+@makes("out", default=lambda given: EXPERIMENTS / "phonetic", reads=_sets_read)
 def train_phonetic(
     text_from: Literal["text", "phrase"],
     lexicon: Path | None,
@@ -167,9 +181,8 @@ def train_phonetic(
     from svtok.training.phonetic import train_phonetic as train
     from svtok.training.pronounce import Spelling
 
-    out = options["out"] or EXPERIMENTS / "phonetic"
     run = PhoneticRun(
-        out=out,
+        out=options["out"],
         config=read_phonetic_config(options["config_file"], options["settings"]),
         train=open_source(options["data"], options["features"]),
         dev=open_dev(options["dev"], options["dev_features"], beside=options["data"]),
@@ -179,5 +192,4 @@ def train_phonetic(
         device=pick_device(options["device"]),
         anew=options["anew"],
     )
-    ended = train(run)
-    click.echo(f"{out}: trained" if ended else f"{out}: up to date")
+    click.echo(f"{run.out}: {'trained' if train(run) else 'up to date'}")

@@ -17,8 +17,6 @@ from svtok.audio.decode import read_audio
 from svtok.errors import AudioError, Problem, SvtokError, raise_problems
 from svtok.features import FORMAT
 from svtok.features.config import FeaturesConfig, PhoneticColumns
-from svtok.features.frames import normalised, voiced_frames
-from svtok.features.spectral import spectral_features, tables_of, with_deltas
 from svtok.features.store import ABOUT, ARRAY, INDEX, PHONETIC, FeatureStore, write_features
 from svtok.files import writing_file, writing_folder
 from svtok.fresh import state
@@ -50,6 +48,9 @@ def compute_features(wave: np.ndarray, sample_rate: int, config: FeaturesConfig)
     Raises SvtokError when the rate (Hz) is not the config's, and when the utterance is shorter than one window or has
     no voiced frame.
     """
+    from svtok.features.frames import normalised, voiced_frames
+    from svtok.features.spectral import spectral_features, with_deltas
+
     if sample_rate != config.sample_rate:
         raise SvtokError(f"sampling rate is {sample_rate} Hz, the features are configured for {config.sample_rate} Hz")
     features, log_energy = spectral_features(wave, config)
@@ -78,12 +79,14 @@ def extract_features(
             f"the configured phonetic columns are {config.phonetic}, but those of the network given are "
             f"{phonetic and phonetic.columns}; name the network that belongs to the configuration with --phonetic"
         )
-    tables_of(config)  # bands that cannot be are one mistake, not one in every utterance
     refuse_other_files(out, (ARRAY, INDEX, ABOUT, PHONETIC))
     parts = _parts(prepared, config, out.with_name(f".{out.name}.parts"))
     fingerprint = hashlib.sha256("".join(part.file.stem for part in parts).encode()).hexdigest()
     if _is_done(out, fingerprint):
         return False
+    from svtok.features.spectral import tables_of  # torch: not where there is nothing to do
+
+    tables_of(config)  # bands that cannot be are one mistake, not one in every utterance
     if not parts:
         raise SvtokError(f"{prepared.folder or 'the set'}: has no utterances")
     todo = [part for part in parts if not part.file.exists()]

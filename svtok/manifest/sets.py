@@ -129,7 +129,7 @@ def refuse_other_files(folder: Path, expected: Iterable[str]) -> None:
     """Raise SvtokError where a folder that is to be replaced holds anything that is not ours to remove."""
     if not folder.exists():
         return
-    others = sorted(path.name for path in folder.iterdir() if path.name not in (NOTE, *expected))
+    others = sorted({path.name for path in folder.iterdir() if not path.name.endswith(NOTE)} - set(expected))
     if others:
         raise SvtokError(f"{folder}: holds other files ({', '.join(others[:5])}); name a new or an empty folder")
 

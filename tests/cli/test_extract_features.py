@@ -37,7 +37,7 @@ def test_each_set_gets_its_features_under_feats(data: Path) -> None:
     assert "feats/toy/train: 2 utterances, 64 dimensions\n" in done.output
     assert FeatureStore.open(Path("feats/toy/eval")).utts == ["eval0", "eval1"]
     again = run(str(data / "train"), str(data / "eval"))
-    assert again.output.count("2 utterances, 64 dimensions (already done)") == 2
+    assert again.output.count("2 utterances, 64 dimensions: up to date") == 2
 
 
 def test_the_configuration_and_the_folder_can_be_named(data: Path) -> None:

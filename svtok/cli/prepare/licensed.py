@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from svtok.cli.fresh import makes
 from svtok.cli.options import (
     AT_LEAST_ZERO,
     EXISTING_FILE,
@@ -21,6 +22,7 @@ from svtok.cli.options import (
     seed_option,
 )
 from svtok.cli.prepare import write_prepared
+from svtok.corpora import FORMAT
 from svtok.places import DATA
 
 if TYPE_CHECKING:
@@ -42,10 +44,11 @@ if TYPE_CHECKING:
 @audio_option
 @allow_missing_option
 @jobs_option
+@makes("out", format=FORMAT, default=lambda given: DATA / f"rsr2015-part{given['part']}")
 def prepare_rsr2015(
     root: Path,
     part: str,
-    out: Path | None,
+    out: Path,
     train_on: TrainOn,
     audio_root: Path | None,
     audio: bool,
@@ -80,7 +83,7 @@ def prepare_rsr2015(
     description = f"{what} on mobile devices"
     if synthetic:
         description = "spoken by espeak-ng in the layout of RSR2015, of which it holds nothing"
-    write_prepared(name, sets, out or DATA / name, synthetic=synthetic, description=description)
+    write_prepared(name, sets, out, synthetic=synthetic, description=description)
 
 
 @click.command("reddots")
@@ -90,9 +93,8 @@ def prepare_rsr2015(
 @corpus_out_option("reddots-partN", varies=True)
 @allow_missing_option
 @jobs_option
-def prepare_reddots(
-    root: Path, part: str, audio_root: Path | None, out: Path | None, allow_missing: bool, jobs: int
-) -> None:
+@makes("out", format=FORMAT, default=lambda given: DATA / f"reddots-part{given['part']}")
+def prepare_reddots(root: Path, part: str, audio_root: Path | None, out: Path, allow_missing: bool, jobs: int) -> None:
     """RedDots, release r2015q4_v1: pass-phrases over many sessions on mobile devices; real speech.
 
     Free of charge: register with the RedDots project, which sends where to fetch it. It is an evaluation corpus: there
@@ -112,7 +114,7 @@ def prepare_reddots(
 
     name = f"reddots-part{part}"
     sets = prepare(root, part=int(part), audio_root=audio_root, allow_missing=allow_missing, jobs=jobs)
-    write_prepared(name, sets, out or DATA / name, description="pass-phrases on mobile devices, real speech")
+    write_prepared(name, sets, out, description="pass-phrases on mobile devices, real speech")
 
 
 _genders_option = click.option(
@@ -147,6 +149,7 @@ _keys_option = click.option(
 @audio_option
 @allow_missing_option
 @jobs_option
+@makes("out", format=FORMAT)
 def prepare_deepmine(
     root: Path,
     out: Path,
@@ -197,6 +200,7 @@ def prepare_deepmine(
 @audio_option
 @allow_missing_option
 @jobs_option
+@makes("out", format=FORMAT)
 def prepare_tdsv2024(
     root: Path, out: Path, genders: Path | None, keys: Path | None, audio: bool, allow_missing: bool, jobs: int
 ) -> None:

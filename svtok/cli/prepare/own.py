@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from svtok.cli.fresh import makes
 from svtok.cli.options import (
     EXISTING_FILE,
     EXISTING_FOLDER,
@@ -19,6 +20,7 @@ from svtok.cli.options import (
     seed_option,
 )
 from svtok.cli.prepare import write_prepared
+from svtok.corpora import FORMAT
 from svtok.places import DATA
 
 
@@ -38,9 +40,10 @@ from svtok.places import DATA
 @channel_option
 @seed_option("Of the draw of speakers and of IW trials.")
 @jobs_option
+@makes("out", format=FORMAT, default=lambda given: DATA / given["listing"].stem)
 def prepare_table(
     listing: Path,
-    out: Path | None,
+    out: Path,
     split: str | None,
     enroll_takes: int,
     iw_share: float,
@@ -81,7 +84,7 @@ def prepare_table(
         seed=seed,
         jobs=jobs,
     )
-    write_prepared(listing.stem, sets, out or DATA / listing.stem)
+    write_prepared(listing.stem, sets, out)
 
 
 @click.command("kaldi")
@@ -89,7 +92,8 @@ def prepare_table(
 @corpus_out_option("NAME-OF-ROOT", varies=True)
 @kaldi_options
 @jobs_option
-def prepare_kaldi(root: Path, out: Path | None, phrase: str | None, wav_root: Path | None, jobs: int) -> None:
+@makes("out", format=FORMAT, default=lambda given: DATA / given["root"].resolve().name)
+def prepare_kaldi(root: Path, out: Path, phrase: str | None, wav_root: Path | None, jobs: int) -> None:
     """Prepare a corpus that comes as Kaldi data directories train, dev and eval.
 
     Read of each: wav.scp, utt2spk, utt2phrase and, where they are there, segments, text, spk2gender, utt2lang,
@@ -101,5 +105,4 @@ def prepare_kaldi(root: Path, out: Path | None, phrase: str | None, wav_root: Pa
     """
     from svtok.corpora.kaldi import prepare
 
-    name = root.resolve().name
-    write_prepared(name, prepare(root, phrase=phrase, wav_root=wav_root, jobs=jobs), out or DATA / name)
+    write_prepared(root.resolve().name, prepare(root, phrase=phrase, wav_root=wav_root, jobs=jobs), out)

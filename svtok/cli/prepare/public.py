@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from svtok.cli.fresh import makes
 from svtok.cli.options import (
     allow_missing_option,
     corpus_out_option,
@@ -17,6 +18,7 @@ from svtok.cli.options import (
     seed_option,
 )
 from svtok.cli.prepare import write_prepared
+from svtok.corpora import FORMAT
 
 
 @click.command("arabic-commands")
@@ -28,6 +30,7 @@ from svtok.cli.prepare import write_prepared
 @cross_session_option
 @seed_option("Draws half of the IW trials.")
 @jobs_option
+@makes("out", format=FORMAT)
 def prepare_arabic_commands(
     root: Path,
     out: Path,
@@ -70,6 +73,7 @@ def prepare_arabic_commands(
 @seed_option("Of the draw of impostor trials.")
 @allow_missing_option
 @jobs_option
+@makes("out", format=FORMAT)
 def prepare_audio_mnist(
     root: Path, out: Path, fold: int, enroll_takes: int, cross_session: bool, seed: int, allow_missing: bool, jobs: int
 ) -> None:
@@ -121,6 +125,7 @@ def prepare_audio_mnist(
 @seed_option("Of the draw of impostor trials.")
 @allow_missing_option
 @jobs_option
+@makes("out", format=FORMAT)
 def prepare_hi_mia(
     root: Path,
     out: Path,
@@ -172,6 +177,7 @@ def prepare_hi_mia(
 @seed_option("Of the draw of impostor trials.")
 @allow_missing_option
 @jobs_option
+@makes("out", format=FORMAT)
 def prepare_speech_commands(
     root: Path,
     out: Path,
