@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 import pytest
 
-from svtok import progress as module
 from svtok.progress import progress
 
 
@@ -16,7 +15,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
 
     def tick(step: float) -> None:
         times = itertools.count(0, step)
-        monkeypatch.setattr(module.time, "monotonic", lambda: float(next(times)))
+        monkeypatch.setattr("svtok.progress.time.monotonic", lambda: float(next(times)))
 
     return tick
 
@@ -36,6 +35,6 @@ def test_short_work_tells_nothing(clock: Callable[[float], None], capsys: pytest
 def test_a_terminal_gets_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
     terminal = io.StringIO()
     monkeypatch.setattr(terminal, "isatty", lambda: True, raising=False)
-    monkeypatch.setattr(module.sys, "stderr", terminal)
+    monkeypatch.setattr("svtok.progress.sys.stderr", terminal)
     assert list(progress("abc", total=3, what="letters")) == ["a", "b", "c"]
     assert "letters: 100%" in terminal.getvalue()

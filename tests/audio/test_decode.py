@@ -163,7 +163,7 @@ def test_another_rate_is_refused_unless_resampled(tmp_path: Path) -> None:
     soundfile.write(path, 0.5 * np.sin(2 * np.pi * 440 * time), 44100)
     assert refusal(path, sample_rate=RATE).startswith("sampling rate is 44100 Hz, not 16000; set 'resample: true'")
     wave, rate = read_audio(path, sample_rate=RATE, resample=True)
-    assert (rate, wave.shape, wave.dtype) == (RATE, (RATE,), np.float32)
+    assert (rate, wave.shape, wave.dtype) == (RATE, (RATE,), np.dtype(np.float32))
     expected = 0.5 * np.sin(2 * np.pi * 440 * np.arange(RATE) / RATE)
     np.testing.assert_allclose(wave[100:-100], expected[100:-100], atol=2e-3)
 

@@ -17,7 +17,17 @@ def from_checkout(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_benchmark_of_scoring_runs_and_writes_its_numbers(tmp_path: Path) -> None:
     pytest.importorskip("sklearn", reason="of the extra 'bench'")
-    command = [sys.executable, "-m", "benchmarks", "scoring", "--quick", "--rounds", "1", "--json", tmp_path / "s.json"]
+    command = [
+        sys.executable,
+        "-m",
+        "benchmarks",
+        "scoring",
+        "--quick",
+        "--rounds",
+        "1",
+        "--json",
+        str(tmp_path / "s.json"),
+    ]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     rows = json.loads((tmp_path / "s.json").read_text())

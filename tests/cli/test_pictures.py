@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from click.testing import CliRunner, Result
+from click.testing import CliRunner
 
 from svtok.cli.main import svtok
 from svtok.embeddings.store import write_embeddings
@@ -56,7 +56,7 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def run(root: Path, *arguments: str) -> Result:
+def run(root: Path, *arguments: str) -> str:
     """Call svtok in the folder, in this process; raises what it raises."""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
@@ -125,7 +125,7 @@ def test_phones_are_told_in_one_way(work: Path) -> None:
     ],
 )
 def test_what_cannot_be_drawn_is_refused_and_nothing_is_written(
-    work: Path, arguments: str, error: str, message: str
+    work: Path, arguments: list[str], error: type[Exception], message: str
 ) -> None:
     (work / "late.txt").write_text("0.4 0.6 o\n")
     with pytest.raises(error, match=message):

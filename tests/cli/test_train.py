@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 import yaml
-from click.testing import CliRunner, Result
+from click.testing import CliRunner
 
 from svtok.cli.main import svtok
 from svtok.embeddings.store import read_embeddings
@@ -63,7 +63,7 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def run(root: Path, *arguments: str) -> Result:
+def run(root: Path, *arguments: str) -> str:
     """Call svtok in the folder, in this process; raises what it raises."""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)

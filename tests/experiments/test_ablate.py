@@ -20,7 +20,7 @@ from svtok.errors import ProblemsError, SvtokError
 from svtok.experiments import ablate as module
 from svtok.experiments import ablate as pool
 from svtok.experiments.ablate import Ablation
-from svtok.experiments.plan import Choice, Plan, Run, runs_of_plan
+from svtok.experiments.plan import Choice, Plan, Run, run_key, runs_of_plan
 from svtok.experiments.results import Row, read_results
 
 STAND_IN = """
@@ -83,7 +83,7 @@ def calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[
 def rows_of(plan: Plan, run: Run, work: Path, *, hardware: str, commit: str) -> list[Row]:
     """What the files of the stand-in cannot tell."""
     assert (work / run.folder / "evaluation-eval.json").is_file()
-    about = {"hardware": hardware, "commit": commit, "settings": module.run_key(plan, run.system)}
+    about = {"hardware": hardware, "commit": commit, "settings": run_key(plan, run.system)}
     return [Row(system=run.system, fold=run.fold, seed=run.seed, condition="TC-vs-IC", eer=0.125, **about)]
 
 

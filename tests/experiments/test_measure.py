@@ -55,8 +55,8 @@ def test_the_draws_are_real_repetitions_and_the_same_for_all_scores(prepared: Pr
     every = np.stack(np.meshgrid(*[np.arange(5)] * 4), axis=-1).reshape(-1, 4)
     possible = {}
     for drawn in every[every.sum(axis=1) == 4]:
-        eers = tuple(eer_of_draw(each, dict(zip(SPEAKERS, drawn, strict=True))) for each in (trials, other_trials))
-        possible[tuple(drawn)] = eers
+        times = dict(zip(SPEAKERS, drawn, strict=True))
+        possible[tuple(drawn)] = (eer_of_draw(trials, times), eer_of_draw(other_trials, times))
     for pair in zip(one["TC-vs-IC"], two["TC-vs-IC"], strict=True):
         assert any(same(pair, eers) for eers in possible.values())
     assert resampled_eers(tmp_path / "one.tsv", prepared, fold=2) != one
@@ -67,9 +67,9 @@ def eer_of_draw(trials: pd.DataFrame, drawn: dict[str, int]) -> float | None:
     of_model, of_test = trials["model_spk"].map(drawn), trials["test_spk"].map(drawn)
     repeats = np.where(trials["model_spk"] == trials["test_spk"], of_model, of_model * of_test)
     targets, nontargets = (
-        np.repeat(trials["score"], np.where(trials["type"] == name, repeats, 0)) for name in ("TC", "IC")
+        np.repeat(trials["score"].to_numpy(), np.where(trials["type"] == name, repeats, 0)) for name in ("TC", "IC")
     )
-    return eer(targets.to_numpy(), nontargets.to_numpy()) if len(nontargets) else None
+    return eer(targets, nontargets) if len(nontargets) else None
 
 
 def same(pair: tuple[float | None, float | None], eers: tuple[float | None, float | None]) -> bool:

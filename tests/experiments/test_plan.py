@@ -34,7 +34,7 @@ def test_a_plan_tells_its_systems_in_order(make_plan: Callable[..., Plan]) -> No
     assert plan.systems["ensemble"].teacher == ("avg", "teacher")
     assert plan.systems["norm"].score == ("--norm", "as-norm", "--cohort", "{train_embeddings}")
     assert plan.systems["norm"].extracted_sets(["eval"]) == ["train", "eval"]
-    assert plan.settings_of("teacher").network.front_end.blocks == (8, 8)
+    assert plan.settings_of("teacher").network.front_end.model_dump()["blocks"] == (8, 8)
     assert plan.settings_of("student").network.head == "cls-sampled-dist"
 
 

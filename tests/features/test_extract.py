@@ -54,7 +54,7 @@ def test_all_steps_follow_each_other(voiced: Voiced) -> None:
     voiced_ones = voiced_frames(energy, VadConfig())
     assert 10 < voiced_ones.sum() < len(voiced_ones) - 10
     got = compute_features(wave, 16000, config)
-    assert (got.shape, got.dtype) == ((voiced_ones.sum(), 60), np.float32)
+    assert (got.shape, got.dtype) == ((voiced_ones.sum(), 60), np.dtype(np.float32))
     np.testing.assert_array_equal(got, gaussianised(with_deltas(features, 2)[voiced_ones], 300))
 
 

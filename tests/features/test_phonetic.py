@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -80,7 +81,7 @@ def test_without_them_the_fingerprint_is_what_it_was_before_they_could_be(
     dumped = []
     dump = FeaturesConfig.model_dump
 
-    def spy(self: FeaturesConfig, **options: object) -> dict[str, object]:
+    def spy(self: FeaturesConfig, **options: Any) -> dict[str, Any]:
         dumped.append(dump(self, **options))
         return dumped[-1]
 

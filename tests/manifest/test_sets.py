@@ -13,6 +13,10 @@ def test_a_set_is_read_as_it_was_written(prepared: PreparedSet, tmp_path: Path) 
     write_set(prepared, tmp_path / "set")
     read = read_set(tmp_path / "set")
     assert_frame_equal(read.utterances, prepared.utterances)
+    assert read.models is not None
+    assert read.trials is not None
+    assert prepared.models is not None
+    assert prepared.trials is not None
     assert_frame_equal(read.models, prepared.models)
     assert_frame_equal(read.trials, prepared.trials, check_categorical=False)
     assert read.folder == tmp_path / "set"
@@ -52,7 +56,10 @@ def test_long_trial_lists_are_written_as_parquet(
     monkeypatch.setattr(sets, "MOST_TRIALS_IN_TSV", 10)
     write_set(prepared, tmp_path / "set")
     assert not (tmp_path / "set" / "trials.tsv").exists()
-    assert_frame_equal(read_set(tmp_path / "set").trials, prepared.trials, check_categorical=False)
+    read = read_set(tmp_path / "set").trials
+    assert read is not None
+    assert prepared.trials is not None
+    assert_frame_equal(read, prepared.trials, check_categorical=False)
 
 
 def test_two_trial_lists_in_a_set_are_an_error(prepared: PreparedSet, tmp_path: Path) -> None:

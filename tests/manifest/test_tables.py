@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -38,15 +39,21 @@ def problems_in(path: Path, text: str | bytes) -> list[tuple[int | None, str]]:
     return told(error)
 
 
+T = TypeVar("T")
+
+
 @st.composite
 def utterance_tables(draw: st.DrawFn) -> pd.DataFrame:
     utts = draw(st.lists(ids, unique=True, max_size=5))
     count = len(utts)
-    column = lambda values: draw(st.lists(values, min_size=count, max_size=count))  # noqa: E731
-    table = {"utt": utts, "path": column(texts), "spk": column(ids), "phrase": column(ids)}
+
+    def column(values: st.SearchStrategy[T]) -> list[T]:
+        return draw(st.lists(values, min_size=count, max_size=count))
+
+    table: dict[str, Any] = {"utt": utts, "path": column(texts), "spk": column(ids), "phrase": column(ids)}
     if draw(st.booleans()):
-        start = np.array(column(seconds), dtype=float)
-        table |= {"start": start, "end": start + np.array(column(st.floats(0.001, 10)), dtype=float) + 0.001}
+        start = np.array(column(seconds), dtype=np.float64)
+        table |= {"start": start, "end": start + np.array(column(st.floats(0.001, 10)), dtype=np.float64) + 0.001}
     if draw(st.booleans()):
         table |= {"num_samples": np.array(column(st.integers(1, 2**40)), dtype="int64"), "text": column(texts)}
     return pd.DataFrame(table).sort_values("utt", key=lambda names: names.map(str.encode), ignore_index=True)

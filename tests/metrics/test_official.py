@@ -52,7 +52,7 @@ def test_when_all_tie_the_order_is_all_that_counts_officially() -> None:
 def test_officially_nobody_is_accepted_with_the_lowest_score() -> None:
     # targets are worth 9 times as much, and the lowest score is a target: accept-all would be best, at cost 1
     cost = Cost(9, 1, 0.5)
-    scores, is_target = [1, 2, 3, 4], [1, 0, 0, 1]
+    scores, is_target = [1.0, 2.0, 3.0, 4.0], [1, 0, 0, 1]
     assert ours(scores, is_target, cost)[1] == 1
     # after 1 (1/2, 1) 4.5 + 0.5, after 2 (1/2, 1/2), after 3 (1/2, 0) 2.25: that over 0.5
     assert official(scores, is_target, cost)[1] == 4.5

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -23,7 +24,7 @@ def test_each_memory_layer_is_told_by_its_path_and_starts_again(tiny: Callable[.
 
 def test_padding_does_not_count(tiny: Callable[..., NetworkConfig]) -> None:
     """The readings of two utterances together are those of each alone: 9 + 4 frames and a token each."""
-    network = Network(tiny(layers=2, dropout=0.0), feature_dim=5, classes=4).eval()
+    network: Any = Network(tiny(layers=2, dropout=0.0), feature_dim=5, classes=4).eval()
     frames = torch.randn(2, 9, 5) * 50
     memory = network.encoder.layers[0].memory.train()
     network(frames, torch.tensor([9, 4]))
@@ -42,7 +43,7 @@ def test_a_network_without_memory_tells_nothing(tiny: Callable[..., NetworkConfi
 
 
 def test_an_even_reading_has_the_perplexity_of_the_number_of_slots(tiny: Callable[..., NetworkConfig]) -> None:
-    network = Network(tiny(layers=1), feature_dim=5, classes=4).train()
+    network: Any = Network(tiny(layers=1), feature_dim=5, classes=4).train()
     torch.nn.init.zeros_(network.encoder.layers[0].memory.keys)
     network(torch.randn(3, 9, 5), torch.tensor([9, 4, 7]))
     told = diagnostics(network)

@@ -26,7 +26,7 @@ def read_by_loops(layer: MemoryLayer, row: torch.Tensor, kept: int) -> torch.Ten
     scores = [float(query @ key) for key in slot_keys(layer)]
     best = sorted(range(len(scores)), key=lambda slot: -scores[slot])[:kept]
     total = sum(math.exp(scores[slot]) for slot in best)
-    return sum(math.exp(scores[slot]) / total * layer.values[slot] for slot in best)
+    return torch.stack([math.exp(scores[slot]) / total * layer.values[slot] for slot in best]).sum(dim=0)
 
 
 def read_all_by_loops(layer: MemoryLayer, x: torch.Tensor, kept: int) -> torch.Tensor:
@@ -74,21 +74,22 @@ def test_concat_projects_the_input_beside_what_was_read(layer: MemoryLayer) -> N
     x = torch.randn(1, 2, 4, dtype=torch.float64)
     with torch.no_grad():
         read = read_all_by_loops(layer, x, kept=5)
+        assert layer.project is not None
         torch.testing.assert_close(layer(x, REAL[:1, :2]), layer.project(torch.cat([x, read], dim=2)))
 
 
 def test_a_large_product_memory_never_compares_each_row_with_each_slot() -> None:
     """100 rows times 65,536 slots would be 6.5 million scores; 256 halves a side are compared instead."""
-    sizes = []
+    sizes: list[int] = []
 
-    class Watch(torch.utils._python_dispatch.TorchDispatchMode):
+    class Watch(torch.utils._python_dispatch.TorchDispatchMode):  # type: ignore[no-untyped-call]
         def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
             out = func(*args, **(kwargs or {}))
             sizes.extend(t.numel() for t in torch.utils._pytree.tree_leaves(out) if isinstance(t, torch.Tensor))
             return out
 
     layer = MemoryLayer(4, MemoryConfig(keys="product", slots=65536, key_dim=8, top_k=4))
-    with torch.no_grad(), Watch():
+    with torch.no_grad(), Watch():  # type: ignore[no-untyped-call]
         layer.eval()(torch.randn(2, 50, 4), torch.ones(2, 50, dtype=torch.bool))
     assert max(sizes) == 2 * 100 * 256
 

@@ -114,6 +114,7 @@ def test_average_pooling_is_the_mean_of_the_real_frames(tiny: Callable[..., Netw
     frames = torch.randn(3, 23, 5)
     with torch.no_grad():
         x, mask = network.front_end(frames, LENGTHS)
+        assert network.encoder is not None
         states = network.encoder(network.positions(x), mask)
         expected = torch.stack([states[row, : LENGTHS[row]].mean(dim=0) for row in range(3)])
         torch.testing.assert_close(network.embed(frames, LENGTHS), expected)
@@ -128,17 +129,15 @@ def test_sampled_token_of_one_vector_equals_the_class_token_bit_for_bit_in_train
         torch.manual_seed(3)
         network = Network(tiny(head=head, sampled={"vectors": 1}), feature_dim=5, classes=4).train()
         logits = network.classify(network(torch.randn(3, 23, 5), LENGTHS))["cls"]
-        logits.square().sum().backward()
-        results.append(
-            (logits, network.tokens["cls"].vectors.grad, network.eval().embed(torch.ones(1, 9, 5), LENGTHS[1:2]))
-        )
+        [gradient] = torch.autograd.grad(logits.square().sum(), list(network.tokens["cls"].parameters()))
+        results.append((logits, gradient, network.eval().embed(torch.ones(1, 9, 5), LENGTHS[1:2])))
     for one, other in zip(*results, strict=True):
         assert torch.equal(one, other)
 
 
 def spread_out(network: Network) -> Network:
     """The network with vectors of the class token so far apart that the embeddings differ."""
-    for parameter in network.tokens["cls"].distribution.parameters():
+    for parameter in network.tokens["cls"].parameters():
         torch.nn.init.normal_(parameter)
     return network
 
@@ -157,10 +156,11 @@ def test_embeddings_of_a_sampled_token_are_read_as_configured(
     frames = torch.randn(3, 23, 5)
 
     def embed_from(vector: torch.Tensor) -> torch.Tensor:
-        plain.tokens["cls"].vectors.copy_(vector)
+        next(plain.tokens["cls"].parameters()).copy_(vector)
         return plain.embed(frames, LENGTHS)
 
-    distribution = network.tokens["cls"].distribution
+    token: Any = network.tokens["cls"]
+    distribution = token.distribution
     with torch.no_grad():
         vectors, weights = distribution.candidates()
         each = torch.stack([embed_from(vector) for vector in vectors], dim=1)  # (B, R, D)
@@ -188,7 +188,7 @@ def test_a_saved_network_of_a_sampled_token_embeds_the_same(tiny: Callable[..., 
 
 def test_the_front_end_runs_once_for_the_mean_of_many_embeddings(tiny: Callable[..., NetworkConfig]) -> None:
     network = trained(tiny(head="cls-sampled", sampled={"vectors": 5, "evaluation": "mean-embedding"}))
-    calls = []
+    calls: list[int] = []
     network.front_end.register_forward_hook(lambda *_: calls.append(1))
     network.embed(torch.randn(3, 23, 5), LENGTHS)
     network.embed_each(torch.randn(3, 23, 5), LENGTHS)
@@ -203,6 +203,7 @@ def test_embeddings_from_each_vector_need_a_sampled_token(tiny: Callable[..., Ne
 
 def test_token_rows_of_the_last_layer_equal_those_of_the_full_layer(tiny: Callable[..., NetworkConfig]) -> None:
     encoder = trained(tiny(head="cls")).encoder
+    assert encoder is not None
     x, mask = torch.randn(2, 7, 8), torch.ones(2, 7, dtype=torch.bool)
     torch.testing.assert_close(encoder(x, mask, rows=1), encoder(x, mask)[:, :1])
 
@@ -221,11 +222,18 @@ def test_attention_of_the_tokens_sums_to_one_and_spares_padding(tiny: Callable[.
 
 
 def test_attention_of_each_layer_is_what_its_forward_pass_uses(tiny: Callable[..., NetworkConfig]) -> None:
-    network = trained(tiny(head="cls"))
-    used = []
+    network: Any = trained(tiny(head="cls"))
+    used: list[tuple[torch.Tensor, torch.Tensor]] = []
+
+    def noted(attend: Any) -> Any:
+        def attend_and_note(*inputs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+            used.append(attend(*inputs))
+            return used[-1]
+
+        return attend_and_note
+
     for layer in network.encoder.layers:
-        attend = layer.attention.attend
-        layer.attention.attend = lambda *inputs, attend=attend: used.append(attend(*inputs)) or used[-1]
+        layer.attention.attend = noted(layer.attention.attend)
     frames = torch.randn(3, 23, 5)
     with torch.no_grad():
         network(frames, LENGTHS)

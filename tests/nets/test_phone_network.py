@@ -62,7 +62,7 @@ def test_it_learns_the_phones_of_two_utterances_by_ctc() -> None:
         logits, counts = network(frames, lengths)
         loss = functional.ctc_loss(logits.log_softmax(2).transpose(0, 1), targets, counts, sizes)
         optimizer.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
     assert loss.item() < 0.1
 

@@ -18,9 +18,14 @@ def make(dim: int = 2, **fields: Any) -> SampledToken:
     return token
 
 
+def inside(token: SampledToken) -> Any:
+    """The distribution that the token draws from, with what its kind has: vectors, logits, centre, variance."""
+    return token.distribution
+
+
 def chosen(token: SampledToken, utterances: int) -> torch.Tensor:
     """Which vector each utterance drew, (B,); each must have drawn one exactly."""
-    distances = (token(utterances)[:, None] - token.distribution.vectors).abs().amax(dim=2)  # (B, R)
+    distances = (token(utterances)[:, None] - inside(token).vectors).abs().amax(dim=2)  # (B, R)
     assert ((distances < 1e-6).sum(dim=1) == 1).all()
     return distances.argmin(dim=1)
 
@@ -42,7 +47,7 @@ def test_a_draw_per_batch_is_the_same_for_its_utterances_and_changes_between_bat
 def test_learned_probabilities_rule_the_draws() -> None:
     token = make(vectors=3, weights="learned")
     with torch.no_grad():
-        token.distribution.logits.copy_(torch.tensor([0.2, 0.5, 0.3]).log())
+        inside(token).logits.copy_(torch.tensor([0.2, 0.5, 0.3]).log())
     shares = chosen(token, 4000).bincount(minlength=3) / 4000
     torch.testing.assert_close(shares, torch.tensor([0.2, 0.5, 0.3]), atol=0.03, rtol=0)
 
@@ -50,41 +55,41 @@ def test_learned_probabilities_rule_the_draws() -> None:
 def test_learned_probabilities_move_towards_the_vectors_that_lower_the_loss() -> None:
     token = make(vectors=3, weights="learned")
     with torch.no_grad():
-        token.distribution.vectors.copy_(torch.tensor([[0.0, 0.0], [0.0, 0.0], [1.0, 0.0]]))
+        inside(token).vectors.copy_(torch.tensor([[0.0, 0.0], [0.0, 0.0], [1.0, 0.0]]))
     (1 - token(500)[:, 0]).mean().backward()
-    gradient = token.distribution.logits.grad
+    gradient = inside(token).logits.grad
     assert gradient[2] < 0 < min(gradient[:2])
 
 
 def test_the_gradient_of_a_vector_is_from_the_utterances_that_drew_it() -> None:
     token = make(vectors=2)
     rows = token(10)
-    drawn = (rows[:, None] == token.distribution.vectors).all(dim=2).sum(dim=0)
+    drawn = (rows[:, None] == inside(token).vectors).all(dim=2).sum(dim=0)
     rows.sum().backward()
-    assert torch.equal(token.distribution.vectors.grad, drawn[:, None].expand(2, 2).float())
+    assert torch.equal(inside(token).vectors.grad, drawn[:, None].expand(2, 2).float())
 
 
 def test_a_gaussian_draws_with_its_mean_and_variance_and_trains_both() -> None:
     token = make(distribution="gaussian")
     with torch.no_grad():
-        token.distribution.centre.copy_(torch.tensor([[1.0, -2.0]]))
-        token.distribution.log_variance.copy_(torch.tensor([0.25, 4.0]).log())
+        inside(token).centre.copy_(torch.tensor([[1.0, -2.0]]))
+        inside(token).log_variance.copy_(torch.tensor([0.25, 4.0]).log())
     drawn = token(20000)
     torch.testing.assert_close(drawn.mean(dim=0), torch.tensor([1.0, -2.0]), atol=0.05, rtol=0)
     torch.testing.assert_close(drawn.std(dim=0), torch.tensor([0.5, 2.0]), atol=0.05, rtol=0)
     drawn.square().mean().backward()
-    assert all((parameter.grad != 0).all() for parameter in token.distribution.parameters())
+    assert all((parameter.grad != 0).all() for parameter in inside(token).parameters())
 
 
 def test_a_gaussian_begins_as_wide_as_the_vectors_of_a_list() -> None:
     token = SampledToken(3, SampledConfig(distribution="gaussian"))
-    assert token.distribution.log_variance.tolist() == pytest.approx([2 * math.log(0.02)] * 3)
+    assert inside(token).log_variance.tolist() == pytest.approx([2 * math.log(0.02)] * 3)
 
 
 def test_the_mean_token_is_the_mean_of_the_vectors() -> None:
     token = make(vectors=2)
     with torch.no_grad():
-        token.distribution.vectors.copy_(torch.tensor([[1.0, 2.0], [3.0, 6.0]]))
+        inside(token).vectors.copy_(torch.tensor([[1.0, 2.0], [3.0, 6.0]]))
     vectors, weights = token.readings()
     assert vectors.tolist() == [[2.0, 4.0]]
     assert weights.tolist() == [1.0]
@@ -94,8 +99,8 @@ def test_learned_probabilities_weigh_the_mean_token_and_the_mean_embedding() -> 
     for evaluation, expected in (("mean-token", [[1.5, 3.0]]), ("mean-embedding", [[1.0, 2.0], [3.0, 6.0]])):
         token = make(vectors=2, weights="learned", evaluation=evaluation)
         with torch.no_grad():
-            token.distribution.vectors.copy_(torch.tensor([[1.0, 2.0], [3.0, 6.0]]))
-            token.distribution.logits.copy_(torch.tensor([3.0, 1.0]).log())
+            inside(token).vectors.copy_(torch.tensor([[1.0, 2.0], [3.0, 6.0]]))
+            inside(token).logits.copy_(torch.tensor([3.0, 1.0]).log())
         vectors, weights = token.readings()
         torch.testing.assert_close(vectors, torch.tensor(expected))
         torch.testing.assert_close(weights, torch.tensor([1.0] if evaluation == "mean-token" else [0.75, 0.25]))
@@ -103,7 +108,7 @@ def test_learned_probabilities_weigh_the_mean_token_and_the_mean_embedding() -> 
 
 def test_the_mean_token_of_a_gaussian_is_its_mean() -> None:
     token = make(distribution="gaussian")
-    assert torch.equal(token.readings()[0], token.distribution.centre)
+    assert torch.equal(token.readings()[0], inside(token).centre)
 
 
 @pytest.mark.parametrize("fields", [{}, {"weights": "learned"}, {"distribution": "gaussian"}], ids=str)
@@ -125,8 +130,8 @@ def test_seeded_draws_follow_the_learned_probabilities() -> None:
     for seed in range(300):
         token = make(vectors=2, weights="learned", evaluation="seeded-draw", seed=seed)
         with torch.no_grad():
-            token.distribution.logits.copy_(torch.tensor([0.8, 0.2]).log())
-        drawn.append(torch.equal(token.readings()[0][0], token.distribution.vectors[0]))
+            inside(token).logits.copy_(torch.tensor([0.8, 0.2]).log())
+        drawn.append(torch.equal(token.readings()[0][0], inside(token).vectors[0]))
     assert 0.72 < sum(drawn) / 300 < 0.88
 
 

@@ -1,5 +1,7 @@
 """The class token and the distillation token, and which head has which."""
 
+from typing import Any
+
 import pytest
 import torch
 
@@ -28,7 +30,7 @@ def test_a_token_is_the_same_row_for_every_utterance_in_training_and_evaluation(
         ("cls-sampled-dist", 6, {"cls": SampledToken, "dist": Token}),
     ],
 )
-def test_each_head_has_its_tokens_in_order(head: str, vectors: list[int], kinds: list[type]) -> None:
+def test_each_head_has_its_tokens_in_order(head: str, vectors: int, kinds: dict[str, type]) -> None:
     tokens = make_tokens(NetworkConfig(head=head, sampled={"vectors": vectors}))
     assert {name: type(token) for name, token in tokens.items()} == kinds
     assert list(tokens) == list(kinds)
@@ -41,7 +43,8 @@ def test_a_gaussian_is_drawn_also_where_evaluation_takes_one_draw() -> None:
 
 def test_rows_hold_the_class_token_and_then_the_distillation_token() -> None:
     tokens = make_tokens(NetworkConfig(head="cls-sampled-dist", sampled={"vectors": 3, "evaluation": "mean-embedding"}))
-    vectors, dist = tokens["cls"].distribution.vectors, tokens["dist"].vectors[0]
+    cls: Any = tokens["cls"]
+    vectors, dist = cls.distribution.vectors, next(tokens["dist"].parameters())[0]
     for rows in (evaluation_rows(tokens)[0], candidate_rows(tokens)):
         assert rows.shape == (3, 2, 256)
         assert torch.equal(rows[:, 0], vectors)

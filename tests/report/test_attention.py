@@ -142,7 +142,8 @@ def test_a_step_goes_down_to_zero_before_the_next() -> None:
 
 def test_the_picture_has_a_column_a_token_and_grows_with_the_layers(audio: Path, tmp_path: Path) -> None:
     sizes = {}
-    for name, fields in {"cls": {"head": "cls"}, "dist": {}, "deep": {"layers": 3}}.items():
+    kinds: dict[str, dict[str, Any]] = {"cls": {"head": "cls"}, "dist": {}, "deep": {"layers": 3}}
+    for name, fields in kinds.items():
         path = tmp_path / f"{name}.png"
         draw_attention(*attend(untrained(**fields), audio), path, title="a title", phones=[Phone(0.1, 0.2, "ɑː")])
         sizes[name] = image.imread(path).shape[:2]

@@ -1,6 +1,7 @@
 """Training curves: the logs, their names and panels, and the picture."""
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +30,7 @@ ROWS = [
 ]
 
 
-def write_network(folder: Path, rows: list[dict], data: str = "data/toy/train") -> Path:
+def write_network(folder: Path, rows: Sequence[Mapping[str, object]], data: str = "data/toy/train") -> Path:
     folder.mkdir(parents=True)
     (folder / "training.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     (folder / "config.yaml").write_text(yaml.safe_dump({"run": {"train": {"data": data}}}))
@@ -37,7 +38,10 @@ def write_network(folder: Path, rows: list[dict], data: str = "data/toy/train") 
 
 
 def test_a_log_is_read_with_what_an_epoch_lacks_as_nan(tmp_path: Path) -> None:
-    rows = [{"epoch": 1, "loss": 2, "dev_eer": None}, {"epoch": 2, "loss": 1.5, "dev_eer": 0.5, "divergence": 3}]
+    rows: list[dict[str, object]] = [
+        {"epoch": 1, "loss": 2, "dev_eer": None},
+        {"epoch": 2, "loss": 1.5, "dev_eer": 0.5, "divergence": 3},
+    ]
     log = read_training_log(write_network(tmp_path / "exp", rows))
     np.testing.assert_array_equal(log["loss"], [2, 1.5])
     np.testing.assert_array_equal(log["dev_eer"], [np.nan, 0.5])

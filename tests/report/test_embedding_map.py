@@ -110,7 +110,7 @@ def test_many_utterances_are_drawn_by_the_seed() -> None:
         ({"gender": ["m"], "spk": ["000"]}, r"no utterance has spk '000' \(there are: 001\)"),
     ],
 )
-def test_what_is_not_there_is_told_with_what_is(only: list[str], message: str) -> None:
+def test_what_is_not_there_is_told_with_what_is(only: dict[str, list[str]], message: str) -> None:
     with pytest.raises(SvtokError, match=message):
         choose_utterances(utterances(), only=only, most=99, seed=0)
 

@@ -55,7 +55,7 @@ def test_labels_are_in_one_row_where_there_is_room() -> None:
 
 
 @given(st.lists(st.tuples(st.floats(0, 10), st.floats(0.01, 3)), max_size=30))
-def test_labels_of_one_level_never_overlap(labels: list[str]) -> None:
+def test_labels_of_one_level_never_overlap(labels: list[tuple[float, float]]) -> None:
     labels = sorted(labels)
     levels = label_levels([centre for centre, _ in labels], [width for _, width in labels])
     for number, (centre, width) in enumerate(labels):

@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from torch import Tensor
 
 from svtok.embeddings.extract import NetworkInput
 from svtok.features.config import FeaturesConfig
@@ -35,18 +34,18 @@ def make_network(**sampled: Any) -> Network:
         sampled={"vectors": 3, **sampled},
     )
     network = Network(config, feature_dim=4, classes=2).eval()
-    torch.nn.init.normal_(next(network.tokens["cls"].distribution.parameters()))
+    torch.nn.init.normal_(next(network.tokens["cls"].parameters()))
     return network
 
 
-def distance(one: Tensor, other: Tensor) -> float:
+def distance(one: np.ndarray, other: np.ndarray) -> float:
     return 1 - float(np.dot(one, other) / np.linalg.norm(one) / np.linalg.norm(other))
 
 
 def test_norms_and_cosines_of_known_vectors() -> None:
     network = make_network()
     with torch.no_grad():
-        network.tokens["cls"].distribution.vectors.copy_(torch.tensor([[1, 0, 0, 0], [0, 2, 0, 0], [3.0, 3, 0, 0]]))
+        next(network.tokens["cls"].parameters()).copy_(torch.tensor([[1, 0, 0, 0], [0, 2, 0, 0], [3.0, 3, 0, 0]]))
     spread = vector_spread(network)
     assert (spread.vectors, spread.dim) == (3, 4)
     half = 2**-0.5
@@ -83,7 +82,9 @@ def make_input(tmp_path: Path, network: Network, utterances: list[tuple[str, str
 def test_distances_of_embeddings_are_those_of_loops_over_all_pairs(tmp_path: Path, evaluation: str) -> None:
     given = make_input(tmp_path, make_network(evaluation=evaluation), UTTERANCES)
     spread = embedding_spread(given, CPU)
-    own, same, other = [], [], []
+    own: list[float] = []
+    same: list[float] = []
+    other: list[float] = []
     embedded = {}
     for utt, _, _ in UTTERANCES:
         inputs = torch.from_numpy(np.array(given.store[utt]))[None], torch.tensor([given.store.frames(utt)])

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
 from svtok.embeddings.enroll import Enrolled, normalise_length
-from svtok.scoring.backend import Backend, Cosine, model_rows, utterance_rows
+from svtok.scoring.backend import Backend, Cosine, Enrollment, model_rows, utterance_rows
 from svtok.scoring.plda import fit_lda, fit_plda
 
 GENERATOR = np.random.default_rng(0)
@@ -66,7 +68,8 @@ def test_by_the_book_counts_utterances(enrolled: Enrolled) -> None:
 def test_cosines_of_mean_embeddings_by_hand() -> None:
     enrolled = Enrolled(np.array([[2, 0], [0, 5]], np.float32), np.array([2]))
     test = np.array([[3, 0]], np.float32)
-    for how, expected in (("mean-embedding", np.sqrt(0.5)), ("mean-score", 0.5)):
+    wanted: list[tuple[Enrollment, float]] = [("mean-embedding", math.sqrt(0.5)), ("mean-score", 0.5)]
+    for how, expected in wanted:
         found = model_rows(Cosine(), enrolled, how) @ utterance_rows(Cosine(), test).T
         assert found.item() == pytest.approx(expected)
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -27,7 +29,8 @@ def space_of(backend: object) -> Projection:
 
 def test_classes_are_speakers_or_what_each_says() -> None:
     """LDA has a direction less than there are classes."""
-    for classes, directions in (("speaker", 3), ("speaker-phrase", 7)):
+    wanted: list[tuple[Literal["speaker", "speaker-phrase"], int]] = [("speaker", 3), ("speaker-phrase", 7)]
+    for classes, directions in wanted:
         assert space_of(fit_backend(LDA, EMBEDDINGS, UTTERANCES, classes)).directions.shape == (9, directions)
 
 

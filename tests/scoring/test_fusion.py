@@ -130,7 +130,9 @@ def test_targets_and_nontargets_of_no_known_type_are_enough() -> None:
         ({}, "both", {"IC": 1.0}, "'both' needs non-targets of several types .*; here count only IC"),
     ],
 )
-def test_trials_that_do_not_do_are_refused(changes: dict, rule: str, shares: dict | None, message: str) -> None:
+def test_trials_that_do_not_do_are_refused(
+    changes: dict[str, None], rule: str, shares: dict[str, float] | None, message: str
+) -> None:
     scores = {name: one for name, one in typed().items() if name not in changes}
     with pytest.raises(SvtokError, match=message):
         fit_fusion(scores, ["a.tsv", "b.tsv"], rule=rule, shares=shares, cost=DCF08)  # type: ignore[arg-type]
@@ -173,7 +175,9 @@ def test_every_mistake_in_a_file_is_told(tmp_path: Path) -> None:
         ([1.0, 1.0], {"IC": 1.5, "TW": -0.5}, r"above 0"),
     ],
 )
-def test_parts_that_do_not_fit_together_are_refused(weights: list[float], shares: dict, message: str) -> None:
+def test_parts_that_do_not_fit_together_are_refused(
+    weights: list[float], shares: dict[str, float], message: str
+) -> None:
     tree = fusion(({"IC": 1.0}, (1, 1), 0)).model_dump()
     tree["parts"] = [{"nontargets": shares, "weights": weights, "offset": 0}]
     with pytest.raises(ValueError, match=message):

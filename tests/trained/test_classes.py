@@ -27,7 +27,7 @@ UTTERANCES = pd.DataFrame({"spk": ["b", "a", "b", "a"], "phrase": ["x", "y", "y"
     ],
 )
 def test_classes_are_sorted_within_a_group_and_labels_are_positions_there(
-    kind: Any, names: list[str], sizes: Any, labels: Any
+    kind: str, names: list[tuple[str, str]], sizes: tuple[int, ...], labels: list[list[int]]
 ) -> None:
     classes = ClassList.of(UTTERANCES, kind)
     assert classes.names == tuple(names)

@@ -98,7 +98,7 @@ def test_a_trial_has_the_log_odds_of_its_models_phrase_in_its_test_utterance(hea
         frames = torch.from_numpy(np.array(store[str(trial.utt)]))[None]
         states = net(frames, torch.tensor([frames.shape[1]]))
         logits = net.classify(states)["avg" if head == "avg" else "cls"][0].detach().numpy()
-        assert score == pytest.approx(reference(logits, PAIRS, {"m0": "yes", "m1": "no"}[trial.model]), abs=1e-4)
+        assert score == pytest.approx(reference(logits, PAIRS, {"m0": "yes", "m1": "no"}[str(trial.model)]), abs=1e-4)
 
 
 def test_phrases_that_the_network_does_not_know_are_listed_with_a_way_out(store: FeatureStore) -> None:

@@ -1,5 +1,7 @@
 """Augmentation of features."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -14,13 +16,14 @@ def features() -> np.ndarray:
     return np.random.default_rng(0).standard_normal((50, 8)).astype(np.float32)
 
 
-class FixedStretch:
+class FixedStretch(np.random.Generator):
     """A generator whose `uniform` gives one value."""
 
     def __init__(self, value: float) -> None:
+        super().__init__(np.random.PCG64(0))
         self.value = value
 
-    def uniform(self, low: float, high: float) -> float:
+    def uniform(self, low: Any = 0.0, high: Any = 1.0, size: Any = None) -> Any:
         assert low <= self.value <= high
         return self.value
 

@@ -62,7 +62,8 @@ def test_a_batch_carries_the_clean_features_beside_the_augmented_ones(corpus: Pa
 
 
 def test_a_network_reads_the_view_that_it_is_to_see(batch: Batch) -> None:
-    for name, frames in (("augmented", batch.frames), ("unerased", batch.unerased), ("clean", batch.clean)):
-        assert batch.view(name)[0] is frames
+    assert batch.view("augmented")[0] is batch.frames
+    assert batch.view("unerased")[0] is batch.unerased
+    assert batch.view("clean")[0] is batch.clean
     assert batch.view("clean")[1] is batch.clean_lengths
     assert batch.view("unerased")[1] is batch.lengths

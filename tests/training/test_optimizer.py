@@ -5,7 +5,7 @@ import pytest
 from svtok.training.optimizer import warm_up_cosine
 
 
-def rates(steps: int, warm_up: int) -> list[float]:
+def rates(steps: int, warm_up: float) -> list[float]:
     return [warm_up_cosine(step, steps, warm_up=warm_up, highest=1.0, lowest=0.1) for step in range(steps)]
 
 

@@ -89,7 +89,7 @@ def test_a_joint_teacher_learns_what_it_would_alone(
     make_run: Callable[..., Run], assert_same_weights: Callable[[Path, Path], None]
 ) -> None:
     """Without dropout, draws nor a student's gradient, the same bits."""
-    fields = {"network": {"dropout": 0.0}, "seed": 4}
+    fields: dict[str, Any] = {"network": {"dropout": 0.0}, "seed": 4}
     train_network(run := joint(make_run, head="cls", **fields))
     train_network(alone := make_run("alone", head="cls", **fields))
     assert_same_weights(run.out / "teacher", alone.out)

@@ -74,7 +74,7 @@ def test_the_full_release_has_the_numbers_of_sdsv_2020() -> None:
     assert (len(subset.models), len(subset.tests), len(subset.trials)) == (12_404, 69_542, 8_306_700)
     langs = subset.models["phrase"].map({name: phrase.lang for name, phrase in PHRASES.items()})
     cells = (langs + " " + subset.models["gender"]).astype("category")
-    cell = pd.Categorical.from_codes(cells.cat.codes.to_numpy()[subset.trials["model"]], dtype=cells.dtype)
+    cell = pd.Categorical.from_codes(cells.cat.codes.to_numpy()[subset.trials["model"]], cells.cat.categories)
     counts = pd.crosstab(cell, subset.trials["type"])
     for (lang, gender), wanted in FULL_TRIALS.items():
         assert counts.loc[f"{lang} {gender}"].to_dict() == wanted

@@ -1,6 +1,7 @@
 import os
 import subprocess
 from pathlib import Path
+from typing import TypeVar
 
 import pandas as pd
 import pytest
@@ -39,13 +40,19 @@ def kaldi_dir(folder: Path, **files: str) -> Path:
     return folder
 
 
+T = TypeVar("T")
+
+
 @st.composite
 def prepared_sets(draw: st.DrawFn) -> PreparedSet:
     """Sets with odd but legal names, whose ids begin with their speaker (of equal length, as Kaldi's sorting wants)."""
     speakers = draw(st.lists(st.text(characters, min_size=2, max_size=2), unique=True, min_size=1, max_size=3))
     stems = draw(st.lists(words, unique=True, min_size=2, max_size=4))
     names = [(f"{spk}{stem}", spk) for spk in speakers for stem in stems]
-    column = lambda values: draw(st.lists(values, min_size=len(names), max_size=len(names)))  # noqa: E731
+
+    def column(values: st.SearchStrategy[T]) -> list[T]:
+        return draw(st.lists(values, min_size=len(names), max_size=len(names)))
+
     table = pd.DataFrame({"utt": [utt for utt, _ in names], "spk": [spk for _, spk in names]}, dtype=object)
     table.insert(1, "path", [os.path.normpath(f"/audio/{name} .wav") for name in column(words)])
     table["phrase"] = column(st.sampled_from(["p", "q"]))

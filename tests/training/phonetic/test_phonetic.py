@@ -149,16 +149,18 @@ def interrupted_after(epochs: int) -> Any:
     """In place of starting the log: makes the checkpoint after some epochs the last thing that is done."""
     from svtok.training import loop
 
+    trainers: Any = loop.Trainer
+
     def start(folder: Path, rows: Any) -> None:
-        epoch_of = loop.Trainer._epoch
+        epoch_of = trainers._epoch
 
         def stop(trainer: Any, epoch: int) -> Any:
             if epoch == epochs:
-                loop.Trainer._epoch = epoch_of
+                trainers._epoch = epoch_of
                 raise KeyboardInterrupt
             return epoch_of(trainer, epoch)
 
-        loop.Trainer._epoch = stop
+        trainers._epoch = stop
 
     return start
 

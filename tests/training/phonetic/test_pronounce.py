@@ -35,6 +35,7 @@ def test_every_missing_word_is_told_once_with_its_first_line(
     prepared = make_table(text=["turn on", "switch on", "switch that off", "that"])
     with pytest.raises(ProblemsError) as error:
         pronounce(prepared, Spelling(lexicon=lexicon))
+    assert prepared.folder is not None
     table = prepared.folder / "utterances.tsv"
     assert [str(problem) for problem in error.value.problems] == [
         f"{table}:3: 'switch' is not in {lexicon}",
