@@ -1,7 +1,7 @@
 """espeak-ng in this process, through the library and data that PyPI's `espeakng-loader` (extra `synth`) ships.
 
 espeak-ng is under the GPL-3: nothing but this module touches it, and only to synthesize a corpus or, by its rules of
-pronunciation, to tell the phones of a text.
+pronunciation, to give the phones of a text.
 """
 
 from __future__ import annotations

@@ -59,7 +59,7 @@ def prepare(
     by `seed`. Phrases are the digits in letters.
 
     Raises SvtokError where `root` is not the corpus, or (without `allow_missing`) not all of it, ProblemsError with
-    every file that cannot be used and every speaker of whom the meta file does not tell the gender.
+    every file that cannot be used and every speaker of whom the meta file does not say the gender.
     """
     parts = split(fold)
     problems: list[Problem] = []
@@ -104,17 +104,17 @@ def _rows(data: Path, problems: list[Problem]) -> Iterator[tuple[str, ...]]:
 
 
 def _read_genders(path: Path, speakers: list[str], problems: list[Problem]) -> dict[str, str]:
-    """The gender, m or f, of each of the speakers; what cannot be told goes to `problems`."""
+    """The gender, m or f, of each of the speakers; what is not known goes to `problems`."""
     if not path.is_file():
         problems.append(Problem("there is no such file; it comes with the repository", path))
         return {}
     try:
         meta = json.loads(path.read_text(encoding="utf-8"))
-        told = {spk: about["gender"] for spk, about in meta.items() if "gender" in about}
+        genders = {spk: about["gender"] for spk, about in meta.items() if "gender" in about}
     except (ValueError, AttributeError, TypeError) as error:
         problems.append(Problem(f"not JSON with an object for each speaker ({error})", path))
         return {}
     for spk in speakers:
-        if told.get(spk) not in GENDERS:
+        if genders.get(spk) not in GENDERS:
             problems.append(Problem(f"speaker {spk} has no gender (known: {', '.join(GENDERS)})", path))
-    return {spk: GENDERS[told[spk]] for spk in speakers if told.get(spk) in GENDERS}
+    return {spk: GENDERS[genders[spk]] for spk in speakers if genders.get(spk) in GENDERS}

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from svtok.errors import AudioError, Problem, SvtokError, raise_problems
+from svtok.errors import AudioError, Problem, SvtokError, raise_problems, warn
 from svtok.manifest.recordings import listen, warn_of_recordings, with_lengths
 from svtok.manifest.schema import TRIAL_TYPES, Place, codes_of
 from svtok.manifest.sets import SETS, PreparedSet
@@ -19,34 +18,45 @@ from svtok.manifest.sets import SETS, PreparedSet
 
 @dataclass(frozen=True)
 class Published:
-    """What the whole corpus holds, by the name of what is counted, and who says so."""
+    """What the whole corpus holds, by the name of what is counted, and who says so.
+
+    `counts` were read in the source; `remembered` ones were not, but concluded from others or known by hearsay.
+    """
 
     counts: Mapping[str, int]
     source: str
+    remembered: Mapping[str, int] = field(default_factory=dict)
 
 
 def check_counts(where: Path, found: Mapping[str, int], published: Published, *, allow_missing: bool) -> None:
-    """Raise SvtokError where the corpus at `where` has other counts than the published ones; with `allow_missing`
-    tell it on stderr instead."""
-    differences = [
-        _difference(what, found[what], number) for what, number in published.counts.items() if found[what] != number
-    ]
-    if not differences:
+    """Compare the corpus at `where` with the published counts.
+
+    Args:
+        where: The corpus, or its list.
+        found: How many there are, by the names of `published`.
+        published: How many there should be.
+        allow_missing: Warn only, on stderr. Of counts that are remembered there is no more than a warning ever.
+
+    Raises:
+        SvtokError: where other counts than those that were read in the source are found.
+    """
+    if differences := _differences(found, published.remembered):
+        warn(f"{where}: other counts than are remembered, which may be wrong: {differences} ({published.source})")
+    if not (differences := _differences(found, published.counts)):
         return
-    told = f"{where}: not the whole corpus: {'; '.join(differences)} (published: {published.source})"
+    what = f"{where}: not the whole corpus: {differences} (published: {published.source})"
     if not allow_missing:
-        raise SvtokError(f"{told}. Fetch the rest, or prepare what is there with --allow-missing")
-    tell(told)
+        raise SvtokError(f"{what}. Fetch the rest, or prepare what is there with --allow-missing")
+    warn(what)
 
 
-def tell(note: str) -> None:
-    """A note on what is missing and was allowed to be."""
-    print(f"note: {note}", file=sys.stderr, flush=True)
+def _differences(found: Mapping[str, int], wanted: Mapping[str, int]) -> str:
+    def gap(what: str, number: int) -> str:
+        more = found[what] - number
+        return f"{-more} missing" if more < 0 else f"{more} more than there should be"
 
-
-def _difference(what: str, found: int, published: int) -> str:
-    gap = f"{published - found} missing" if found < published else f"{found - published} more than there should be"
-    return f"{found} of {published} {what} ({gap})"
+    names = [what for what, number in wanted.items() if found[what] != number]
+    return "; ".join(f"{found[what]} of {wanted[what]} {what} ({gap(what, wanted[what])})" for what in names)
 
 
 def read_flags(lines: pd.DataFrame, place: Place) -> tuple[npt.NDArray[np.int8], list[Problem]]:

@@ -6,7 +6,7 @@ Challenge 2020: Large-scale evaluation of short-duration speaker verification", 
 by its owners; `svtok synthesize deepmine` makes a synthetic one in the same layout (`svtok.corpora.sdsv.layout`).
 
 The keys of the trials are secret. What teams did for a development set of their own (their descriptions for the
-challenge tell of 63 to 150 speakers) is `hold_out`.
+challenge speak of 63 to 150 speakers) is `hold_out`.
 """
 
 from __future__ import annotations

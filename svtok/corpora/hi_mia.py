@@ -2,7 +2,7 @@
 
 Source: X. Qin, H. Bu, M. Li, "HI-MIA: A Far-field Text-dependent Speaker Verification Database and the Baselines",
 ICASSP 2020; OpenSLR 85 (Apache-2.0): train.tar.gz, dev.tar.gz, test_v2.tar.gz. The tree, as Kaldi's and lhotse's
-recipes read it and as the `readme.txt` of filename_mapping.tar.gz tells the names:
+recipes read it and as the `readme.txt` of filename_mapping.tar.gz gives the names:
 
     train/SPEECHDATA/wav/SV0219/SV0219_6_10_N2631.wav     speaker _ point _ microphone _ speed, number
     dev/SPEECHDATA/wav/...                                the same
@@ -28,21 +28,15 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from svtok.corpora.common import Protocol, Published, check_counts, look_at_takes, tell
-from svtok.errors import Problem, ProblemsError, SvtokError, raise_problems, unknown_name
+from svtok.corpora.common import Protocol, Published, check_counts, look_at_takes
+from svtok.errors import Problem, ProblemsError, SvtokError, raise_problems, unknown_name, warn
 from svtok.manifest.protocol import first_takes, make_models_and_trials
 from svtok.manifest.sets import SETS, PreparedSet
 
 PUBLISHED = Published(
-    {
-        "train speakers": 254,
-        "dev speakers": 42,
-        "eval speakers": 44,
-        "train recordings": 993_083,
-        "dev recordings": 164_640,
-        "eval recordings": 165_120,
-    },
-    "OpenSLR 85 for the speakers, lhotse's recipe for the recordings",
+    {"train speakers": 254, "dev speakers": 42, "eval speakers": 44},
+    "OpenSLR 85 for the speakers; for the recordings the lines of the corpus's lists, by lhotse's recipe",
+    remembered={"train recordings": 993_083, "dev recordings": 164_640, "eval recordings": 165_120},
 )
 FOLDERS = {"train": ("train/SPEECHDATA/wav",), "dev": ("dev/SPEECHDATA/wav",), "eval": ("test_v2/wav", "test/wav")}
 FILE_NAME = re.compile(r"SV[0-9]{4}_[0-9]_[0-9]{2}_[SNF][0-9]{4}\.wav")
@@ -196,7 +190,7 @@ def _read_trials(path: Path, utts: set[str], allow_missing: bool) -> pd.DataFram
             problems.append(Problem(fault, path, number))
     raise_problems(problems)
     if missing:
-        tell(f"{path}: {missing} lines are left out, because their recordings are not there")
+        warn(f"{path}: {missing} lines are left out, because their recordings are not there")
     if not rows:
         raise SvtokError(f"{path}: no trial of which the recordings are there")
     return pd.DataFrame(rows, columns=["model", "utt", "type"], dtype="str")

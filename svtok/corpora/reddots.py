@@ -28,8 +28,8 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 import pandas as pd
 
-from svtok.corpora.common import Published, check_counts, look_at_takes, read_flags, tell
-from svtok.errors import Problem, ProblemsError, SvtokError, raise_problems
+from svtok.corpora.common import Published, check_counts, look_at_takes, read_flags
+from svtok.errors import Problem, ProblemsError, SvtokError, raise_problems, warn
 from svtok.manifest.schema import TRIAL_TYPES, Place, codes_of
 from svtok.manifest.sets import PreparedSet
 from svtok.manifest.tables import Lines, read_rows
@@ -39,8 +39,9 @@ PARTS = (1, 2, 3)
 GENDERS = ("f", "m")
 PUBLISHED = {
     "m_part_01.ndx": Published(
-        {"TC trials": 3242, "TW trials": 29_178, "IC trials": 120_086, "IW trials": 1_080_774},
+        {},
         "counted in the release r2015q4_v1 by its users",
+        remembered={"TC trials": 3242, "TW trials": 29_178, "IC trials": 120_086, "IW trials": 1_080_774},
     )
 }
 AUDIO_FOLDERS = ("wav", "pcm")
@@ -113,7 +114,7 @@ def _recorded(lists: _Lists, audio: Collection[str], root: Path, allow_missing: 
     models = lists.models[[absent.isdisjoint(utts.split()) for utts in lists.models["utts"]]]
     trials = lists.trials[~lists.trials["utt"].isin(absent) & lists.trials["model"].isin(models["model"])]
     if absent:
-        tell(
+        warn(
             f"{root}: {len(absent)} recordings are missing; {len(lists.models) - len(models)} models and "
             f"{len(lists.trials) - len(trials)} trials are left out"
         )

@@ -100,7 +100,7 @@ def _rows(root: Path, problems: list[Problem]) -> Iterator[tuple[str, ...]]:
 def _read_list(path: Path, problems: list[Problem]) -> set[str]:
     """The speakers of a list of files; lines of another form go to `problems`, and so does a list that is not there."""
     if not path.is_file():
-        problems.append(Problem("there is no such file; it comes with the archive, and tells the split", path))
+        problems.append(Problem("there is no such file; it comes with the archive, and holds the split", path))
         return set()
     speakers = set()
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):

@@ -23,7 +23,7 @@ from svtok.manifest.trial_types import TRIAL_TYPES, UnknownTypesError, derive_ty
 def check_set(prepared: PreparedSet, places: Mapping[str, Place] | None = None) -> Iterator[Problem]:
     """What is wrong between tables that are well-formed each by itself.
 
-    `places` (by the names utterances, models, trials) tells where the rows stand; without it, problems name the table.
+    `places` (by the names utterances, models, trials) says where the rows stand; without it, problems name the table.
     """
     places = places or {schema.name: Place(f"table of {schema.name}") for schema in (UTTERANCES, MODELS, TRIALS)}
     utterances, models, trials = prepared.utterances, prepared.models, prepared.trials
@@ -78,8 +78,8 @@ def _check_trials(
         lambda row: f"test utterance '{trials['utt'].iloc[row]}' also enrolls '{trials['model'].iloc[row]}'",
     )
     if "type" in trials:
-        told = ~(is_unknown(models)[model[known]] | is_unknown(utterances)[utt[known]])
-        yield from _check_types(trials, known[told], models, utterances, place)
+        both = ~(is_unknown(models)[model[known]] | is_unknown(utterances)[utt[known]])
+        yield from _check_types(trials, known[both], models, utterances, place)
 
 
 def _unknown(names: pd.Series, rows: npt.NDArray[np.int64], what: str, place: Place) -> Iterator[Problem]:
@@ -87,11 +87,11 @@ def _unknown(names: pd.Series, rows: npt.NDArray[np.int64], what: str, place: Pl
     missing = np.flatnonzero(rows < 0)
     codes, values = codes_of(names.iloc[missing])
     distinct, first, counts = np.unique(codes, return_index=True, return_counts=True)
-    told = {
+    faults = {
         int(missing[row]): f"unknown {what} '{values[code]}' (trials with it: {count})"
         for code, row, count in zip(distinct, first, counts, strict=True)
     }
-    yield from place.problems(np.array(sorted(told), np.int64), told.__getitem__)
+    yield from place.problems(np.array(sorted(faults), np.int64), faults.__getitem__)
 
 
 def _check_types(
@@ -103,10 +103,10 @@ def _check_types(
     right = {name: (name, "target" if name == "TC" else "nontarget") for name in TRIAL_TYPES}
     wrongs = np.array([[value not in right[name] for name in TRIAL_TYPES] for value in values])  # (values, types)
     wrong = np.flatnonzero(wrongs[codes, derived.codes]) if len(known) else known
-    told = {
+    faults = {
         int(known[row]): f"type is '{values[codes[row]]}', but speakers and phrases say {derived[row]}" for row in wrong
     }
-    yield from place.problems(known[wrong], told.__getitem__)
+    yield from place.problems(known[wrong], faults.__getitem__)
 
 
 class Validated(NamedTuple):

@@ -1,4 +1,4 @@
-"""Preparing RSR2015 Part III, of whose lists little is known: what the ids tell is checked, the rest is believed."""
+"""Preparing RSR2015 Part III, of whose lists little is known: what the ids say is checked, the rest is believed."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -59,7 +59,7 @@ def test_models_are_of_speakers_and_the_flags_alone_tell_phrases(
     assert eval_.trials["type"].tolist()[:4] == ["TW", "TC", "IC", "IC"]
     assert not list(check_set(eval_))
     told = capsys.readouterr().err
-    assert "sentences 061, 062, 063, 064, 065; 8 models, each of 9 files; the flags alone tell phrases" in told
+    assert "sentences 061, 062, 063, 064, 065; 8 models, each of 9 files; phrases are known by the flags alone" in told
 
 
 def test_speakers_are_checked_against_the_flags(digits: Path) -> None:

@@ -3,7 +3,7 @@
 The fields may stand between commas or blanks; files may be named with or without `male/`, as `.sph` or as `.wav`.
 
 How the lists of Part III look is not known. There a model may be enrolled with any files of its speaker, and the flags
-alone tell which trials are of the right phrase, unless models are named and enrolled by sentence and some trials are
+alone say which trials are of the right phrase, unless models are named and enrolled by sentence and some trials are
 flagged as of the wrong one: then ids and flags must agree as in the other parts.
 """
 
@@ -56,7 +56,7 @@ def find_key_files(folder: Path) -> dict[tuple[str, str], tuple[Path, Path]]:
     """The trn and the ndx file of each subset and gender, from `trn/` and `ndx/`: `3sesspwd_dev_m.trn`,
     `3sess-pwd_dev_m.ndx`, with or without the hyphen.
 
-    Raises ProblemsError that tells all files that are missing, or there twice.
+    Raises ProblemsError with all files that are missing, or there twice.
     """
     problems: list[Problem] = []
     files = {
@@ -145,7 +145,7 @@ def _read_ndx(
     problems: list[Problem],
 ) -> tuple[pd.DataFrame, bool]:
     """The trials, checked by columns (a list has up to ten million lines, but names few models and files), and whether
-    the ids tell which are of the right sentence."""
+    the ids say which are of the right sentence."""
     lines = read_rows(
         _with_commas(path), NDX_COLUMNS, delimiter=",", dictionaries=NDX_COLUMNS, header=False
     ).to_pandas()

@@ -29,7 +29,7 @@ def part_of(sentence: str) -> int:
 
 
 class UtteranceName(NamedTuple):
-    """What the id of an utterance tells; `m001_02_031` is speaker m001, session 02, sentence 031."""
+    """What the id of an utterance says; `m001_02_031` is speaker m001, session 02, sentence 031."""
 
     spk: str
     gender: str
@@ -65,6 +65,8 @@ class UtteranceName(NamedTuple):
 
 
 SOURCE = "Larcher et al. 2014 and public code that reads the corpus, see svtok/corpora/rsr2015/layout.py"
+# Read in public code: the lines of each list, the TC and IC trials of part 1, eval, m, and the speakers of bkg m and
+# eval. The others are remembered (trials of part 1, speakers of bkg f and dev) or concluded from the lines (part 2).
 SPEAKERS = {"bkg": {"m": 50, "f": 47}, "dev": {"m": 50, "f": 47}, "eval": {"m": 57, "f": 49}}
 TRIALS = {  # part, subset, gender: TC, TW, IC, IW
     (1, "dev", "m"): (8_931, 259_001, 437_631, 6_342_019),
@@ -80,24 +82,27 @@ FULL_PARTS = tuple(sorted({part for part, _, _ in TRIALS}))  # whose trials are 
 
 
 def published(part: int) -> Published:
-    """The counts of a part, by names of `trials_name` and `speakers_name`."""
-    speakers = {
+    """The counts of a part, by names of `speakers_name` and `trials_name`."""
+    counts = {
         speakers_name(subset, gender): number
         for subset, genders in SPEAKERS.items()
         for gender, number in genders.items()
     }
-    trials = {
-        trials_name(subset, gender, flag): number
-        for (of_part, subset, gender), counts in TRIALS.items()
-        for flag, number in zip(FLAGS, counts, strict=True)
-        if of_part == part
-    }
-    return Published({**speakers, **trials}, SOURCE)
+    read = {speakers_name(subset, gender) for subset, gender in (("bkg", "m"), ("eval", "m"), ("eval", "f"))}
+    for (of_part, subset, gender), numbers in TRIALS.items():
+        if of_part == part:
+            counts |= {trials_name(subset, gender, flag): number for flag, number in zip(FLAGS, numbers, strict=True)}
+            counts[trials_name(subset, gender)] = sum(numbers)
+            read.add(trials_name(subset, gender))
+    if part == 1:
+        read |= {trials_name("eval", "m", flag) for flag in ("TC", "IC")}
+    remembered = {name: number for name, number in counts.items() if name not in read}
+    return Published({name: counts[name] for name in counts if name in read}, SOURCE, remembered)
 
 
 def speakers_name(subset: str, gender: str) -> str:
     return f"speakers of {subset} {gender}"
 
 
-def trials_name(subset: str, gender: str, flag: str) -> str:
+def trials_name(subset: str, gender: str, flag: str = "all") -> str:
     return f"{flag} trials of {subset} {gender}"

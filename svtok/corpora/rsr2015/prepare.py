@@ -1,4 +1,4 @@
-"""The recordings of RSR2015: where they are, and which of those that lists name are not there."""
+"""RSR2015 as prepared sets: its recordings, those that lists name and that are not there, and the tables."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Literal
 import pandas as pd
 from pandas.api.types import union_categoricals
 
-from svtok.corpora.common import check_counts, look_at_takes, tell
+from svtok.corpora.common import check_counts, look_at_takes
 from svtok.corpora.rsr2015.keys import Absent, Key, find_key_files, read_key
 from svtok.corpora.rsr2015.layout import (
     DIGITS_PART,
@@ -26,7 +26,7 @@ from svtok.corpora.rsr2015.layout import (
 )
 from svtok.corpora.synthetic.marker import is_synthetic
 from svtok.corpora.synthetic.phrases import PHRASES
-from svtok.errors import Problem, ProblemsError, SvtokError, raise_problems
+from svtok.errors import Problem, ProblemsError, SvtokError, raise_problems, warn
 from svtok.manifest.schema import MOST_OF_A_KIND, UNKNOWN
 from svtok.manifest.sets import PreparedSet, without_utterances
 from svtok.manifest.tables import enrollments
@@ -89,15 +89,15 @@ def taken_to_be_there(root: Path, listed: Collection[str]) -> dict[str, Path]:
 
 def absent_recordings(root: Path, absent: Absent, *, allow_missing: bool) -> list[Problem]:
     """What is to be said of the utterances that lists name and that have no recording: with `allow_missing` nothing, as
-    they are then told on stderr."""
+    they are then warned of."""
     if not absent:
         return []
     names = ", ".join(sorted(absent)[:FIRST_NAMES] + ["..."] * (len(absent) > FIRST_NAMES))
-    told = f"{len(absent)} recordings that the lists name are not there: {names}"
+    what = f"{len(absent)} recordings that the lists name are not there: {names}"
     if allow_missing:
-        tell(f"{root}: {told}; what needs them is left out")
+        warn(f"{root}: {what}; what needs them is left out")
         return []
-    problems = [Problem(f"{told}. Fetch the rest, or prepare what is there with --allow-missing", root)]
+    problems = [Problem(f"{what}. Fetch the rest, or prepare what is there with --allow-missing", root)]
     problems += list(absent.values())[:MOST_OF_A_KIND]
     if len(absent) > MOST_OF_A_KIND:
         problems.append(Problem(f"{len(absent) - MOST_OF_A_KIND} more recordings are not there", root))
@@ -110,8 +110,8 @@ def unnamed_recordings(root: Path, audio: Collection[str], listed: Collection[st
     others = sorted(utt for utt in audio if utt not in listed and UtteranceName.parse(utt).spk in speakers)
     if not others:
         return []
-    told = f"{len(others)} recordings of speakers of the lists are there that no list names, such as {others[0]}"
-    return [Problem(f"{told}: are the lists and the audio of one release?", root)]
+    what = f"{len(others)} recordings of speakers of the lists are there that no list names, such as {others[0]}"
+    return [Problem(f"{what}: are the lists and the audio of one release?", root)]
 
 
 TrainOn = Literal["bkg", "bkg+dev"]
@@ -130,11 +130,11 @@ def prepare(
 ) -> dict[str, PreparedSet]:
     """The sets train (all recordings of the speakers who train), dev and eval (what their lists name, both genders).
 
-    `train_on` tells whose recordings train: the background speakers', or the dev speakers' too. Trial types come from
+    `train_on` says whose recordings train: the background speakers', or the dev speakers' too. Trial types come from
     the flags of the lists and are checked against the ids. Recordings are in `root`, or in `audio_root`; without
     `audio` nobody looks for them, and the background speakers are those numbered before the listed ones. The counts
     are compared with the published ones, but for a synthetic corpus. With `allow_missing`, other counts and recordings
-    that are not there are told on stderr, and what needs these is left out.
+    that are not there are warned of, and what needs these is left out.
 
     Raises SvtokError where `root` is not the corpus, or not all of it, ProblemsError with everything that is wrong with
     its lists, or with its recordings.
@@ -154,7 +154,7 @@ def prepare(
     of_all = [key for genders in keys.values() for key in genders.values()]
     train = _training(root, recordings, listed, train_on)
     if part == DIGITS_PART:
-        _tell_of_digits(root, of_all, both)
+        _warn_of_digits(root, of_all, both)
     if not is_synthetic(root):
         _check_counts(root, part, keys, {UtteranceName.parse(utt).spk for utt in recordings}, allow_missing)
     by_sentence = all(key.by_sentence for key in of_all)
@@ -219,16 +219,19 @@ def _check_counts(root: Path, part: int, keys: Keys, speakers: set[str], allow_m
             found[speakers_name(subset, gender)] = len(of_list)
             counts = key.trials["type"].value_counts()
             found.update({trials_name(subset, gender, flag): int(counts[flag]) for flag in FLAGS})
+            found[trials_name(subset, gender)] = len(key.trials)
     found.update({speakers_name("bkg", gender): sum(spk[0] == gender for spk in speakers) for gender in GENDERS})
     check_counts(root, found, published(part), allow_missing=allow_missing)
 
 
-def _tell_of_digits(root: Path, keys: Collection[Key], listed: set[str]) -> None:
+def _warn_of_digits(root: Path, keys: Collection[Key], listed: set[str]) -> None:
     """Say what was found of a part of which little is known."""
     sentences = sorted({UtteranceName.parse(utt).sentence for utt in listed})
     files = sorted({len(utts.split()) for key in keys for utts in key.models["utts"]})
-    phrases = "sentences are phrases" if all(key.by_sentence for key in keys) else "the flags alone tell phrases"
-    tell(
+    phrases = (
+        "sentences are phrases" if all(key.by_sentence for key in keys) else "phrases are known by the flags alone"
+    )
+    warn(
         f"{root}: part {DIGITS_PART}, of which no counts are published: sentences {', '.join(sentences)}; "
         f"{sum(len(key.models) for key in keys)} models, each of {' or '.join(map(str, files))} files; {phrases}"
     )
@@ -239,7 +242,7 @@ def _rows(utterances: pd.DataFrame, utts: set[str]) -> pd.DataFrame:
 
 
 def _utterances(utts: list[str], recordings: Mapping[str, Path], by_sentence: bool) -> pd.DataFrame:
-    """The table of these utterances, as their names tell."""
+    """The table of these utterances, as their names say."""
     names = [UtteranceName.parse(utt) for utt in utts]
     return pd.DataFrame(
         {

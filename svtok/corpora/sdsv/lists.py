@@ -130,7 +130,7 @@ def _read(
     hints: Mapping[int, str] | None = None,
     repeating: bool = False,
 ) -> pa.Table:
-    """The rows of a list with a header; the number of its columns tells which of the `choices` these are.
+    """The rows of a list with a header; the number of its columns shows which of the `choices` these are.
 
     `hints` says more of a list with some other number of columns.
     """
@@ -201,7 +201,7 @@ def label(
 
     `trials` has the categories model, utt and, where the keys are known, type (with the categories of TRIAL_TYPES);
     without it all speakers, and the phrases of the tests, are UNKNOWN. Trials whose types contradict those of other
-    trials go to `problems`, with the lines that `place` tells.
+    trials go to `problems`, with the lines that `place` knows.
     """
     test, names = codes_of(trials["utt"])
     tests = pd.DataFrame({"utt": names}, dtype="str")
@@ -247,11 +247,11 @@ def _speakers(models: pd.DataFrame, tests: list[str], model: Codes, test: Codes,
 def _contradictions(
     models: pd.DataFrame, tests: pd.DataFrame, model: Codes, test: Codes, types: Codes, place: Place
 ) -> Iterator[Problem]:
-    """Trials whose type is another than the one that speakers and phrases say, which all types together tell."""
-    told = 2 * ~agree("spk", models, model, tests, test) + ~agree("phrase", models, model, tests, test)
+    """Trials whose type is another than the one that speakers and phrases say, as all types together show."""
+    right = 2 * ~agree("spk", models, model, tests, test) + ~agree("phrase", models, model, tests, test)
     yield from place.problems(
-        np.flatnonzero(told != types),
+        np.flatnonzero(right != types),
         lambda row: (
-            f"type is {TRIAL_TYPES[types[row]]}, but the types of other trials make it {TRIAL_TYPES[told[row]]}"
+            f"type is {TRIAL_TYPES[types[row]]}, but the types of other trials make it {TRIAL_TYPES[right[row]]}"
         ),
     )

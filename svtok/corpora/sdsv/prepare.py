@@ -1,4 +1,4 @@
-"""The recordings of an SdSV or TdSV release, and those of them that are not there."""
+"""A release of SdSV or TdSV as prepared sets: its recordings, those that are not there, and the tables."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TypeVar
 import numpy as np
 import pandas as pd
 
-from svtok.corpora.common import look_at_takes, tell
+from svtok.corpora.common import look_at_takes
 from svtok.corpora.sdsv.layout import FREE_TEXT, GENDER_NAMES, KEY_NAMES, PHRASES, Layout
 from svtok.corpora.sdsv.lists import (
     FIRST_ROW,
@@ -23,7 +23,7 @@ from svtok.corpora.sdsv.lists import (
     read_trials,
     shared_by_models,
 )
-from svtok.errors import Problem, ProblemsError, raise_problems
+from svtok.errors import Problem, ProblemsError, raise_problems, warn
 from svtok.manifest.schema import UNKNOWN, UTTERANCES, Place, codes_of
 from svtok.manifest.sets import PreparedSet, without_utterances
 from svtok.manifest.tables import enrollments
@@ -68,22 +68,22 @@ class Audio:
     def missing(self, named: Sequence[Named], problems: list[Problem], *, allowed: bool) -> dict[str, set[str]]:
         """The files, by folder, that lists name and that are not there.
 
-        Each goes to `problems` with file and line, unless they are `allowed` to be missing: then their number is told
-        on stderr. A list none of whose files is there is a problem in any case.
+        Each goes to `problems` with file and line, unless they are `allowed` to be missing: then there is a
+        warning. A list none of whose files is there is a problem in any case.
         """
         missing: dict[str, set[str]] = {folder: set() for folder in FOLDERS}
         if self.found is None:
             return missing
-        told: list[Problem] = []
+        faults: list[Problem] = []
         for one in named:
             rows = [row for row, file in enumerate(one.files) if file not in self.found[one.folder]]
             missing[one.folder].update(one.files[row] for row in rows)
             if not allowed or len(rows) == len(one.files):
-                told += _each(one, rows, self.root / one.folder)
+                faults += _each(one, rows, self.root / one.folder)
             elif rows:
                 names = ", ".join([one.files[row] for row in rows[:3]] + ["..."] * (len(rows) > 3))
-                tell(f"{one.place.path}: {len(rows)} of {len(one.files)} recordings are not there: {names}")
-        problems += [*told, *self._unnamed(named, missing)] if told else []
+                warn(f"{one.place.path}: {len(rows)} of {len(one.files)} recordings are not there: {names}")
+        problems += [*faults, *self._unnamed(named, missing)] if faults else []
         return missing
 
     def _unnamed(self, named: Sequence[Named], missing: Mapping[str, set[str]]) -> Iterator[Problem]:
@@ -137,7 +137,7 @@ def prepare_release(
 
     `genders` lists the gender of each training speaker (and perhaps of each model), `keys` the type of each trial of
     eval; by default they are files of the usual names in the release, or unknown. With `audio` the recordings are
-    looked at, in `jobs` processes; `allow_missing` leaves out those that are not there, and tells so on stderr.
+    looked at, in `jobs` processes; `allow_missing` leaves out those that are not there, and warns of them.
 
     Raises ProblemsError with everything that is wrong with the lists, or with the recordings.
     """

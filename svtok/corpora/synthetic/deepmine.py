@@ -28,7 +28,7 @@ SYNTHETIC {what}
 
 Nobody's voice is in this corpus. It has the layout of DeepMine as the {challenge} challenge gives it out, and its ten
 phrases, but they are spoken by espeak-ng, altered into speakers, their sessions, rooms and telephones. Error rates on
-it tell whether software works; they tell nothing about people, and must not stand beside results on DeepMine without
+it show whether software works; they say nothing about people, and must not stand beside results on DeepMine without
 saying so. The file of genders names models too, and keys.txt has the types of the trials, as no release of DeepMine.
 
 It was made by svtok {version} with
@@ -55,7 +55,7 @@ class Take(NamedTuple):
 
 
 def synthesize(root: Path, settings: Settings, *, audio: bool, jobs: int) -> int:
-    """Write a small release into the folder `root`; the number of its recordings, which `audio` tells to speak.
+    """Write a small release into the folder `root`; the number of its recordings, which are spoken with `audio`.
 
     A recording depends on the settings, its speaker, session and phrase only, so that a corpus may be made by any
     number of processes, and one that was interrupted is gone on with. Raises SvtokError if espeak-ng is not installed,

@@ -167,7 +167,7 @@ def _takes(speakers: Sequence[tuple[int, str]], phrases: Sequence[str], sessions
 
 
 def _with_files(takes: pd.DataFrame, column: str, prefix: str, first: int, seed: int) -> pd.DataFrame:
-    """Each take gets a file, numbered from `first` in a random order: names of files tell nothing."""
+    """Each take gets a file, numbered from `first` in a random order: names of files say nothing."""
     numbers = generator(seed, "files", prefix, first, column).permutation(len(takes)) + first
     return takes.assign(**{column: [f"{prefix}_{number:06d}" for number in numbers.tolist()]})
 

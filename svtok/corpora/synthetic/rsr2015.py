@@ -23,8 +23,8 @@ README = """\
 SYNTHETIC {what}
 
 Nobody's voice is in this corpus. It has the layout of RSR2015 Part {part}, but all phrases are of our own wording,
-spoken by espeak-ng, altered into speakers, their sessions, rooms and telephones. Error rates on it tell whether
-software works; they tell nothing about people, and must not stand beside results on RSR2015 without saying so.
+spoken by espeak-ng, altered into speakers, their sessions, rooms and telephones. Error rates on it show whether
+software works; they say nothing about people, and must not stand beside results on RSR2015 without saying so.
 
 It was made by svtok {version} with
   svtok synthesize rsr2015 --out DIR {options}
@@ -32,7 +32,7 @@ It was made by svtok {version} with
 
 
 def synthesize(root: Path, settings: Settings, *, audio: bool, jobs: int) -> int:
-    """Write the corpus into the folder `root`; the number of its recordings, which `audio` tells to speak.
+    """Write the corpus into the folder `root`; the number of its recordings, which are spoken with `audio`.
 
     An utterance depends on the settings and its own name only, so that a corpus may be made by any number of processes,
     and one that was interrupted is gone on with. Raises SvtokError if espeak-ng is not installed, or if `root` holds

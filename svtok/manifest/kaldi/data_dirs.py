@@ -180,7 +180,9 @@ def _read_models(folder: Path, utterances: pd.DataFrame, problems: list[Problem]
         if (folder / file).is_file():
             models[column] = read_map(folder / file, problems).column(names, enrolled.path, problems)
         elif column in first:
-            models[column] = first[column].fillna("unknown").to_numpy(object)  # an unknown utterance: told later
+            models[column] = (
+                first[column].fillna("unknown").to_numpy(object)
+            )  # an unknown utterance: a problem of later
     if not problems:
         problems += check_cells(models, MODELS, Place(enrolled.path, lines=list(enrolled.lines.values())))
     return models

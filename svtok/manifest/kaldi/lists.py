@@ -38,7 +38,7 @@ def read_score_list(path: Path) -> pd.DataFrame:
 
     The third or the fourth field is the score, the other one, if there is one, a label (target/nontarget, a trial type
     or 0/1): Kaldi writes `model utt score`, WeSpeaker a label and more behind it, 3D-Speaker and SpeechBrain the label
-    before it. Raises ProblemsError where that cannot be told, and with every line that is wrong.
+    before it. Raises ProblemsError where that is not clear, and with every line that is wrong.
     """
     more = {
         count: ["model", "utt", "third", "fourth", *(f"field {n}" for n in range(5, count + 1))]
@@ -63,7 +63,7 @@ def _score_field(frame: pd.DataFrame, path: Path) -> str:
         third, fourth = (set(frame[name].unique()) <= set(labels) for name in ("third", "fourth"))
         if third != fourth:
             return "fourth" if third else "third"
-    what = "cannot tell scores from labels in the third and fourth field; keep `model utt score`"
+    what = "scores and labels look alike in the third and fourth field; keep `model utt score`"
     raise ProblemsError([Problem(what, path)])
 
 

@@ -102,8 +102,8 @@ def test_the_score_is_found_whatever_toolkit_wrote_it(text: str, tmp_path: Path)
 @pytest.mark.parametrize(
     ("text", "what"),
     [
-        ("m u 1 0\nm v 0 1\n", "cannot tell scores from labels"),
-        ("m u 0.5 0.25\n", "cannot tell scores from labels"),
+        ("m u 1 0\nm v 0 1\n", "scores and labels look alike"),
+        ("m u 0.5 0.25\n", "scores and labels look alike"),
         ("0.5 target\n", "2 fields with one blank or tab between"),
         (
             "m u x\nm v nan\n",
