@@ -5,12 +5,20 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from itertools import islice
 from typing import TypeVar
+
+from svtok.errors import SvtokError
 
 T = TypeVar("T")
 R = TypeVar("R")
+
+ITEMS_AHEAD = 16
+"""Items that each process is given before the oldest result is asked for: enough that none waits for work."""
 
 
 def default_jobs() -> int:
@@ -26,20 +34,39 @@ def _start_worker() -> None:
 
 
 def map_in_processes(function: Callable[[T], R], items: Sequence[T], *, jobs: int) -> Iterator[R]:
-    """Results of `function` on each item, in the order of the items. With one job, no process is started.
+    """The same work on many items. With one job, or one item, no process is started.
 
-    `function` must be importable by name (a module-level function or a functools.partial of one). On an error
-    or Ctrl-C the work that has not begun is cancelled, and the exception goes to the caller.
+    Memory holds ITEMS_AHEAD items and results a process, however many items there are.
+
+    Args:
+        function: importable by name: a module-level function, or a functools.partial of one.
+        items: what it is called with, one after the other.
+        jobs: processes at a time.
+
+    Returns:
+        The results, in the order of the items.
+
+    Raises:
+        SvtokError: a process was ended from outside, as a system without memory does.
+        Exception: what `function` raises, and KeyboardInterrupt; work that has not begun is cancelled.
     """
     if jobs <= 1 or len(items) <= 1:
         yield from map(function, items)
         return
     context = multiprocessing.get_context("spawn")  # fork after torch has started threads can hang
-    with ProcessPoolExecutor(min(jobs, len(items)), mp_context=context, initializer=_start_worker) as pool:
-        futures = [pool.submit(function, item) for item in items]
+    jobs = min(jobs, len(items))
+    with ProcessPoolExecutor(jobs, mp_context=context, initializer=_start_worker) as pool:
+        waiting = iter(items)
+        futures = deque(pool.submit(function, item) for item in islice(waiting, ITEMS_AHEAD * jobs))
         try:
-            for future in futures:
-                yield future.result()
+            while futures:
+                result = futures.popleft().result()
+                futures.extend(pool.submit(function, item) for item in islice(waiting, 1))
+                yield result
+        except BrokenProcessPool:
+            raise SvtokError(
+                "a working process was ended from outside, as where memory runs out: run again with fewer --jobs"
+            ) from None
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise

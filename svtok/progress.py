@@ -13,20 +13,26 @@ SECONDS_BETWEEN_LINES = 10.0
 
 
 def progress(items: Iterable[T], *, total: int, what: str) -> Iterator[T]:
-    """Pass the items through while telling on stderr how many of `total` are done, if it takes long."""
+    """Pass the items through, and print on stderr now and then how many of `total` are done, if it takes long.
+
+    Args:
+        items: the work as it is done.
+        total: how many items there will be.
+        what: a name for the work, at the beginning of the line or bar.
+    """
     if sys.stderr.isatty():
         from tqdm import tqdm
 
         yield from tqdm(items, total=total, desc=what, dynamic_ncols=True)
         return
-    started = told = time.monotonic()
+    started = printed = time.monotonic()
     done = 0
     for item in items:
         yield item
         done += 1
         now = time.monotonic()
-        if done < total and now - told >= SECONDS_BETWEEN_LINES:
-            told = now
+        if done < total and now - printed >= SECONDS_BETWEEN_LINES:
+            printed = now
             print(f"{what}: {done} of {total}, {now - started:.0f} s", file=sys.stderr, flush=True)
-    if told > started:
+    if printed > started:
         print(f"{what}: {done} of {total}, {time.monotonic() - started:.1f} s", file=sys.stderr, flush=True)
