@@ -8,7 +8,7 @@
 # Sets $arguments to what is left after the options.
 
 _options_fail() {
-  echo "$(basename "$0"): $1 (--help tells the options)" >&2
+  echo "$(basename "$0"): $1 (--help shows the options)" >&2
   exit 2
 }
 

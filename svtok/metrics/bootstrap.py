@@ -10,7 +10,7 @@ confidence intervals", JASA 82, 1987), for the least cost over thresholds is low
 from: plain percentiles of minDCF held the true value in 3 of 4 simulated evaluations, these in 9 of 10.
 
 Each draw needs all error rates again, so the trials are first counted by score group and pair of speakers. Where the
-target scores have at most MOST_EDGES distinct values, the groups are as fine as error rates can tell; else they are
+target scores have at most MOST_EDGES distinct values, the groups are as fine as any error rate needs; else they are
 formed at target scores whose rank steps by at most 1 %, and an interval is exact to about 1 % of its value.
 """
 
@@ -41,7 +41,7 @@ class Rates(NamedTuple):
 
 
 class Intervals(NamedTuple):
-    """Confidence intervals of the EER and of minDCF; None where the trials cannot tell."""
+    """Confidence intervals of the EER and of minDCF; None where the trials do not show them."""
 
     eer: Interval | None
     min_dcf: Interval | None
@@ -71,11 +71,18 @@ def count_trials(
     model_speaker: NDArray[np.integer],
     test_speaker: NDArray[np.integer],
 ) -> Counts:
-    """Count N trials; all arguments are (N,), the last three integers from 0.
+    """Count N trials.
 
-    A stratum is a part of the trials that a table may take or leave (a trial type of a gender, say). Where the
-    speaker of the tests is not known, give the one of the models on both sides. Raises ValueError where there is no
-    target trial, or a score is NaN or infinite.
+    Args:
+        scores: (N,)
+        is_target: (N,)
+        stratum: The part of the trials that each belongs to (N,), from 0; a table may take it or leave it (a trial
+            type of a gender, say).
+        model_speaker: The speaker of each model (N,), from 0.
+        test_speaker: The speaker of each test (N,), from 0; the one of the model where it is not known.
+
+    Raises:
+        ValueError: There is no target trial, or a score is NaN or infinite.
     """
     edges = _edges(check_scores(scores[is_target], "target"))
     scores = check_scores(scores, "trial")
@@ -105,9 +112,19 @@ def _edges(targets: Scores) -> Scores:
 def speaker_intervals(counts: Counts, cost: Cost, *, resamples: int, seed: int, level: float = 0.95) -> Intervals:
     """Intervals of the EER and of minDCF at `cost`, from `resamples` draws of the speakers.
 
-    Draws that leave no target or no non-target trial tell nothing and are left out. There is no interval where there
-    are fewer than two speakers or no draw tells anything, and of a rate that is 0: trials without an error cannot
-    tell how rare errors are. Raises ValueError where the counts have no target or no non-target.
+    Draws that leave no target or no non-target trial have no rates and are left out. There is no interval where there
+    are fewer than two speakers or no draw has rates, and of a rate that is 0: trials without an error do not show how
+    rare errors are.
+
+    Args:
+        counts: The trials, by `count_trials`.
+        cost: Of which minDCF.
+        resamples: How many draws.
+        seed: Fixes the draws.
+        level: The probability that an interval is to hold the true rate.
+
+    Raises:
+        ValueError: The counts have no target or no non-target.
     """
     table = _PairTable.of(counts)
     whole, drawn = table.rates(None, cost), _drawn_rates(table, cost, resamples, seed)
@@ -162,10 +179,10 @@ class _PairTable:
     def rates(self, weights: NDArray[np.float64] | None, cost: Cost) -> Rates:
         """The rates (R,) where the pairs count with `weights` (P, R), by default once; NaN without both classes."""
         weights = np.ones((len(self.pairs), 1)) if weights is None else weights
-        curves, told = _curves(np.asarray(self.counts @ weights))
-        rates = Rates(np.full(len(told), np.nan), np.full(len(told), np.nan))
-        if told.any():
-            rates.eer[told], rates.min_dcf[told] = curves.eer(), curves.min_dcf(cost)
+        curves, known = _curves(np.asarray(self.counts @ weights))
+        rates = Rates(np.full(len(known), np.nan), np.full(len(known), np.nan))
+        if known.any():
+            rates.eer[known], rates.min_dcf[known] = curves.eer(), curves.min_dcf(cost)
         return rates
 
 
@@ -179,11 +196,11 @@ def _curves(weighted: NDArray[np.float64]) -> tuple[Roc, NDArray[np.bool_]]:
     """The ROCs (G + 1, R') of weighted counts (2 G, R), non-targets first, for the draws that have both classes; and
     which of the R draws these are."""
     counts = weighted.reshape(2, -1, weighted.shape[1])  # (2, G, R)
-    told = (counts.sum(axis=1) > 0).all(axis=0)
-    counts = counts[..., told]
+    known = (counts.sum(axis=1) > 0).all(axis=0)
+    counts = counts[..., known]
     rejected = np.cumsum(np.concatenate([np.zeros_like(counts[:, :1]), counts], axis=1), axis=1)
     nontargets, targets = rejected
-    return Roc(targets / targets[-1], (nontargets[-1] - nontargets) / nontargets[-1]), told
+    return Roc(targets / targets[-1], (nontargets[-1] - nontargets) / nontargets[-1]), known
 
 
 def _interval_of_rate(drawn: NDArray[np.float64], whole: NDArray[np.float64], level: float) -> Interval | None:

@@ -14,9 +14,20 @@ from svtok.metrics.roc import Roc, Scores, check_scores, convex_hull
 
 
 def cllr(targets: Scores, nontargets: Scores) -> float:
-    """Cllr in bits of target scores (T,) and non-target scores (N,), taken as natural-log likelihood ratios.
+    """Cllr in bits of target scores (T,) and non-target scores (N,), taken as natural-log likelihood ratios
+    (N. Bruemmer, J. du Preez, "Application-independent evaluation of speaker detection", Computer Speech and Language
+    20, 2006).
 
-    Raises ValueError where a set is empty or holds NaN or infinity.
+    Raises:
+        ValueError: A set is empty, or holds NaN or infinity.
+
+    Example:
+        Scores of 0 say nothing, and cost the bit that is to be decided:
+
+        >>> cllr(np.array([0.0]), np.array([0.0, 0.0]))
+        1.0
+        >>> round(cllr(np.array([np.log(3)]), np.array([-np.log(3)])), 3)  # log2(1 + 1/3)
+        0.415
     """
     targets, nontargets = check_scores(targets, "target"), check_scores(nontargets, "non-target")
     missing, accepting = np.logaddexp(0, -targets).mean(), np.logaddexp(0, nontargets).mean()

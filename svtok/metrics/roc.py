@@ -72,7 +72,7 @@ def count(buckets: NDArray[np.uint16]) -> NDArray[np.int64]:
 def scores_in(
     kept: NDArray[np.bool_], scores: NDArray[np.floating[Any]], buckets: NDArray[np.uint16]
 ) -> NDArray[np.floating[Any]]:
-    """Of the scores (N,), whose buckets are told (N,), those in the kept buckets (BUCKETS,), in their order."""
+    """Of the scores (N,), which are in the buckets (N,), those in the kept buckets (BUCKETS,), in their order."""
     blocks = [slice(start, start + SCORES_A_BLOCK) for start in range(0, len(scores), SCORES_A_BLOCK)]
     return np.concatenate([scores[some][kept[buckets[some]]] for some in blocks])
 
@@ -160,9 +160,21 @@ def roc(targets: Scores, nontargets: Scores, *, costs: Sequence[Cost] | None = N
 
     Its points stand just below and just above each distinct target score; those between them, where only non-targets
     are, lie on the straight line from one to the next. Of more than MOST_SORTED scores, points are left out that are
-    neither the EER nor the best of any cost (of any of `costs`, where these are given), so that few scores need
-    sorting: EER and minDCF are the same to the last bit. Raises ValueError where a set is empty or holds NaN or
-    infinity.
+    neither the EER nor the best of any cost, so that few scores need sorting: EER and minDCF are the same to the last
+    bit.
+
+    Args:
+        targets: Scores of target trials (T,).
+        nontargets: Scores of non-target trials (N,).
+        costs: The only costs that the curve will be asked for, by default any; none (`()`) where it is the EER alone.
+
+    Raises:
+        ValueError: A set is empty, or holds NaN or infinity.
+
+    Example:
+        >>> curve = roc(np.array([1.0, 3.0]), np.array([0.0, 2.0]))
+        >>> curve.p_miss.tolist(), curve.p_fa.tolist()
+        ([0.0, 0.0, 0.5, 0.5, 1.0, 1.0], [1.0, 0.5, 0.5, 0.0, 0.0, 0.0])
     """
     targets, nontargets = check_scores(targets, "target"), check_scores(nontargets, "non-target")
     if len(targets) + len(nontargets) > MOST_SORTED:
@@ -241,13 +253,49 @@ def check_scores(scores: Scores, what: str) -> Scores:
 
 
 def eer(targets: Scores, nontargets: Scores) -> float:
-    """Equal error rate, a fraction. Scores (T,) and (N,); raises ValueError where a set is empty or not finite."""
+    """Equal error rate, a fraction: where the ROC has as many misses as false alarms.
+
+    Args:
+        targets: Scores of target trials (T,); any order, any scale, higher for the same speaker.
+        nontargets: Scores of non-target trials (N,).
+
+    Raises:
+        ValueError: A set is empty, or holds NaN or infinity.
+
+    Example:
+        One of four targets is missed, and one of four non-targets accepted, by a threshold between 2 and 3:
+
+        >>> eer(np.array([2.0, 4.0, 5.0, 6.0]), np.array([0.0, 1.0, 1.5, 3.0]))
+        0.25
+        >>> eer(np.array([1.0, 1.0]), np.array([1.0, 1.0, 1.0]))  # ties are no errors of one side
+        0.5
+    """
     return roc(targets, nontargets, costs=()).eer().item()
 
 
 def min_dcf(targets: Scores, nontargets: Scores, *, c_miss: float, c_fa: float, p_target: float) -> float:
     """Least normalised detection cost: min over thresholds of c_miss p_target p_miss + c_fa (1 - p_target) p_fa,
-    divided by the better trivial cost, min(c_miss p_target, c_fa (1 - p_target)). Never above 1; raises as `eer`."""
+    divided by the better trivial cost, min(c_miss p_target, c_fa (1 - p_target)). Never above 1.
+
+    Args:
+        targets: Scores of target trials (T,).
+        nontargets: Scores of non-target trials (N,).
+        c_miss: Cost of a miss, above 0.
+        c_fa: Cost of a false alarm, above 0.
+        p_target: Probability of a target, between 0 and 1.
+
+    Raises:
+        ValueError: A set is empty or not finite, or a cost is out of its range.
+
+    Example:
+        Between 2 and 3 a quarter of both classes is wrong; above 3 half the targets would be missed:
+
+        >>> scores = np.array([2.0, 4.0, 5.0, 6.0]), np.array([0.0, 1.0, 1.5, 3.0])
+        >>> min_dcf(*scores, c_miss=1, c_fa=1, p_target=0.5)
+        0.25
+        >>> min_dcf(*scores, c_miss=10, c_fa=1, p_target=0.5)  # accepts all targets and one non-target of four
+        0.25
+    """
     cost = Cost(c_miss, c_fa, p_target)
     return roc(targets, nontargets, costs=[cost]).min_dcf(cost).item()
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-# Tells a version; makes a `.venv` that holds a copy of itself and a `svtok`; logs each call of pip.
+# Says a version; makes a `.venv` that holds a copy of itself and a `svtok`; logs each call of pip.
 PYTHON = """#!/usr/bin/env bash
 case "$*" in
   *version_info*) echo "${FAKE_VERSION:-3.11}" ;;
@@ -86,7 +86,7 @@ def test_other_pythons_are_refused(checkout: Path, version: str) -> None:
     assert calls(checkout) == []
 
 
-def test_a_python_that_does_not_run_is_told(checkout: Path) -> None:
+def test_a_python_that_does_not_run_is_named(checkout: Path) -> None:
     result = setup(checkout, PYTHON="no-such-python")
     assert result.returncode == 1
     assert "'no-such-python' does not run" in result.stderr
