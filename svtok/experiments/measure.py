@@ -7,6 +7,7 @@ import json
 import platform
 import subprocess
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -59,14 +60,22 @@ def rows_of(plan: Plan, run: Run, work: Path, *, hardware: str, commit: str) -> 
             settings=run_key(plan, run.system),
             test_set=plan.test_set,
             corpus=evaluated.corpus,
-            eer_resampled=draws.get(condition.name),
+            eer_resampled=draws[condition.name].eers if condition.name in draws else None,
+            speakers=draws[condition.name].speakers if condition.name in draws else None,
         )
         for condition in found
     ]
 
 
-def resampled_eers(path: Path, prepared: PreparedSet, fold: int) -> dict[str, list[float | None]]:
-    """By condition, the EER of the scores in `path` in each draw of the set's speakers; None for a draw without trials.
+class Draws(NamedTuple):
+    """The EER in each draw of some speakers, None for a draw without trials; and how many speakers there are."""
+
+    eers: list[float | None]
+    speakers: int
+
+
+def resampled_eers(path: Path, prepared: PreparedSet, fold: int) -> dict[str, Draws]:
+    """By condition, the EER of the scores in `path` in each draw of the set's speakers.
 
     The fold and its list of speakers are the seed: all scores of the set's trials see the same draws, and other folds
     see others.
@@ -82,7 +91,7 @@ def resampled_eers(path: Path, prepared: PreparedSet, fold: int) -> dict[str, li
         if targets and nontargets:
             counts = strata.counts.select([*targets, *nontargets])
             drawn = resampled_rates(counts, DCF08, resamples=DRAWS, seed=seed).eer
-            eers[condition] = [None if np.isnan(eer) else float(eer) for eer in drawn]
+            eers[condition] = Draws([None if np.isnan(eer) else float(eer) for eer in drawn], counts.speakers)
     return eers
 
 

@@ -56,6 +56,8 @@ class Row(Section):
     corpus: str | None = None
     """Its caption, which says whether the speech is synthetic."""
     error: str | None = None
+    speakers: int | None = None
+    """How many evaluation speakers of the fold are drawn again in `eer_resampled`; not known of older rows."""
     eer_resampled: list[Annotated[float, Field(ge=0, le=1)] | None] | None = None
     """The EER in each draw of the fold's evaluation speakers, the same draws for all systems and seeds of the fold;
     None for a draw that tells nothing. They are most of the file, and so stand there packed: base64 of whole
@@ -93,7 +95,7 @@ def read_results(path: Path) -> list[Row]:
 def write_results(path: Path, rows: Iterable[Row]) -> None:
     """Write the file, whole or not at all: one row a line, by system, fold, seed and condition."""
     ordered = sorted(rows, key=lambda row: (*row.run, _place(row.condition)))
-    lines = ",\n".join(json.dumps(_told(row), ensure_ascii=False, separators=(",", ":")) for row in ordered)
+    lines = ",\n".join(json.dumps(_fields(row), ensure_ascii=False, separators=(",", ":")) for row in ordered)
     write_text(path, f"[\n{lines}\n]\n")
 
 
@@ -101,9 +103,10 @@ def _place(condition: str | None) -> int:
     return CONDITIONS.index(condition) if condition in CONDITIONS else -1
 
 
-def _told(row: Row) -> dict[str, object]:
-    """The row without `error` and `eer_resampled` where it has none."""
-    return {k: v for k, v in row.model_dump().items() if v is not None or k not in ("error", "eer_resampled")}
+def _fields(row: Row) -> dict[str, object]:
+    """The row without the fields of few rows, where it has none."""
+    few = ("error", "eer_resampled", "speakers")
+    return {k: v for k, v in row.model_dump().items() if v is not None or k not in few}
 
 
 def _packed(draws: Sequence[float | None]) -> str:
@@ -137,6 +140,8 @@ class Mean(NamedTuple):
     value: float
     interval: Interval | None
     runs: int
+    speakers: int | None
+    """How many are drawn again for the interval, those of all folds together; None where that is not known."""
 
 
 def runs_of(rows: Iterable[Row], system: str, condition: str) -> Runs:
@@ -150,7 +155,7 @@ def mean_eer(runs: Runs) -> Mean | None:
         return None
     value = fmean(eer_of(row) for row in runs.values())
     interval = resampled_interval(_mean_draws(runs.values()), value) if value else None
-    return Mean(value, interval, len(runs))
+    return Mean(value, interval, len(runs), _speakers(runs))
 
 
 def mean_difference(runs: Runs, others: Runs) -> Mean | None:
@@ -160,7 +165,15 @@ def mean_difference(runs: Runs, others: Runs) -> Mean | None:
         return None
     mine, theirs = [runs[pair] for pair in both], [others[pair] for pair in both]
     value = fmean(map(eer_of, mine)) - fmean(map(eer_of, theirs))
-    return Mean(value, resampled_interval(_mean_draws(mine) - _mean_draws(theirs), value), len(both))
+    interval = resampled_interval(_mean_draws(mine) - _mean_draws(theirs), value)
+    return Mean(value, interval, len(both), _speakers({pair: runs[pair] for pair in both}))
+
+
+def _speakers(runs: Runs) -> int | None:
+    """The evaluation speakers of all folds together; None where one fold does not say how many it has."""
+    of_folds = {fold: row.speakers for (fold, _), row in runs.items()}
+    known = [speakers for speakers in of_folds.values() if speakers is not None]
+    return sum(known) if len(known) == len(of_folds) else None
 
 
 def seed_deviation(runs: Runs) -> float | None:

@@ -10,7 +10,6 @@ from svtok.experiments.plan import Choice, run_name
 from svtok.experiments.results import (
     CONDITIONS,
     RESAMPLED,
-    Mean,
     Pair,
     Row,
     Runs,
@@ -19,7 +18,7 @@ from svtok.experiments.results import (
     runs_of,
     seed_deviation,
 )
-from svtok.report.tables import Rows, markdown_table, percent, text_table
+from svtok.report.tables import Rows, markdown_table, noise_notes, percent, text_table
 
 NONE = "-"
 
@@ -105,11 +104,11 @@ def _cells(ablated: Ablated, system: str) -> list[str]:
     for condition in ablated.conditions:
         runs = runs_of(ablated.rows, system, condition)
         mean, deviation = mean_eer(runs), seed_deviation(runs)
-        cells.append(percent(mean.value, mean.interval) if mean else NONE)
+        cells.append(percent(mean.value, mean.interval, mean.speakers) if mean else NONE)
         cells += _if_seeds(ablated, NONE if deviation is None else percent(deviation))
         for other in ablated.against:
-            difference = mean_difference(runs, runs_of(ablated.rows, other, condition)) if other != system else None
-            cells.append(_signed(difference) if difference else NONE)
+            minus = mean_difference(runs, runs_of(ablated.rows, other, condition)) if other != system else None
+            cells.append(percent(minus.value, minus.interval, minus.speakers, sign="+") if minus else NONE)
     done = ablated.done(system).values()
     parameters = [row.parameters for row in done if row.parameters is not None]
     seconds = [row.seconds for row in done if row.seconds is not None]
@@ -129,11 +128,6 @@ def _counts(ablated: Ablated, system: str) -> str:
     failed = len(ablated.failed(system))
     text = f"{len(ablated.done(system))}/{len(ablated.pairs)}"
     return f"{text}, {failed} failed" if failed else text
-
-
-def _signed(mean: Mean) -> str:
-    text = f"{100 * mean.value:+.2f}"
-    return text if mean.interval is None else f"{text} [{100 * mean.interval[0]:+.2f}, {100 * mean.interval[1]:+.2f}]"
 
 
 def _caption(ablated: Ablated) -> str:
@@ -157,6 +151,12 @@ def _notes(ablated: Ablated) -> list[str]:
         ),
         "[low, high]: 95 % confidence interval, by drawing the evaluation speakers of each fold again, the same draws "
         "for all systems.",
+        *noise_notes(
+            mean.speakers
+            for condition in ablated.conditions
+            for system in ablated.chosen.systems
+            if (mean := mean_eer(runs_of(ablated.rows, system, condition))) and mean.interval
+        ),
         *(f"Minus {other}: difference of the EERs over the runs that both have." for other in ablated.against),
         f"Seconds: of training, the mean of a run, on {_tally(row.hardware for row in _ended(ablated))}.",
         f"Commits: {_tally(row.commit for row in _ended(ablated))}.",

@@ -26,6 +26,8 @@ from scipy.sparse import csr_array
 
 from svtok.metrics.roc import Cost, Roc, Scores, check_scores
 
+FEWEST_SPEAKERS = 10
+"""An interval over fewer is noise: so few draws of so few speakers say little of others."""
 MOST_EDGES = 2000
 CELLS_A_BLOCK = 1 << 23
 """Numbers (pairs of speakers, or score groups, times draws) of an array held at once: 64 MB."""
@@ -57,6 +59,11 @@ class Counts:
     model_speaker: NDArray[np.int64]
     test_speaker: NDArray[np.int64]
     trials: NDArray[np.int64]
+
+    @property
+    def speakers(self) -> int:
+        """How many speakers there are on the two sides of the trials together."""
+        return len(np.union1d(self.model_speaker, self.test_speaker))
 
     def select(self, strata: list[int]) -> Counts:
         """The counts of some strata only."""

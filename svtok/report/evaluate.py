@@ -62,6 +62,8 @@ class Condition(Section):
     eer_ci: tuple[float, float] | None = None
     """95 % confidence interval; None where there is none."""
     dcf08_ci: tuple[float, float] | None = None
+    speakers: int | None = None
+    """How many were drawn again for the intervals: speakers or models; None where there are no intervals."""
 
 
 class Evaluation(Section):
@@ -183,8 +185,9 @@ def _with_intervals(row: Condition, strata: Strata, places: list[int], resamples
     """The row with the confidence intervals of its trials, where these were counted."""
     if strata.counts is None:
         return row
-    intervals = speaker_intervals(strata.counts.select(places), DCF08, resamples=resamples, seed=seed)
-    return row.model_copy(update={"eer_ci": intervals.eer, "dcf08_ci": intervals.min_dcf})
+    counts = strata.counts.select(places)
+    intervals = speaker_intervals(counts, DCF08, resamples=resamples, seed=seed)
+    return row.model_copy(update={"eer_ci": intervals.eer, "dcf08_ci": intervals.min_dcf, "speakers": counts.speakers})
 
 
 def _macro_averaged(rows: list[Condition]) -> Condition:

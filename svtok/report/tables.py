@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from svtok.manifest.trial_types import TARGET_TYPES
 from svtok.metrics import min_cllr, mixture_cllr, mixture_roc
+from svtok.metrics.bootstrap import FEWEST_SPEAKERS, Interval
 from svtok.report.evaluate import POOLED, Arithmetic, Condition, Evaluation
 from svtok.scoring.fusion import Fusion, TypedScores
 
@@ -38,15 +40,61 @@ def _aligned(cells: Sequence[str], widths: Sequence[int], left: int) -> list[str
     ]
 
 
-def percent(share: float, interval: tuple[float, float] | None = None) -> str:
-    """A fraction in percent, with its interval behind it: `1.23 [0.91, 1.60]`."""
-    return number(100 * share, interval and (100 * interval[0], 100 * interval[1]), decimals=2)
+def percent(
+    share: float, interval: Interval | None = None, speakers: int | None = None, *, sign: Literal["+", "-"] = "-"
+) -> str:
+    """A fraction in percent, with its interval behind it, see `number`.
+
+    >>> percent(0.0123, (0.0091, 0.016))
+    '1.23 [0.91, 1.60]'
+    """
+    in_percent = interval and (100 * interval[0], 100 * interval[1])
+    return number(100 * share, in_percent, speakers, decimals=2, sign=sign)
 
 
-def number(value: float, interval: tuple[float, float] | None = None, *, decimals: int = 3) -> str:
-    """A number, with its interval behind it: `0.123 [0.101, 0.145]`."""
-    text = f"{value:.{decimals}f}"
-    return text if interval is None else f"{text} [{interval[0]:.{decimals}f}, {interval[1]:.{decimals}f}]"
+def number(
+    value: float,
+    interval: Interval | None = None,
+    speakers: int | None = None,
+    *,
+    decimals: int = 3,
+    sign: Literal["+", "-"] = "-",
+) -> str:
+    """A number, with its interval behind it, and a question mark where this is of so few speakers that it is noise.
+
+    Args:
+        value: the number.
+        interval: its confidence interval, if it has one.
+        speakers: how many were drawn again for the interval; None where that is not known.
+        decimals: of all numbers.
+        sign: "+" for a sign before positive numbers, too.
+
+    Returns:
+        The text; `noise_notes` explains the question mark.
+
+    >>> number(0.123, (0.101, 0.145), speakers=30)
+    '0.123 [0.101, 0.145]'
+    >>> number(0.123, (0.101, 0.145), speakers=4, sign="+")
+    '+0.123 [+0.101, +0.145]?'
+    """
+    text = f"{value:{sign}.{decimals}f}"
+    if interval is None:
+        return text
+    low, high = (f"{end:{sign}.{decimals}f}" for end in interval)
+    return f"{text} [{low}, {high}]" + ("?" if is_noise(speakers) else "")
+
+
+def is_noise(speakers: int | None) -> bool:
+    """Whether a confidence interval by drawing so many speakers again says next to nothing."""
+    return speakers is not None and speakers < FEWEST_SPEAKERS
+
+
+def noise_notes(speakers: Iterable[int | None], what: str = "speakers") -> list[str]:
+    """A note on the intervals that have a question mark, of which `speakers` are the numbers; none where none has."""
+    few = sorted({str(count) for count in speakers if is_noise(count)}, key=int)
+    if not few:
+        return []
+    return [f"[low, high]?: noise, for it is by drawing fewer than {FEWEST_SPEAKERS} {what} again ({', '.join(few)})."]
 
 
 HEADER = ("condition", "by", "value", "targets", "non-targets", "EER %", "DCF08", "DCF10", "Cllr", "min Cllr")
@@ -77,8 +125,8 @@ def _row(condition: Condition) -> list[str]:
         condition.value or ("macro-averaged" if condition.macro_averaged else "pooled"),
         str(condition.targets),
         str(condition.nontargets),
-        percent(condition.eer, condition.eer_ci),
-        number(condition.dcf08, condition.dcf08_ci),
+        _eer(condition),
+        _dcf08(condition),
         number(condition.dcf10),
         number(condition.cllr),
         number(condition.min_cllr),
@@ -102,7 +150,12 @@ def _notes(evaluation: Evaluation) -> list[str]:
         "the best\n  monotone calibration."
     )
     notes.append(_intervals(evaluation))
-    return notes
+    return notes + noise_notes(map(_drawn, evaluation.conditions), evaluation.resampled)
+
+
+def _drawn(condition: Condition) -> int | None:
+    """How many speakers were drawn again for the intervals of a row that has some."""
+    return condition.speakers if condition.eer_ci or condition.dcf08_ci else None
 
 
 def _counted(evaluation: Evaluation) -> str:
@@ -123,11 +176,11 @@ Cell = Callable[[Condition], str]
 
 
 def _eer(condition: Condition) -> str:
-    return percent(condition.eer, condition.eer_ci)
+    return percent(condition.eer, condition.eer_ci, condition.speakers)
 
 
 def _dcf08(condition: Condition) -> str:
-    return number(condition.dcf08, condition.dcf08_ci)
+    return number(condition.dcf08, condition.dcf08_ci, condition.speakers)
 
 
 COLUMNS: tuple[tuple[str, str, Cell], ...] = (
@@ -137,7 +190,7 @@ COLUMNS: tuple[tuple[str, str, Cell], ...] = (
     ("TC-vs-IW", "EER %", _eer),
     (POOLED, "EER %", _eer),
 )
-"""Condition, name of the metric, and how it is told."""
+"""Condition, name of the metric, and its text."""
 
 
 def comparison_text(systems: Mapping[str, Evaluation]) -> str:
@@ -175,10 +228,13 @@ def _comparison_notes(systems: Mapping[str, Evaluation]) -> list[str]:
     synthetic = [name for name, evaluation in systems.items() if evaluation.synthetic]
     if synthetic:
         which = "These numbers" if len(synthetic) == len(systems) else f"The numbers of {', '.join(synthetic)}"
-        notes.append(f"{which} are from SYNTHETIC speech: they tell that the recipe runs, not how well it would do.")
+        notes.append(f"{which} are from SYNTHETIC speech: they show that the recipe runs, not how well it would do.")
     notes += [f"The numbers of {name} are by the official arithmetic of {which}." for name, which in official.items()]
     notes.append(_trials(systems))
-    notes += [f"[low, high]: 95 % confidence intervals by drawing the {what} again." for what in _resampled(systems)]
+    for what in sorted({one.resampled for one in systems.values() if one.resamples}):
+        notes.append(f"[low, high]: 95 % confidence intervals by drawing the {what} again.")
+        rows = [row for one in systems.values() if one.resampled == what for row in map(one.condition, _names()) if row]
+        notes += noise_notes(map(_drawn, rows), what)
     return notes
 
 
@@ -187,18 +243,18 @@ def _trials(systems: Mapping[str, Evaluation]) -> str:
     counts = {name: _counts(evaluation) for name, evaluation in systems.items()}
     if len(set(counts.values())) == 1:
         return f"Trials (targets / non-targets): {next(iter(counts.values()))}."
-    told = "; ".join(f"{name}: {text}" for name, text in counts.items())
-    return f"CAUTION, the systems were NOT evaluated on the same trials (targets / non-targets): {told}."
+    listed = "; ".join(f"{name}: {text}" for name, text in counts.items())
+    return f"CAUTION, the systems were NOT evaluated on the same trials (targets / non-targets): {listed}."
+
+
+def _names() -> list[str]:
+    """The conditions that have columns."""
+    return list(dict.fromkeys(name for name, _, _ in COLUMNS))
 
 
 def _counts(evaluation: Evaluation) -> str:
-    names = dict.fromkeys(name for name, _, _ in COLUMNS)
-    present = [condition for condition in map(evaluation.condition, names) if condition]
+    present = [condition for condition in map(evaluation.condition, _names()) if condition]
     return ", ".join(f"{one.name} {one.targets} / {one.nontargets}" for one in present)
-
-
-def _resampled(systems: Mapping[str, Evaluation]) -> list[str]:
-    return sorted({evaluation.resampled for evaluation in systems.values() if evaluation.resamples})
 
 
 Array = NDArray[np.float64]
@@ -225,7 +281,7 @@ def fusion_table(fusion: Fusion, by_type: TypedScores) -> str:
             "",
             text_table(["trials", "number", "share", "wrong %"], _decisions(fusion, result)),
             "",
-            _told(fusion),
+            _notes_on(fusion),
         ]
     )
 
@@ -248,7 +304,7 @@ def _decisions(fusion: Fusion, result: Mapping[str, Array]) -> list[list[str]]:
     return rows
 
 
-def _told(fusion: Fusion) -> str:
+def _notes_on(fusion: Fusion) -> str:
     point = fusion.operating_point
     return (
         "Cllr: bits, of the scores as natural-log likelihood ratios, non-targets counted by their shares.\n"

@@ -50,14 +50,15 @@ def test_the_draws_are_real_repetitions_and_the_same_for_all_scores(prepared: Pr
     assert set(one) == {"TC-vs-IC", "TC-vs-TW"}
     other_trials = scored(prepared, tmp_path / "two.tsv", seed=1)
     two = resampled_eers(tmp_path / "two.tsv", prepared, fold=1)
-    assert len(one["TC-vs-IC"]) == len(two["TC-vs-IC"]) == 200
+    assert len(one["TC-vs-IC"].eers) == len(two["TC-vs-IC"].eers) == 200
+    assert one["TC-vs-IC"].speakers == len(SPEAKERS)
     # the draws of four speakers: as many as give these EERs of both scores, which must be the same draws
     every = np.stack(np.meshgrid(*[np.arange(5)] * 4), axis=-1).reshape(-1, 4)
     possible = {}
     for drawn in every[every.sum(axis=1) == 4]:
         times = dict(zip(SPEAKERS, drawn, strict=True))
         possible[tuple(drawn)] = (eer_of_draw(trials, times), eer_of_draw(other_trials, times))
-    for pair in zip(one["TC-vs-IC"], two["TC-vs-IC"], strict=True):
+    for pair in zip(one["TC-vs-IC"].eers, two["TC-vs-IC"].eers, strict=True):
         assert any(same(pair, eers) for eers in possible.values())
     assert resampled_eers(tmp_path / "one.tsv", prepared, fold=2) != one
 

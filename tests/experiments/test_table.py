@@ -117,6 +117,24 @@ def test_the_table_tells_numbers_and_names_every_run_that_is_not_counted(make_ro
     assert "- FAILED: fold2/seed0/cls: it broke" in markdown
 
 
+def test_intervals_of_fewer_than_ten_speakers_in_all_folds_are_marked_with_the_reason(make_row: Callable[..., Row]) -> None:
+    def rows(*speakers: int | None) -> list[Row]:
+        return [
+            make_row(name, fold, seed, 0.1, eer_resampled=[0.08, 0.12], speakers=count)
+            for name in ("avg", "cls")
+            for fold, count in enumerate(speakers, start=1)
+            for seed in (0, 1)
+        ]
+
+    text = ablation_text(ablated(rows(4, 5), against=["avg"]))
+    lines = {line.split("  ")[0]: line for line in text.splitlines()}
+    assert "10.00 [8.10, 11.90]?" in lines["avg"]
+    assert "+0.00 [+0.00, +0.00]?" in lines["cls"]
+    assert "[low, high]?: noise, for it is by drawing fewer than 10 speakers again (9)." in text
+    assert "]?" not in ablation_text(ablated(rows(4, 6), against=["avg"]))
+    assert "]?" not in ablation_text(ablated(rows(4, None), against=["avg"]))
+
+
 def test_partial_comparisons_and_mixed_settings_are_told(make_row: Callable[..., Row]) -> None:
     rows = [make_row("avg", 1), make_row("cls", 1), make_row("cls", 2, settings="other")]
     text = ablation_text(ablated(rows, against=["avg"]))

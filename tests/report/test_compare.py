@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 from svtok.report.evaluate import Condition, Evaluation
-from svtok.report.tables import comparison_markdown, comparison_text
+from svtok.report.tables import comparison_markdown, comparison_text, evaluation_table
 
 
 def condition(name: str, eer: float, **changes: Any) -> Condition:
@@ -68,3 +68,25 @@ def test_markdown_holds_the_same_table() -> None:
     assert lines[0] == "**Error rates on mine**"
     assert lines[2:5] == ["| system | pooled EER % |", "| ------ | -----------: |", "| a      |        10.00 |"]
     assert lines[-1] == "- [low, high]: 95 % confidence intervals by drawing the speakers again."
+
+
+def test_intervals_of_fewer_than_ten_speakers_are_marked_with_the_reason() -> None:
+    some = {"eer_ci": (0.08, 0.12), "dcf08_ci": (0.4, 0.6)}
+    nine = evaluation(condition("TC-vs-IC", 0.1, speakers=9, **some), resamples=9)
+    ten = evaluation(condition("TC-vs-IC", 0.1, speakers=10, **some), resamples=9)
+    text = comparison_text({"nine": nine, "ten": ten})
+    assert text.splitlines()[4:6] == [
+        "nine    10.00 [8.00, 12.00]?  0.500 [0.400, 0.600]?",
+        "ten      10.00 [8.00, 12.00]   0.500 [0.400, 0.600]",
+    ]
+    reason = "[low, high]?: noise, for it is by drawing fewer than 10 speakers again (9)."
+    assert text.splitlines()[-1] == reason
+    assert f"- {reason}\n" in comparison_markdown({"nine": nine})
+    assert "noise" not in comparison_text({"ten": ten})
+    assert reason in evaluation_table(nine)
+    assert "0.500 [0.400, 0.600]?" in evaluation_table(nine)
+    assert "?" not in evaluation_table(ten)
+
+
+def test_an_evaluation_of_the_time_before_speakers_were_counted_has_no_mark() -> None:
+    assert "]?" not in evaluation_table(evaluation(condition("pooled", 0.1, eer_ci=(0.08, 0.12)), resamples=9))

@@ -142,6 +142,9 @@ def test_intervals_come_with_resamples_and_only_then(labelled: LabelledScores) -
     interval = with_intervals["TC-vs-IC", None].eer_ci
     assert interval is not None
     assert 0 <= interval[0] <= 0.25 <= interval[1] <= 1
+    assert with_intervals["TC-vs-IC", None].speakers == 4
+    assert with_intervals["TC-vs-IC", "m"].speakers == 2
+    assert rows(labelled)["TC-vs-IC", None].speakers is None
     assert with_intervals["TC-vs-IC", "m"].eer_ci is None  # no error: nothing to draw from
 
 
