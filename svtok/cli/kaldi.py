@@ -48,25 +48,40 @@ def export() -> None:
 @import_.command("data")
 @click.argument("folder", type=EXISTING_FOLDER, metavar="DIR")
 @_out_folder
+@click.option(
+    "--enroll", type=EXISTING_FOLDER, metavar="DIR", help="Data directory that enrolls: its spk2utt gives the models."
+)
+@click.option("--trials", type=EXISTING_FILE, show_default="DIR/trials, where it is there", help="List of trials.")
 @kaldi_options
 @jobs_option
 @makes("out", format=FORMAT)
-def import_data(folder: Path, out: Path, phrase: str | None, wav_root: Path | None, jobs: int) -> None:
-    """Turn the Kaldi data directory DIR into a prepared set.
+def import_data(
+    folder: Path,
+    out: Path,
+    enroll: Path | None,
+    trials: Path | None,
+    phrase: str | None,
+    wav_root: Path | None,
+    jobs: int,
+) -> None:
+    """Turn the Kaldi data directory DIR, or that of the tests and that which enrolls, into a prepared set.
 
-    Read are wav.scp, utt2spk, utt2phrase and, where they are there, segments, text, spk2gender, utt2lang,
-    enroll_spk2utt (a model, then its utterances), model2spk, model2phrase and trials. A pipe in wav.scp is refused:
-    run it, and list its output.
+    Read are wav.scp, utt2spk, utt2phrase and, where they are there, segments, text, spk2gender, utt2lang, utt2session,
+    enroll_spk2utt (a model, then its utterances), model2spk, model2phrase and trials. Without models, trials are
+    between utterances. They may name recordings by the end of their paths, with the label first, as VoxCeleb's do. A
+    pipe in wav.scp is refused: run it, and list its output.
 
     \b
     Example:
       svtok kaldi import data kaldi/data/eval --out data/mine/eval
+      svtok kaldi import data kaldi/data/eval_test --enroll kaldi/data/eval_enroll --phrase any --out data/sre/eval
+      svtok kaldi import data kaldi/data/vox1 --trials veri_test.txt --phrase any --out data/vox1/eval
     """
     from svtok.corpora.kaldi import import_set
     from svtok.manifest.sets import write_set
     from svtok.manifest.validate import describe_sets
 
-    prepared = import_set(folder, phrase=phrase, wav_root=wav_root, jobs=jobs)
+    prepared = import_set(folder, enroll=enroll, trials=trials, phrase=phrase, wav_root=wav_root, jobs=jobs)
     write_set(prepared, out)
     click.echo(describe_sets({out.name: prepared}))
     click.echo(f"wrote {out}")
@@ -74,15 +89,34 @@ def import_data(folder: Path, out: Path, phrase: str | None, wav_root: Path | No
 
 @import_.command("trials")
 @click.argument("file", type=EXISTING_FILE)
-@_out_file
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Table to write; with --data, a set.")
+@click.option(
+    "--data",
+    type=EXISTING_FOLDER,
+    help="Prepared set of the recordings: --out is that set with these trials, and a model of each utterance that the "
+    "list names first.",
+)
 @makes("out", format=FORMAT)
-def import_trials(file: Path, out: Path) -> None:
-    """Turn a list `model utt [target|nontarget] [TC|TW|IC|IW]` into a table of trials (.tsv or .parquet).
+def import_trials(file: Path, out: Path, data: Path | None) -> None:
+    """Turn a list `model utt [target|nontarget] [TC|TW|IC|IW]` into a table of trials (.tsv or .parquet), or a list
+    `1|0 a.wav b.wav`, as VoxCeleb's are.
 
     \b
     Example:
       svtok kaldi import trials kaldi/data/eval/trials --out data/mine/eval/trials.tsv
+      svtok kaldi import trials veri_test.txt --data data/vox1/eval --out data/vox1-o/eval
     """
+    if data is not None:
+        from svtok.manifest.kaldi.reading import with_trials
+        from svtok.manifest.sets import PreparedSet, read_set, write_set
+        from svtok.manifest.validate import describe_sets
+
+        known = read_set(data)
+        prepared = with_trials(PreparedSet(known.utterances, folder=known.folder), file)
+        write_set(prepared, out)
+        click.echo(describe_sets({out.name: prepared}))
+        click.echo(f"wrote {out}")
+        return
     from svtok.manifest.kaldi.lists import read_trial_list
     from svtok.manifest.tables import write_trials
 
@@ -123,7 +157,7 @@ def export_data(folder: Path, out: Path, prefix_speaker: bool) -> None:
     Example:
       svtok kaldi export data data/mine/eval --out kaldi/data/eval
     """
-    from svtok.manifest.kaldi.data_dirs import write_data_dir
+    from svtok.manifest.kaldi.writing import write_data_dir
     from svtok.manifest.sets import read_set
 
     prepared = read_set(folder)

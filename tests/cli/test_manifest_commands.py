@@ -147,6 +147,120 @@ def test_a_pipe_is_told_with_its_line(tmp_path: Path) -> None:
     assert not (tmp_path / "set").exists()
 
 
+def data_dir(folder: Path, speakers: dict[str, str], **files: str) -> Path:
+    """A Kaldi data directory of these utterances and their speakers, whose recordings are beside it."""
+    folder.mkdir(parents=True)
+    for utt in speakers:
+        path = folder.parent / "wav" / f"{utt}.wav"
+        path.parent.mkdir(exist_ok=True)
+        soundfile.write(path, np.tile([0.25, -0.25], 400), 8000)
+    (folder / "wav.scp").write_text("".join(f"{utt} {folder.parent}/wav/{utt}.wav\n" for utt in speakers))
+    (folder / "utt2spk").write_text("".join(f"{utt} {spk}\n" for utt, spk in speakers.items()))
+    for name, text in files.items():
+        (folder / name).write_text(text)
+    return folder
+
+
+@pytest.fixture
+def two_dirs(tmp_path: Path) -> Path:
+    """eval_enroll, whose speakers are the models a and b, and eval_test with the trials."""
+    data_dir(tmp_path / "eval_enroll", {"a-1": "a", "a-2": "a", "b-1": "b"}, spk2utt="a a-1 a-2\nb b-1\n")
+    data_dir(
+        tmp_path / "eval_test", {"a-3": "a", "b-3": "b"}, trials="a a-3 target\na b-3 nontarget\nb a-3 nontarget\n"
+    )
+    return tmp_path
+
+
+def test_the_speakers_of_an_enrollment_directory_are_models(two_dirs: Path) -> None:
+    out = two_dirs / "set"
+    options = ["--phrase", "p", "--out", out]
+    refused = run("kaldi", "import", "data", two_dirs / "eval_test", *options)
+    assert f"{two_dirs}/eval_test/trials:1: no trial names an utterance first" in str(refused.exception)
+    assert "name it with --enroll" in str(refused.exception)
+    result = run("kaldi", "import", "data", two_dirs / "eval_test", "--enroll", two_dirs / "eval_enroll", *options)
+    assert result.exit_code == 0, result.output
+    assert (out / "models.tsv").read_text().splitlines()[1:] == ["a\ta\tp\ta-1 a-2", "b\tb\tp\tb-1"]
+    assert (out / "trials.tsv").read_text().splitlines()[1:] == ["a\ta-3\tTC", "a\tb-3\tIC", "b\ta-3\tIC"]
+    assert len((out / "utterances.tsv").read_text().splitlines()) == 1 + 5
+    assert run("validate", out).exit_code == 0
+
+
+def test_prepare_kaldi_joins_the_directory_that_enrolls_and_that_of_the_tests(two_dirs: Path) -> None:
+    arguments = ["prepare", "kaldi", "--root", two_dirs, "--phrase", "p", "--out", two_dirs / "out"]
+    result = run(*arguments)
+    assert result.exit_code == 0, result.output
+    assert result.stdout.splitlines()[1] == "eval         2        1           5       2       3   1   0   2   0"
+    (two_dirs / "eval_test").rename(two_dirs / "elsewhere")
+    assert f"{two_dirs}: 0 of eval and eval_test are there" in str(run(*arguments).exception)
+
+
+def test_tests_whose_speakers_are_not_known_keep_their_labels(two_dirs: Path) -> None:
+    (two_dirs / "eval_test/utt2spk").write_text("a-3 a-3\nb-3 b-3\n")
+    (two_dirs / "eval_enroll/spk2gender").write_text("a f\nb m\n")
+    folders = [two_dirs / "eval_test", "--enroll", two_dirs / "eval_enroll"]
+    result = run("kaldi", "import", "data", *folders, "--phrase", "p", "--out", two_dirs / "set")
+    assert result.exit_code == 0, result.output
+    assert "'gender' of the utterances is in only one of the two directories, and left out" in result.stderr
+    trials = (two_dirs / "set/trials.tsv").read_text().splitlines()[1:]
+    assert trials == ["a\ta-3\ttarget", "a\tb-3\tnontarget", "b\ta-3\tnontarget"]
+
+
+def test_all_that_is_wrong_with_two_directories_is_listed_with_file_and_line(two_dirs: Path) -> None:
+    (two_dirs / "eval_enroll/spk2utt").write_text("a a-1 a-9\nb\n")
+    (two_dirs / "eval_test/utt2spk").write_text("a-3\nb-3 b\n")
+    folders = [two_dirs / "eval_test", "--enroll", two_dirs / "eval_enroll"]
+    result = run("kaldi", "import", "data", *folders, "--phrase", "p", "--out", two_dirs / "set")
+    assert "eval_test/utt2spk:1: there is no value for 'a-3'" in str(result.exception)
+    assert "eval_enroll/spk2utt:2: there is no value for 'b'" in str(result.exception)
+    (two_dirs / "eval_enroll/spk2utt").write_text("a a-1 a-9\nb b-1\n")
+    (two_dirs / "eval_test/utt2spk").write_text("a-3 a\nb-3 b\n")
+    (two_dirs / "eval_test/trials").write_text("a a-3 nontarget\nc a-3 target\n")
+    result = run("kaldi", "import", "data", *folders, "--phrase", "p", "--out", two_dirs / "set")
+    assert isinstance(result.exception, ProblemsError)
+    assert [str(problem).removeprefix(f"{two_dirs}/") for problem in result.exception.problems] == [
+        "eval_enroll/spk2utt:1: unknown utterance 'a-9'",
+        "eval_test/trials:2: unknown model 'c' (trials with it: 1)",
+        "eval_test/trials:1: type is 'nontarget', but speakers and phrases say TC",
+    ]
+    assert not (two_dirs / "set").exists()
+
+
+def test_a_list_of_voxceleb_is_trials_of_models_of_one_utterance(tmp_path: Path) -> None:
+    folder = data_dir(tmp_path / "k", {"a-1": "a", "a-2": "a", "b-1": "b"})
+    (tmp_path / "veri.txt").write_text("1 wav/a-1.wav wav/a-2.wav\n0 wav/a-1.wav wav/b-1.wav\n")
+    result = run("kaldi", "import", "trials", tmp_path / "veri.txt", "--out", tmp_path / "trials.tsv")
+    assert result.exit_code == 0, result.output
+    assert (tmp_path / "trials.tsv").read_text().splitlines()[1:] == [
+        "wav/a-1.wav\twav/a-2.wav\ttarget",
+        "wav/a-1.wav\twav/b-1.wav\tnontarget",
+    ]
+    arguments = ["kaldi", "import", "data", folder, "--phrase", "p"]
+    assert run(*arguments, "--trials", tmp_path / "veri.txt", "--out", tmp_path / "one").exit_code == 0
+    assert run(*arguments, "--out", tmp_path / "plain").exit_code == 0
+    joined = ["--data", tmp_path / "plain", "--out", tmp_path / "two"]
+    result = run("kaldi", "import", "trials", tmp_path / "veri.txt", *joined)
+    assert result.exit_code == 0, result.output
+    for name in ("one", "two"):
+        assert (tmp_path / name / "models.tsv").read_text().splitlines()[1:] == ["a-1\ta\tp\ta-1"]
+        assert (tmp_path / name / "trials.tsv").read_text().splitlines()[1:] == ["a-1\ta-2\tTC", "a-1\tb-1\tIC"]
+        assert run("validate", tmp_path / name).exit_code == 0
+    (tmp_path / "veri.txt").write_text("1 wav/a-1.wav wav/x.wav\n1 wav/a-1.wav wav/b-1.wav\n")
+    result = run("kaldi", "import", "trials", tmp_path / "veri.txt", *joined)
+    assert isinstance(result.exception, ProblemsError)
+    assert [str(problem).removeprefix(f"{tmp_path}/") for problem in result.exception.problems] == [
+        "veri.txt:1: unknown utterance 'wav/x.wav' (trials with it: 1)",
+        "veri.txt:2: type is 'target', but speakers and phrases say IC",
+    ]
+
+
+def test_a_recording_of_several_utterances_is_no_name_of_one(tmp_path: Path) -> None:
+    folder = data_dir(tmp_path / "k", {"a-1": "a", "b-1": "b"})
+    (folder / "wav.scp").write_text(f"a-1 {tmp_path}/wav/a-1.wav\nb-1 {tmp_path}/wav/a-1.wav\n")
+    (folder / "trials").write_text("1 a-1.wav b-1\n")
+    result = run("kaldi", "import", "data", folder, "--phrase", "p", "--out", tmp_path / "set")
+    assert f"{folder}/trials:1: 'a-1.wav' is the recording of several utterances: a-1, b-1" in str(result.exception)
+
+
 def test_trials_go_to_kaldi_and_back(corpus: Path, tmp_path: Path) -> None:
     assert run("kaldi", "export", "trials", corpus / "eval", "--out", tmp_path / "trials").exit_code == 0
     assert {line.split(" ")[2] for line in (tmp_path / "trials").read_text().splitlines()} == {"target", "nontarget"}

@@ -94,7 +94,7 @@ def prepare_table(
 @jobs_option
 @makes("out", format=FORMAT, default=lambda given: DATA / given["root"].resolve().name)
 def prepare_kaldi(root: Path, out: Path, phrase: str | None, wav_root: Path | None, jobs: int) -> None:
-    """Prepare a corpus that comes as Kaldi data directories train, dev and eval.
+    """Prepare a corpus that comes as Kaldi data directories train, dev and eval, or eval_enroll and eval_test.
 
     Read of each: wav.scp, utt2spk, utt2phrase and, where they are there, segments, text, spk2gender, utt2lang,
     enroll_spk2utt (a model, then its utterances) and trials. A pipe in wav.scp is refused: run it, and list its output.

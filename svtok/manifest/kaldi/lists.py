@@ -15,14 +15,21 @@ from svtok.manifest.tables import Lines, read_rows, write_rows
 
 LABELS = ("target", "nontarget", *TRIAL_TYPES)
 BINARY = ("0", "1")
+LABEL_OF = {"1": "target", "0": "nontarget", "target": "target", "nontarget": "nontarget"}
 
 
 def read_trial_list(path: Path) -> pd.DataFrame:
     """Trials `model utt`, with `target` or `nontarget` behind, or a type (TC TW IC IW), or both; in any order.
 
+    Or, as in VoxCeleb's lists, a label (1 or 0) before two recordings: `1 id10270/x6uYqmx31kE/00001.wav id10270/...`.
+
     The column `type` is the type where there is one, else the label. Raises ProblemsError with every wrong line.
     """
-    frame = _read_fields(path, {2: ["model", "utt"], 3: ["model", "utt", "type"], 4: ["model", "utt", "label", "type"]})
+    names = {2: ["model", "utt"], 3: ["model", "utt", "type"], 4: ["model", "utt", "label", "type"]}
+    frame = _read_fields(path, names)
+    if "type" in frame and set(frame["model"].unique()) <= set(LABEL_OF) and not set(frame["type"]) <= set(LABELS):
+        frame = frame.set_axis(["type", "model", "utt"], axis=1)[["model", "utt", "type"]]
+        frame["type"] = frame["type"].map(LABEL_OF)
     place = Place(path)
     problems = [*check_cells(frame, TRIALS, place), *check_keys(frame, TRIALS, place, ordered=False)]
     if "label" in frame and not problems:

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from pandas.testing import assert_frame_equal
 
 from svtok.errors import ProblemsError, SvtokError
-from svtok.manifest.kaldi.data_dirs import read_data_dir, write_data_dir
+from svtok.manifest.kaldi.reading import read_data_dir
+from svtok.manifest.kaldi.writing import write_data_dir
 from svtok.manifest.protocol import make_models_and_trials
 from svtok.manifest.sets import PreparedSet
 
@@ -253,7 +254,7 @@ def test_models_have_the_speaker_and_phrase_of_their_utterances(tmp_path: Path) 
     assert read.models is not None
     assert read.models.to_dict("list") == {"model": ["m"], "utts": ["s-1"], "spk": ["s"], "phrase": ["p"]}
     (folder / "model2phrase").write_text("m q\n")
-    assert problems_of(folder) == ["table of models:1: phrase is 'q', but utterance 's-1' has 'p'"]
+    assert problems_of(folder) == ["enroll_spk2utt:1: phrase is 'q', but utterance 's-1' has 'p'"]
     (folder / "model2phrase").write_text("n p\n")
     (folder / "enroll_spk2utt").write_text("m s-9\n")
     assert problems_of(folder) == [
@@ -268,7 +269,7 @@ def test_trials_get_their_type_and_their_labels_must_agree(tmp_path: Path) -> No
     assert read.trials is not None
     assert read.trials["type"].tolist() == ["TW"]
     (folder / "trials").write_text("m s-2 target\n")
-    assert problems_of(folder) == ["table of trials:1: type is 'target', but speakers and phrases say TW"]
+    assert problems_of(folder) == ["trials:1: type is 'target', but speakers and phrases say TW"]
 
 
 def test_trials_of_two_utterances_make_a_model_of_the_first(tmp_path: Path) -> None:
