@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from svtok.corpora.common import look_at_takes, sets_by_speaker
+from svtok.corpora.common import look_at_takes, sets_by_speaker, warn_of_unused
 from svtok.errors import Problem, SvtokError, raise_problems
 from svtok.manifest.protocol import make_models_and_trials
 from svtok.manifest.sets import SETS, PreparedSet
@@ -98,7 +98,9 @@ def _utterances(root: Path, jobs: int) -> pd.DataFrame:
     """The table of all utterances, checked: names, repeated takes, and what the headers say."""
     problems: list[Problem] = []
     excluded = _read_excluded(root / "EXCLUDE.tsv", problems)
-    takes = pd.DataFrame([row for row in _rows(root, problems) if row["utt"] not in excluded], columns=COLUMNS)
+    takes = pd.DataFrame(list(_rows(root, problems)), columns=COLUMNS)
+    warn_of_unused(root, set(takes["utt"]) & excluded, "are in EXCLUDE.tsv")
+    takes = takes[~takes["utt"].isin(excluded)].reset_index(drop=True)
     if takes.empty and not problems:
         raise SvtokError(f"{root / 'dataset'}: no recordings are there")
     return look_at_takes(takes, problems, jobs)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,7 +13,7 @@ import pandas as pd
 from svtok.errors import AudioError, Problem, SvtokError, raise_problems, warn
 from svtok.manifest.recordings import listen, warn_of_recordings, with_lengths
 from svtok.manifest.schema import TRIAL_TYPES, Place, codes_of
-from svtok.manifest.sets import SETS, PreparedSet
+from svtok.manifest.sets import SETS, PreparedSet, without_utterances
 
 
 @dataclass(frozen=True)
@@ -101,6 +101,39 @@ def look_at_takes(takes: pd.DataFrame, problems: list[Problem], jobs: int) -> pd
     return with_lengths(takes, heard).sort_values("utt", ignore_index=True)
 
 
+def by_name(paths: Iterable[Path]) -> dict[str, Path]:
+    """Recordings by the name of their file without its ending; of two of a name the last, and a warning says so."""
+    found: dict[str, Path] = {}
+    twice = [path for path in paths if found.setdefault(path.stem, path) != path]
+    if twice:
+        first = found[twice[0].stem]
+        warn(f"{len(twice)} recordings are there twice, such as {first} and {twice[0]}; the latter are read")
+    return found | {path.stem: path for path in twice}
+
+
+def warn_of_unused(where: Path, unused: Collection[str], why: str) -> None:
+    """Say how many recordings are left out, if there are any, and why."""
+    if unused:
+        warn(f"{where}: {len(unused)} recordings, such as {min(unused)}, {why}, and are left out")
+
+
+def leave_out(prepared: PreparedSet, absent: Collection[str], where: str) -> PreparedSet:
+    """The set without these utterances, and a warning of what is gone with them."""
+    left = without_utterances(prepared, absent)
+    if (models := prepared.models) is not None and left.models is not None and left is not prepared:
+        gone = len(models) - len(left.models)
+        fewer = int((left.models["utts"] != left.models["model"].map(models.set_index("model")["utts"])).sum())
+        trials = len(prepared.trials if prepared.trials is not None else ()) - len(
+            left.trials if left.trials is not None else ()
+        )
+        if gone or fewer or trials:
+            warn(
+                f"{where}: {gone} models and {trials} trials are left out, and {fewer} models are enrolled with fewer "
+                "recordings, because others are not there"
+            )
+    return left
+
+
 def sets_by_speaker(
     root: Path, utterances: pd.DataFrame, parts: Mapping[str, Collection[str]], protocol: Protocol
 ) -> dict[str, PreparedSet]:
@@ -109,6 +142,8 @@ def sets_by_speaker(
     Raises SvtokError where a set has no speaker, or nobody in it can be enrolled.
     """
     sets = {}
+    others = utterances[~utterances["spk"].isin([spk for speakers in parts.values() for spk in speakers])]
+    warn_of_unused(root, set(others["utt"]), f"are of {others['spk'].nunique()} speakers who are in no set")
     for name in SETS:
         own = utterances[utterances["spk"].isin(parts[name])].reset_index(drop=True)
         if own.empty:

@@ -28,7 +28,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from svtok.corpora.common import Protocol, Published, check_counts, look_at_takes
+from svtok.corpora.common import Protocol, Published, check_counts, look_at_takes, warn_of_unused
 from svtok.errors import Problem, ProblemsError, SvtokError, raise_problems, unknown_name, warn
 from svtok.manifest.protocol import first_takes, make_models_and_trials
 from svtok.manifest.sets import SETS, PreparedSet
@@ -158,6 +158,7 @@ def _evaluation(takes: pd.DataFrame, path: Path, allow_missing: bool, jobs: int)
     models = pd.DataFrame({"model": enrolled, "spk": [_parts(utt)[0] for utt in enrolled]}, dtype="str")
     models = models.assign(phrase=PHRASE["phrase"], utts=models["model"])
     named = takes["utt"].isin({*enrolled, *trials["utt"].unique()})
+    warn_of_unused(path, set(takes["utt"][~named]), "are in no trial")
     utterances = look_at_takes(takes[named].reset_index(drop=True), [], jobs)
     return PreparedSet(utterances, models, trials.astype("category"))
 

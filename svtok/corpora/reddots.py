@@ -28,7 +28,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 import pandas as pd
 
-from svtok.corpora.common import Published, check_counts, look_at_takes, read_flags
+from svtok.corpora.common import Published, by_name, check_counts, look_at_takes, read_flags, warn_of_unused
 from svtok.errors import Problem, ProblemsError, SvtokError, raise_problems, warn
 from svtok.manifest.schema import TRIAL_TYPES, Place, codes_of
 from svtok.manifest.sets import PreparedSet
@@ -92,6 +92,7 @@ def prepare(
     raise_problems(problems)
     audio = _find_audio(root, audio_root)
     both = _recorded(_joined(lists), audio, root, allow_missing)
+    warn_of_unused(root, set(audio).difference(both.utterances["utt"]), f"are named by no list of part {part}")
     takes = both.utterances.assign(path=[str(audio[utt]) for utt in both.utterances["utt"]])
     return {"eval": PreparedSet(look_at_takes(takes, [], jobs), both.models, both.trials.astype("category"))}
 
@@ -138,7 +139,7 @@ def _find_audio(root: Path, audio_root: Path | None) -> Mapping[str, Path]:
         raw = any(folder.glob("*/*.pcm"))
         how = f" but raw .pcm files, which do not say what they hold; run in {root}: {CONVERT}" if raw else ""
         raise SvtokError(f"{folder}: there are no recordings as .wav or .flac{how}")
-    return {path.stem: path for path in paths}
+    return by_name(paths)
 
 
 def _read_script(path: Path) -> dict[str, str]:

@@ -84,7 +84,7 @@ def test_folds_without_fold_are_refused(make_tree: Make) -> None:
         prepare(make_tree(), folds=5)
 
 
-def test_excluded_takes_are_left_out_whatever_their_format(make_tree: Make) -> None:
+def test_excluded_takes_are_left_out_whatever_their_format(make_tree: Make, capsys: pytest.CaptureFixture[str]) -> None:
     root = make_tree()
     (root / "EXCLUDE.tsv").write_text(
         "dataset/zoom in/00000003_NO_01.flac\tduplicate\n"  # a WAV in this tree
@@ -93,6 +93,8 @@ def test_excluded_takes_are_left_out_whatever_their_format(make_tree: Make) -> N
     )
     utts = set(prepare(root)["eval"].utterances["utt"])
     assert len(utts) == 14
+    said = "2 recordings, such as 00000003-up-02, are in EXCLUDE.tsv, and are left out"
+    assert said in capsys.readouterr().err
     assert not utts & {"00000003-zoom-in-01", "00000003-up-02"}
 
 

@@ -117,7 +117,9 @@ def test_the_table_tells_numbers_and_names_every_run_that_is_not_counted(make_ro
     assert "- FAILED: fold2/seed0/cls: it broke" in markdown
 
 
-def test_intervals_of_fewer_than_ten_speakers_in_all_folds_are_marked_with_the_reason(make_row: Callable[..., Row]) -> None:
+def test_intervals_of_fewer_than_ten_speakers_in_all_folds_are_marked_with_the_reason(
+    make_row: Callable[..., Row],
+) -> None:
     def rows(*speakers: int | None) -> list[Row]:
         return [
             make_row(name, fold, seed, 0.1, eer_resampled=[0.08, 0.12], speakers=count)

@@ -9,7 +9,7 @@ from typing import Literal
 import pandas as pd
 from pandas.api.types import union_categoricals
 
-from svtok.corpora.common import check_counts, look_at_takes
+from svtok.corpora.common import by_name, check_counts, leave_out, look_at_takes, warn_of_unused
 from svtok.corpora.rsr2015.keys import Absent, Key, find_key_files, read_key
 from svtok.corpora.rsr2015.layout import (
     DIGITS_PART,
@@ -28,7 +28,7 @@ from svtok.corpora.synthetic.marker import is_synthetic
 from svtok.corpora.synthetic.phrases import PHRASES
 from svtok.errors import Problem, ProblemsError, SvtokError, raise_problems, warn
 from svtok.manifest.schema import MOST_OF_A_KIND, UNKNOWN
-from svtok.manifest.sets import PreparedSet, without_utterances
+from svtok.manifest.sets import PreparedSet
 from svtok.manifest.tables import enrollments
 
 SUFFIXES = (".sph", ".wav", ".flac")
@@ -54,7 +54,9 @@ def find_audio(folder: Path, part: int) -> dict[str, Path]:
     """
     patterns = [*(f"{gender}/*/*" for gender in GENDERS.values()), "*/*"]
     paths = sorted(path for pattern in patterns for path in folder.glob(pattern) if path.suffix.lower() in SUFFIXES)
-    audio = {path.stem: path.resolve() for path in paths if _part(path) == part}
+    parts = {path: _part(path) for path in paths}
+    warn_of_unused(folder, [path.name for path in paths if parts[path] is None], "are not named as those of RSR2015")
+    audio = {utt: path.resolve() for utt, path in by_name(path for path in paths if parts[path] == part).items()}
     if not audio:
         example = f"male/m001/m001_01_{PARTS[part][0]}.sph"
         raise SvtokError(f"{folder}: no recordings of part {part} are there, such as {example}")
@@ -104,14 +106,10 @@ def absent_recordings(root: Path, absent: Absent, *, allow_missing: bool) -> lis
     return problems
 
 
-def unnamed_recordings(root: Path, audio: Collection[str], listed: Collection[str]) -> list[Problem]:
+def unnamed_recordings(audio: Collection[str], listed: Collection[str]) -> list[str]:
     """Recordings of the speakers of lists that no list names."""
     speakers = {UtteranceName.parse(utt).spk for utt in listed}
-    others = sorted(utt for utt in audio if utt not in listed and UtteranceName.parse(utt).spk in speakers)
-    if not others:
-        return []
-    what = f"{len(others)} recordings of speakers of the lists are there that no list names, such as {others[0]}"
-    return [Problem(f"{what}: are the lists and the audio of one release?", root)]
+    return sorted(utt for utt in audio if utt not in listed and UtteranceName.parse(utt).spk in speakers)
 
 
 TrainOn = Literal["bkg", "bkg+dev"]
@@ -148,9 +146,12 @@ def prepare(
     both = set().union(*listed.values())
     recordings = taken_to_be_there(audio_root or root, both) if found is None else found
     missing = absent_recordings(root, absent, allow_missing=allow_missing)
-    if missing and not problems:  # else it is not known what the lists name
-        missing += unnamed_recordings(root, recordings, both)
+    unnamed = [] if problems else unnamed_recordings(recordings, both)  # else it is not known what the lists name
+    if unnamed and missing:
+        what = f"{len(unnamed)} recordings of speakers of the lists are there that no list names, such as {unnamed[0]}"
+        missing.append(Problem(f"{what}: are the lists and the audio of one release?", root))
     raise_problems([*problems, *missing])
+    warn_of_unused(root, unnamed, "are of speakers of the lists and named by no list")
     of_all = [key for genders in keys.values() for key in genders.values()]
     train = _training(root, recordings, listed, train_on)
     if part == DIGITS_PART:
@@ -169,7 +170,7 @@ def prepare(
         models = models if by_sentence else models.assign(phrase=UNKNOWN)
         trials = _joined([key.trials for key in genders.values()])
         whole = PreparedSet(_rows(utterances, listed[subset]), models, trials)
-        sets[subset] = without_utterances(whole, absent)
+        sets[subset] = leave_out(whole, absent, f"{root}: {subset}")
         left = sets[subset].trials
         if left is None or left.empty:
             raise SvtokError(f"{root}: no trial of {subset} of which the recordings are there")

@@ -11,7 +11,7 @@ from typing import TypeVar
 import numpy as np
 import pandas as pd
 
-from svtok.corpora.common import look_at_takes
+from svtok.corpora.common import by_name, leave_out, look_at_takes, warn_of_unused
 from svtok.corpora.sdsv.layout import FREE_TEXT, GENDER_NAMES, KEY_NAMES, PHRASES, Layout
 from svtok.corpora.sdsv.lists import (
     FIRST_ROW,
@@ -25,7 +25,7 @@ from svtok.corpora.sdsv.lists import (
 )
 from svtok.errors import Problem, ProblemsError, raise_problems, warn
 from svtok.manifest.schema import UNKNOWN, UTTERANCES, Place, codes_of
-from svtok.manifest.sets import PreparedSet, without_utterances
+from svtok.manifest.sets import PreparedSet
 from svtok.manifest.tables import enrollments
 from svtok.manifest.trial_types import rows_in
 
@@ -84,12 +84,19 @@ class Audio:
                 names = ", ".join([one.files[row] for row in rows[:3]] + ["..."] * (len(rows) > 3))
                 warn(f"{one.place.path}: {len(rows)} of {len(one.files)} recordings are not there: {names}")
         problems += [*faults, *self._unnamed(named, missing)] if faults else []
+        for folder in FOLDERS if not problems else ():
+            warn_of_unused(self.root / folder, self._others(named, folder), "are named by no list")
         return missing
+
+    def _others(self, named: Sequence[Named], folder: str) -> set[str]:
+        """The files of a folder that no list names."""
+        found = (self.found or {}).get(folder, {})
+        return set(found).difference(*(one.files for one in named if one.folder == folder))
 
     def _unnamed(self, named: Sequence[Named], missing: Mapping[str, set[str]]) -> Iterator[Problem]:
         """Folders that lack files and have others instead."""
-        for folder, found in (self.found or {}).items():
-            others = set(found).difference(*(one.files for one in named if one.folder == folder))
+        for folder in self.found or ():
+            others = self._others(named, folder)
             if missing[folder] and others:
                 yield Problem(
                     f"{len(missing[folder])} files that the lists name are not there, and {len(others)} are there that "
@@ -105,7 +112,7 @@ def _each(one: Named, rows: list[int], folder: Path) -> Iterator[Problem]:
 
 
 def _files(folder: Path) -> dict[str, Path]:
-    return {path.stem: path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES}
+    return by_name(sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES))
 
 
 T = TypeVar("T")
@@ -163,7 +170,7 @@ def prepare_release(
     raise_problems(problems)
     absent = {"train": missing["train"]}
     sets = {
-        name: without_utterances(prepared, absent.get(name, missing["enrollment"] | missing["evaluation"]))
+        name: leave_out(prepared, absent.get(name, missing["enrollment"] | missing["evaluation"]), f"{root}: {name}")
         for name, prepared in sets.items()
     }
     return _with_lengths(sets, jobs) if audio else sets
@@ -286,6 +293,4 @@ def _try(read: Callable[[], T], problems: list[Problem]) -> T | None:
         return read()
     except ProblemsError as error:
         problems += error.problems
-    except FileNotFoundError as error:
-        problems.append(Problem("there is no such file", error.filename))
     return None

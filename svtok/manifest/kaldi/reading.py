@@ -266,6 +266,9 @@ def _read_recordings(folder: Path, speakers: KaldiMap, wav_root: Path, problems:
     for utt, (recording, _, _) in zip(utts, parts, strict=True):
         if recording not in files and utt in segments.lines:
             problems.append(Problem(f"recording '{recording}' is not in wav.scp", segments.path, segments.lines[utt]))
+    unused = sorted(set(files).difference(recording for recording, _, _ in parts))
+    if unused:
+        warn(f"{scp.path}: {len(unused)} of {len(files)} recordings have no segment, such as '{unused[0]}'")
     recordings, start, end = (list(column) for column in zip(*parts, strict=True)) if parts else ([], [], [])
     return {"path": [files.get(recording, "") for recording in recordings], "start": start, "end": end}
 
