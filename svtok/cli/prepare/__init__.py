@@ -40,6 +40,9 @@ CORPORA = {
     "speech-commands": LazyCommand(
         "svtok.cli.prepare.public", "prepare_speech_commands", "Google Speech Commands v2: 2,618 speakers, 35 words."
     ),
+    "speechocean762": LazyCommand(
+        "svtok.cli.prepare.public", "prepare_speechocean762", "speechocean762: 250 speakers, free text, to train on."
+    ),
     "table": LazyCommand("svtok.cli.prepare.own", "prepare_table", "Your own recordings: one CSV that lists them."),
     "kaldi": LazyCommand("svtok.cli.prepare.own", "prepare_kaldi", "Kaldi data directories train, dev and eval."),
 }

@@ -1,4 +1,4 @@
-"""svtok prepare arabic-commands, audio-mnist, hi-mia, speech-commands: corpora that anyone can fetch."""
+"""svtok prepare arabic-commands, audio-mnist, hi-mia, speech-commands, speechocean762: corpora that anyone can get."""
 
 from __future__ import annotations
 
@@ -212,3 +212,23 @@ def prepare_speech_commands(
         jobs=jobs,
     )
     write_prepared("speech-commands", sets, out, description="2,618 speakers, 35 English words, real speech")
+
+
+@click.command("speechocean762")
+@root_option("the unpacked archive, which holds WAVE/, train/ and test/ (or recordings.csv)")
+@corpus_out_option("speechocean762")
+@allow_missing_option
+@jobs_option
+def prepare_speechocean762(root: Path, out: Path, allow_missing: bool, jobs: int) -> None:
+    """speechocean762: 250 speakers, children among them, read 20 English sentences each, all of them different ones.
+
+    Get it from OpenSLR (SLR101). There are no phrases and no trials: it is one training set, of speakers.
+
+    \b
+    Example:
+      svtok prepare speechocean762 --root /corpora/speechocean762 --out data/speechocean762
+    """
+    from svtok.corpora.speechocean762 import prepare
+
+    sets = prepare(root, allow_missing=allow_missing, jobs=jobs)
+    write_prepared("speechocean762", sets, out, description="250 speakers, free English sentences, real speech")
