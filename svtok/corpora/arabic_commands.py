@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from svtok.corpora.common import look_at_takes, sets_by_speaker, warn_of_unused
+from svtok.corpora.common import find_takes, folders_in, prepare_takes, warn_of_unused
 from svtok.errors import Problem, SvtokError, raise_problems
 from svtok.manifest.protocol import make_models_and_trials
 from svtok.manifest.sets import SETS, PreparedSet
@@ -49,20 +49,20 @@ def prepare(
 
     Raises SvtokError where `root` is not the corpus, ProblemsError with every file that cannot be used.
     """
-    utterances = _utterances(root, jobs)
-    speakers = sorted(utterances["spk"].unique())
-    if folds is None and fold is None:
-        parts = _authors_split(root, speakers)
-    elif folds is not None and fold is not None:
-        parts = split_in_folds(speakers, folds, fold)
-    else:
+    problems: list[Problem] = []
+    excluded = _read_excluded(root / "EXCLUDE.tsv", problems)
+    takes = pd.DataFrame(list(_rows(root / "dataset", problems)), columns=COLUMNS)
+    warn_of_unused(root, set(takes["utt"]) & excluded, "are in EXCLUDE.tsv")
+    takes = takes[~takes["utt"].isin(excluded)].reset_index(drop=True)
+    speakers = sorted(takes["spk"].unique())
+    if (folds is None) != (fold is None):
         raise SvtokError("folds and fold come together: the number of folds, and which of them is eval")
-    return sets_by_speaker(
-        root,
-        utterances,
-        parts,
-        partial(make_models_and_trials, enroll_takes=enroll_takes, cross_session=cross_session, seed=seed),
-    )
+    if folds is None or fold is None or not speakers:
+        parts = _authors_split(root, speakers)
+    else:
+        parts = split_in_folds(speakers, folds, fold)
+    protocol = partial(make_models_and_trials, enroll_takes=enroll_takes, cross_session=cross_session, seed=seed)
+    return prepare_takes(root, takes, parts, protocol, problems, jobs=jobs)
 
 
 def split_in_folds(speakers: list[str], folds: int, fold: int) -> dict[str, list[str]]:
@@ -94,38 +94,15 @@ def _authors_split(root: Path, speakers: list[str]) -> dict[str, list[str]]:
     return parts
 
 
-def _utterances(root: Path, jobs: int) -> pd.DataFrame:
-    """The table of all utterances, checked: names, repeated takes, and what the headers say."""
-    problems: list[Problem] = []
-    excluded = _read_excluded(root / "EXCLUDE.tsv", problems)
-    takes = pd.DataFrame(list(_rows(root, problems)), columns=COLUMNS)
-    warn_of_unused(root, set(takes["utt"]) & excluded, "are in EXCLUDE.tsv")
-    takes = takes[~takes["utt"].isin(excluded)].reset_index(drop=True)
-    if takes.empty and not problems:
-        raise SvtokError(f"{root / 'dataset'}: no recordings are there")
-    return look_at_takes(takes, problems, jobs)
-
-
-def _rows(root: Path, problems: list[Problem]) -> Iterator[dict[str, str]]:
-    """One row a file of `dataset/`; what has another name than it should goes to `problems`."""
-    dataset = root / "dataset"
-    if not dataset.is_dir():
-        raise SvtokError(
-            f"{dataset}: there is no such folder; --root must name a copy of the public repository "
-            "abdulkaderghandoura/arabic-speech-commands-dataset"
-        )
-    for word in sorted(dataset.iterdir()):
-        if word.name in NO_WORDS or word.name.startswith("."):
-            continue
-        if not word.is_dir():
-            problems.append(Problem("a file where only the folders of words should be", word))
-            continue
-        for path in sorted(word.iterdir()):
-            if match := FILE_NAME.fullmatch(path.name):
-                utt = _utt(word.name, match)
-                yield {"utt": utt, "path": str(path.resolve()), "spk": match["spk"], "phrase": _phrase(word.name)}
-            elif not path.name.startswith("."):
-                problems.append(Problem("not named as a take: 8 digits, '_NO_', digits, '.wav' or '.flac'", path))
+def _rows(dataset: Path, problems: list[Problem]) -> Iterator[tuple[str, ...]]:
+    """The COLUMNS of each recording; what has another name than it should goes to `problems`."""
+    why = "--root must name a copy of the public repository abdulkaderghandoura/arabic-speech-commands-dataset"
+    words = folders_in(dataset, why, ignored=NO_WORDS)
+    files = [path for path in sorted(dataset.iterdir()) if path.is_file() and not path.name.startswith(".")]
+    problems += [Problem("a file where only the folders of words should be", path) for path in files]
+    for path, match in find_takes(words, FILE_NAME, "8 digits, '_NO_', digits, '.wav' or '.flac'", problems):
+        word = path.parent.name
+        yield _utt(word, match), str(path), match["spk"], _phrase(word)
 
 
 def _phrase(word: str) -> str:

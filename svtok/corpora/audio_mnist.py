@@ -21,13 +21,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from svtok.corpora.common import Published, check_counts, look_at_takes, sets_by_speaker
-from svtok.errors import Problem, SvtokError, raise_problems
+from svtok.corpora.common import Published, find_takes, folders_in, prepare_takes
+from svtok.errors import Problem, SvtokError
 from svtok.manifest.protocol import make_models_and_trials
 from svtok.manifest.sets import PreparedSet
 
 PUBLISHED = Published(
-    {"speakers": 60, "digits": 10, "recordings": 30_000}, "the README of soerenab/AudioMNIST, and the article"
+    {"speakers": 60, "phrases": 10, "recordings": 30_000}, "the README of soerenab/AudioMNIST, and the article"
 )
 GROUPS = (
     (26, 52, 60, 18, 32, 42, 5, 13, 22, 33, 45, 51),
@@ -64,15 +64,12 @@ def prepare(
     parts = split(fold)
     problems: list[Problem] = []
     takes = pd.DataFrame(list(_rows(root / "data", problems)), columns=COLUMNS[:-1])
-    if takes.empty and not problems:
-        raise SvtokError(f"{root / 'data'}: no recordings are there, such as 01/0_01_0.wav")
-    takes["gender"] = takes["spk"].map(_read_genders(root / "data" / META, sorted(takes["spk"].unique()), problems))
-    raise_problems(problems)
-    found = {"speakers": takes["spk"].nunique(), "digits": takes["phrase"].nunique(), "recordings": len(takes)}
-    check_counts(root, found, PUBLISHED, allow_missing=allow_missing)
-    utterances = look_at_takes(takes, problems, jobs)
+    genders = _read_genders(root / "data" / META, sorted(takes["spk"].unique()), problems) if len(takes) else {}
+    takes["gender"] = takes["spk"].map(genders)
     protocol = partial(make_models_and_trials, enroll_takes=enroll_takes, cross_session=cross_session, seed=seed)
-    return sets_by_speaker(root, utterances, parts, protocol)
+    return prepare_takes(
+        root, takes, parts, protocol, problems, published=PUBLISHED, allow_missing=allow_missing, jobs=jobs
+    )
 
 
 def split(fold: int) -> dict[str, list[str]]:
@@ -87,20 +84,14 @@ def split(fold: int) -> dict[str, list[str]]:
 
 def _rows(data: Path, problems: list[Problem]) -> Iterator[tuple[str, ...]]:
     """The COLUMNS of each recording but its gender; what has another name than it should goes to `problems`."""
-    if not data.is_dir():
-        raise SvtokError(
-            f"{data}: there is no such folder; --root must name a copy of the public repository soerenab/AudioMNIST"
-        )
-    for folder in sorted(data.resolve().iterdir()):
-        if not folder.is_dir() or folder.name.startswith("."):
-            continue
-        for path in sorted(folder.iterdir()):
-            match = FILE_NAME.fullmatch(path.name)
-            if match and match["spk"] == folder.name:
-                word = DIGITS[int(match["digit"])]
-                yield f"{folder.name}-{word}-{match['take']}", str(path), folder.name, word, word, "en"
-            elif not path.name.startswith(".") and path.name != "notes.txt":
-                problems.append(Problem("not named as a take of its folder: '<digit>_<speaker>_<take>.wav'", path))
+    why = "--root must name a copy of the public repository soerenab/AudioMNIST"
+    what = "'<digit>_<speaker>_<take>.wav' in the folder of the speaker"
+    for path, match in find_takes(folders_in(data, why), FILE_NAME, what, problems, ignored=["notes.txt"]):
+        spk, word = match["spk"], DIGITS[int(match["digit"])]
+        if spk == path.parent.name:
+            yield f"{spk}-{word}-{match['take']}", str(path), spk, word, word, "en"
+        else:
+            problems.append(Problem(f"not named as a take: {what}", path))
 
 
 def _read_genders(path: Path, speakers: list[str], problems: list[Problem]) -> dict[str, str]:

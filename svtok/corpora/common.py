@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -81,6 +82,65 @@ def read_flags(lines: pd.DataFrame, place: Place) -> tuple[npt.NDArray[np.int8],
 def _is(column: pd.Series, value: str) -> npt.NDArray[np.bool_]:
     codes, values = codes_of(column)
     return np.array([known == value for known in values], bool)[codes]
+
+
+def find_takes(
+    folders: Iterable[Path], name: re.Pattern[str], what: str, problems: list[Problem], *, ignored: Collection[str] = ()
+) -> Iterator[tuple[Path, re.Match[str]]]:
+    """Each recording in the folders, and the parts of its name.
+
+    A file that is not named as a take, which is `what`, goes to `problems`, unless it is hidden or one of `ignored`.
+    """
+    for folder in folders:
+        for path in sorted(folder.iterdir()):
+            if match := name.fullmatch(path.name):
+                yield path, match
+            elif not path.name.startswith(".") and path.name not in ignored:
+                problems.append(Problem(f"not named as a take: {what}", path))
+
+
+def folders_in(root: Path, why: str, *, ignored: Collection[str] = ()) -> list[Path]:
+    """The folders in a corpus but the hidden and `ignored` ones. Raises SvtokError, with `why`, where there is none."""
+    if not root.is_dir():
+        raise SvtokError(f"{root}: there is no such folder; {why}")
+    found = sorted(path for path in root.resolve().iterdir() if path.is_dir() and path.name not in ignored)
+    return [path for path in found if not path.name.startswith(".")]
+
+
+def prepare_takes(
+    root: Path,
+    takes: pd.DataFrame,
+    parts: Mapping[str, Collection[str]],
+    protocol: Protocol,
+    problems: list[Problem],
+    *,
+    published: Published | None = None,
+    allow_missing: bool = False,
+    jobs: int = 1,
+) -> dict[str, PreparedSet]:
+    """The sets of a corpus that is a tree of takes.
+
+    Args:
+        root: The corpus, for messages.
+        takes: The takes that were found: the columns utt, path, spk, phrase and others.
+        parts: The speakers of each set.
+        protocol: Makes the models and trials of dev and eval.
+        problems: What was found wrong with names and lists.
+        published: How many speakers, phrases and recordings there should be, where that is known.
+        allow_missing: Prepare a part of the corpus.
+        jobs: Processes that decode the recordings.
+
+    Raises:
+        ProblemsError: with `problems` and every recording that cannot be used.
+        SvtokError: where it is not the whole corpus, or a set has no speaker or nobody to enroll.
+    """
+    if takes.empty and not problems:
+        raise SvtokError(f"{root}: no recordings are there")
+    if published is not None:
+        raise_problems(problems)
+        found = {"speakers": takes["spk"].nunique(), "phrases": takes["phrase"].nunique(), "recordings": len(takes)}
+        check_counts(root, found, published, allow_missing=allow_missing)
+    return sets_by_speaker(root, look_at_takes(takes, problems, jobs), parts, protocol)
 
 
 Protocol = Callable[..., tuple[pd.DataFrame, pd.DataFrame]]

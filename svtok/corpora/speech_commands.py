@@ -18,12 +18,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from svtok.corpora.common import Published, check_counts, look_at_takes, sets_by_speaker
-from svtok.errors import Problem, SvtokError, raise_problems
+from svtok.corpora.common import Published, find_takes, folders_in, prepare_takes
+from svtok.errors import Problem, SvtokError
 from svtok.manifest.protocol import PAIR, first_takes, make_models_and_trials
 from svtok.manifest.sets import PreparedSet
 
-PUBLISHED = Published({"words": 35, "speakers": 2618, "recordings": 105_829}, "Warden, arXiv 1804.03209, 2018")
+PUBLISHED = Published({"phrases": 35, "speakers": 2618, "recordings": 105_829}, "Warden, arXiv 1804.03209, 2018")
 LISTS = {"dev": "validation_list.txt", "eval": "testing_list.txt"}
 FILE_NAME = re.compile(r"(?P<spk>[0-9a-f]{8})_nohash_(?P<take>[0-9]+)\.wav")
 NO_WORDS = ("_background_noise_",)
@@ -56,12 +56,6 @@ def prepare(
         Problem(f"speaker {spk} is also in {LISTS['dev']}", root / LISTS["eval"])
         for spk in sorted(listed["dev"] & listed["eval"])
     ]
-    raise_problems(problems)
-    if takes.empty:
-        raise SvtokError(f"{root}: no recordings are there, such as yes/004ae714_nohash_0.wav")
-    found = {"words": takes["phrase"].nunique(), "speakers": takes["spk"].nunique(), "recordings": len(takes)}
-    check_counts(root, found, PUBLISHED, allow_missing=allow_missing)
-    utterances = look_at_takes(takes, problems, jobs)
     parts = {**listed, "train": set(takes["spk"]) - listed["dev"] - listed["eval"]}
 
     def protocol(own: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -78,23 +72,17 @@ def prepare(
             enrolled=enrolled,
         )
 
-    return sets_by_speaker(root, utterances, parts, protocol)
+    return prepare_takes(
+        root, takes, parts, protocol, problems, published=PUBLISHED, allow_missing=allow_missing, jobs=jobs
+    )
 
 
 def _rows(root: Path, problems: list[Problem]) -> Iterator[tuple[str, ...]]:
     """The COLUMNS of each recording; what has another name than it should goes to `problems`."""
-    if not root.is_dir():
-        raise SvtokError(f"{root}: there is no such folder; --root must name the unpacked speech_commands_v0.02.tar.gz")
-    root = root.resolve()
-    for folder in sorted(root.iterdir()):
-        if not folder.is_dir() or folder.name in NO_WORDS or folder.name.startswith("."):
-            continue
-        for path in sorted(folder.iterdir()):
-            if match := FILE_NAME.fullmatch(path.name):
-                word = folder.name
-                yield f"{match['spk']}-{word}-{match['take']}", str(path), match["spk"], word, word, "en"
-            elif not path.name.startswith("."):
-                problems.append(Problem("not named as a take: 8 hexadecimal digits, '_nohash_', digits, '.wav'", path))
+    words = folders_in(root, "--root must name the unpacked speech_commands_v0.02.tar.gz", ignored=NO_WORDS)
+    for path, match in find_takes(words, FILE_NAME, "8 hexadecimal digits, '_nohash_', digits, '.wav'", problems):
+        word = path.parent.name
+        yield f"{match['spk']}-{word}-{match['take']}", str(path), match["spk"], word, word, "en"
 
 
 def _read_list(path: Path, problems: list[Problem]) -> set[str]:

@@ -69,7 +69,7 @@ def test_a_tree_becomes_tables_with_gender_in_utterances_and_models(root: Path) 
 
 
 def test_a_part_of_the_corpus_is_refused(root: Path) -> None:
-    with pytest.raises(SvtokError, match=r"5 of 60 speakers .*2 of 10 digits .*50 of 30000 recordings"):
+    with pytest.raises(SvtokError, match=r"5 of 60 speakers .*2 of 10 phrases .*50 of 30000 recordings"):
         prepare(root)
 
 
@@ -82,8 +82,8 @@ def test_all_bad_names_and_unknown_genders_are_told_at_once(root: Path) -> None:
     with pytest.raises(ProblemsError) as caught:
         prepare(root, allow_missing=True)
     assert [problem.what.split(" (")[0].split(":")[0] for problem in caught.value.problems] == [
-        "not named as a take of its folder",
-        "not named as a take of its folder",
+        "not named as a take",
+        "not named as a take",
         "speaker 12 has no gender",
         "speaker 26 has no gender",
     ]

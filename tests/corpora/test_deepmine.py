@@ -5,9 +5,9 @@ import pytest
 from click.testing import CliRunner
 
 from svtok.cli.main import svtok
-from svtok.corpora import tdsv2024
 from svtok.corpora.deepmine import prepare
-from svtok.corpora.sdsv.layout import PHRASES
+from svtok.corpora.sdsv.layout import PHRASES, TDSV2024
+from svtok.corpora.sdsv.prepare import prepare_release
 from svtok.errors import ProblemsError, SvtokError
 from svtok.manifest.sets import read_set
 from svtok.manifest.validate import check_set
@@ -288,7 +288,7 @@ def test_tdsv_2024_has_dev_and_eval_and_free_text(make_release: Make) -> None:
         "docs/eval_model_enrollment.txt": with_genders(MODELS),
         "docs/eval_trials.txt": TRIALS,
     }
-    sets = tdsv2024.prepare(make_release(lists))
+    sets = prepare_release(make_release(lists), TDSV2024)
     train = sets["train"].utterances.set_index("utt")
     assert train.loc["trn_000003", ["phrase", "lang"]].tolist() == ["FT", "?"]
     assert "text" not in train

@@ -67,12 +67,14 @@ def test_enrolling_with_more_takes_than_there_are_is_refused(root: Path) -> None
 
 
 def test_a_part_of_the_corpus_is_refused_with_the_published_counts(root: Path) -> None:
-    with pytest.raises(SvtokError, match=r"2 of 35 words \(33 missing\); 6 of 2618 speakers .*36 of 105829 recordings"):
+    with pytest.raises(
+        SvtokError, match=r"2 of 35 phrases \(33 missing\); 6 of 2618 speakers .*36 of 105829 recordings"
+    ):
         prepare(root)
 
 
 def test_the_whole_corpus_needs_no_leave(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = Published({"words": 2, "speakers": 6, "recordings": 36}, "this test")
+    whole = Published({"phrases": 2, "speakers": 6, "recordings": 36}, "this test")
     monkeypatch.setattr(speech_commands, "PUBLISHED", whole)
     assert set(prepare(root)) == {"train", "dev", "eval"}
 

@@ -214,10 +214,13 @@ def prepare_tdsv2024(
     Example:
       svtok prepare tdsv2024 --root /corpora/tdsv2024/task1 --out data/tdsv2024
     """
+    from svtok.corpora.sdsv.layout import TDSV2024
+    from svtok.corpora.sdsv.prepare import prepare_release
     from svtok.corpora.synthetic.marker import is_synthetic
-    from svtok.corpora.tdsv2024 import prepare
 
-    sets = prepare(root, genders=genders, keys=keys, audio=audio, allow_missing=allow_missing, jobs=jobs)
+    sets = prepare_release(
+        root, TDSV2024, genders=genders, keys=keys, audio=audio, allow_missing=allow_missing, jobs=jobs
+    )
     description = "ten phrases, five Persian and five English, and free text to train on"
     if synthetic := is_synthetic(root):
         description = "spoken by espeak-ng in the layout of TdSV 2024, of which it holds nothing but phrases"

@@ -11,7 +11,8 @@ evaluation plan", arXiv:1912.06311, Task 1; the plan of 2021; and "Text-dependen
 
 Each list has a header line and one blank between its columns. TdSV 2024 has two of the lists twice, for dev and eval
 (dev_trials.txt, eval_trials.txt), and a column `gender` after the phrase of a model. Lists of trials may have the trial
-type in a third column; else it is secret, or in a file keys.txt with a line for each trial.
+type in a third column; else it is secret, or in a file keys.txt with a line for each trial. The corpora are licensed by
+their owners.
 """
 
 from __future__ import annotations

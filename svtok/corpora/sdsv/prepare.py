@@ -134,19 +134,26 @@ def prepare_release(
     root: Path,
     layout: Layout,
     *,
-    genders: Path | None,
-    keys: Path | None,
-    audio: bool,
-    allow_missing: bool,
-    jobs: int,
+    genders: Path | None = None,
+    keys: Path | None = None,
+    audio: bool = True,
+    allow_missing: bool = False,
+    jobs: int = 1,
 ) -> dict[str, PreparedSet]:
     """The sets train and, as the release has their lists, dev and eval.
 
-    `genders` lists the gender of each training speaker (and perhaps of each model), `keys` the type of each trial of
-    eval; by default they are files of the usual names in the release, or unknown. With `audio` the recordings are
-    looked at, in `jobs` processes; `allow_missing` leaves out those that are not there, and warns of them.
+    Args:
+        root: The release, with `docs/` and `wav/`.
+        layout: Which release it is. Training utterances of free text, which TdSV 2024 has, have the phrase FT.
+        genders: List of the gender of each training speaker (and perhaps of each model); default: a file of a usual
+            name in the release, or unknown.
+        keys: List of the type of each trial of eval; default: as for `genders`.
+        audio: Listen to the recordings.
+        allow_missing: Leave out the recordings that are not there, and warn of them.
+        jobs: Processes that listen.
 
-    Raises ProblemsError with everything that is wrong with the lists, or with the recordings.
+    Raises:
+        ProblemsError: with everything that is wrong with the lists, or with the recordings.
     """
     problems: list[Problem] = []
     of_names = _read_genders(root, genders, problems)
