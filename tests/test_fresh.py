@@ -103,6 +103,15 @@ def test_a_set_is_its_tables_wherever_the_recordings_lie(tmp_path: Path) -> None
     assert identity(folder) == seen[-1]
 
 
+@pytest.mark.parametrize("texts", [('"yes", "no"'), ('"yes', '"no'), ('say "yes"', "no")])
+def test_quotation_marks_in_a_set_are_ordinary_characters(tmp_path: Path, texts: tuple[str, str]) -> None:
+    table = tmp_path / "utterances.tsv"
+    content = "utt\tpath\tphrase\tspk\ttext\na\ta.wav\tp\ts\t{}\nb\tb.wav\tp\ts\t{}\n".format(*texts)
+    before = identity(write(table, content).parent)
+    assert identity(write(table, content.replace("b.wav", "moved/b.wav")).parent) == before
+    assert identity(write(table, content.replace("b\tb.wav", "c\tb.wav")).parent) != before
+
+
 def test_a_corpus_is_the_tables_of_its_sets(tmp_path: Path) -> None:
     write(tmp_path / "corpus.yaml", "name: my\n")
     before = identity(tmp_path)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import click
 
+from svtok.cli.fresh import is_up_to_date
 from svtok.cli.options import AT_LEAST_ONE, FILE, FOLDER, device_option, markdown_option, together
 
 
@@ -52,10 +54,11 @@ def ablate(
 ) -> None:
     """Train, score and evaluate every system of a plan on every fold with every seed, several at once.
 
-    Runs whose results are there are kept, unless the plan has changed what the system is, or the sets or features in
-    WORK are others than those of the run; half work is gone on with; failed runs are noted in the results and tried
-    again the next time. A network that a system needs is trained even if that system was not asked for. Stop it at any
-    time and run the same command again.
+    Runs whose results are there are kept, unless the plan has changed what the system is, or what the run wrote in WORK
+    is not up to date with the sets and features there; then what has changed is done again, and a network of other
+    settings given up. Half work is gone on with; failed runs are noted in the results and tried again the next time. A
+    network that a system needs is trained even if that system was not asked for. Stop it at any time and run the same
+    command again.
 
     \b
     Example:
@@ -68,11 +71,11 @@ def ablate(
 
     read = read_plan(plan)
     runs = runs_of_plan(read, Choice(folds, seeds, systems))
-    Ablation(read, work, results, pick_device(device), jobs, _tell).run(runs)
+    Ablation(read, work, results, pick_device(device), partial(is_up_to_date, work=work), jobs, _say).run(runs)
     click.echo(f"{results}: all {len(runs)} runs are done")
 
 
-def _tell(text: str) -> None:
+def _say(text: str) -> None:
     import time
 
     click.echo(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {text}", err=True)
@@ -81,7 +84,9 @@ def _tell(text: str) -> None:
 @click.command("ablation-table")
 @click.argument("results", type=FILE)
 @choice_options
-@click.option("--plan", type=FILE, help="The plan: tells which runs there should be, of which settings, and the order.")
+@click.option(
+    "--plan", type=FILE, help="The plan: says which runs there should be, of which settings, and in which order."
+)
 @click.option(
     "--against",
     multiple=True,

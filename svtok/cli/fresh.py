@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import io
-import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
@@ -39,7 +38,7 @@ class Made:
     def made_of(self, command: str | None, options: Options) -> str:
         """The fingerprint of a call: of the identities of files and folders that it names, and its other options."""
         read = {name: value for name, value in options.items() if name not in (*self.outputs, *ASIDE)}
-        return fingerprint(command, self.format, _identified(read), _identified(self.reads(options)))
+        return fingerprint(command, self.format, _with_paths([read, self.reads(options)], identity))
 
     def settled(self, options: Options) -> dict[str, Any]:
         """The options with the default of the first output, where it is not given."""
@@ -87,25 +86,24 @@ def makes(
 
 
 def is_up_to_date(arguments: Sequence[str], work: Path) -> bool:
-    """Whether the call `svtok ARGUMENTS` in the folder `work` would find its outputs up to date."""
+    """Whether the call `svtok ARGUMENTS` in the folder `work` would find its outputs up to date; it names its sets."""
     from svtok.cli.main import svtok
 
     command: click.Command | None = svtok
     context, name, rest = click.Context(svtok), None, list(arguments)
-    with _working_in(work):
-        try:
-            while isinstance(command, click.Group):
-                name, command, rest = command.resolve_command(context, rest)
-            assert command is not None
-            context = command.make_context(name, rest, parent=context)
-        except (click.ClickException, SvtokError):
-            return False  # the call itself says what is wrong
-        made: Made | None = getattr(command.callback, "made", None)
-        if made is None:
-            return False
-        options = made.settled(context.params)
-        paths = made.paths(options)
-        return bool(paths) and printed_before(paths, made.made_of(command.name, options)) is not None
+    try:
+        while isinstance(command, click.Group):
+            name, command, rest = command.resolve_command(context, rest)
+        assert command is not None
+        context = command.make_context(name, rest, parent=context)
+    except (click.ClickException, SvtokError):
+        return False  # the call itself says what is wrong
+    made: Made | None = getattr(command.callback, "made", None)
+    if made is None:
+        return False
+    options = _with_paths(made.settled(context.params), lambda path: work / path)
+    paths = made.paths(options)
+    return bool(paths) and printed_before(paths, made.made_of(command.name, options)) is not None
 
 
 def features_read(options: Options) -> object:
@@ -116,14 +114,14 @@ def features_read(options: Options) -> object:
     return features or recordings(options["data"])
 
 
-def _identified(value: Any) -> Any:
-    """The value with the identity of each file and folder in the place of its path."""
+def _with_paths(value: Any, change: Callable[[Path], object]) -> Any:
+    """The value with something else in the place of each path in it."""
     if isinstance(value, Path):
-        return identity(value)
+        return change(value)
     if isinstance(value, Mapping):
-        return {name: _identified(inner) for name, inner in value.items()}
+        return {name: _with_paths(inner, change) for name, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [_identified(inner) for inner in value]
+        return [_with_paths(inner, change) for inner in value]
     return value
 
 
@@ -147,13 +145,3 @@ def _heard() -> Iterator[_Heard]:
     heard = _Heard(sys.stdout)
     with redirect_stdout(heard):
         yield heard
-
-
-@contextmanager
-def _working_in(folder: Path) -> Iterator[None]:
-    before = Path.cwd()
-    os.chdir(folder)
-    try:
-        yield
-    finally:
-        os.chdir(before)

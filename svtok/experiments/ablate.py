@@ -20,10 +20,11 @@ from typing import NoReturn, TypeVar
 import torch
 
 from svtok.errors import SvtokError
-from svtok.experiments.commands import RunFolders, check_inputs, commands
+from svtok.experiments.commands import Command, check_inputs, commands, training_command
 from svtok.experiments.measure import PACKAGE_ROOT, commit_of_checkout, hardware_name, rows_of
 from svtok.experiments.plan import Plan, Run, run_key
 from svtok.experiments.results import Row, put_results, read_results
+from svtok.files import write_text
 from svtok.parallel import default_jobs
 
 Item = TypeVar("Item")
@@ -126,14 +127,19 @@ LONGEST_ERROR = 500
 
 @dataclass
 class Ablation:
-    """A plan that is run in a work folder, its results in a file. `jobs` None: as many as the machine bears."""
+    """A plan that is run in a work folder, its results in a file.
+
+    `is_up_to_date`: whether a call of svtok in the work folder would find its output up to date.
+    `jobs` None: as many as the machine bears.
+    """
 
     plan: Plan
     work: Path
     results: Path
     device: torch.device
+    is_up_to_date: Callable[[Command], bool]
     jobs: int | None = None
-    tell: Callable[[str], None] = print
+    say: Callable[[str], None] = print
     begun: dict[Run, float] = field(default_factory=dict)
     commits: dict[Run, str] = field(default_factory=dict)
 
@@ -143,7 +149,6 @@ class Ablation:
         threads = max(1, default_jobs() // self.jobs)
         self.hardware = hardware_name(self.device, threads)
         self.children = Children(self.work.absolute(), threads)
-        self.folders = RunFolders(self.plan, self.work)
 
     def run(self, asked: Sequence[Run]) -> None:
         """Run what is left of the runs asked for, and of those whose networks they need.
@@ -153,7 +158,7 @@ class Ablation:
         """
         left = self.left(asked)
         check_inputs(self.plan, left, self.work)
-        self.tell(f"{len(asked)} runs asked for, {len(left)} left, {self.jobs} at once on {self.hardware}")
+        self.say(f"{len(asked)} runs asked for, {len(left)} left, {self.jobs} at once on {self.hardware}")
         failed = []
         with _alone(self.work), _ended_by_sigterm():
             pool = in_pool(left, self._work, jobs=self.jobs or 1, needs=self.needs, stop=self.children.stop)
@@ -161,7 +166,7 @@ class Ablation:
                 for ended, (run, error) in enumerate(pool, start=1):
                     rows = self._keep(run, error)
                     failed += [run] if rows[0].error else []
-                    self.tell(f"ended {run}: {_in_words(rows)}; {self._outlook(ended, len(left))}")
+                    self.say(f"ended {run}: {_in_words(rows)}; {self._outlook(ended, len(left))}")
         if failed:
             names = ", ".join(map(str, failed))
             raise SvtokError(f"{len(failed)} of {len(left)} runs failed: {names}; the same command tries them again")
@@ -169,19 +174,20 @@ class Ablation:
     def left(self, asked: Sequence[Run]) -> list[Run]:
         """The runs without results of the present plan, and those whose networks these need and that are missing.
 
-        Results whose run has left no folder here are taken as they are; else it must have had the present features.
+        Results whose run has left no folder here are taken as they are; else all that it wrote must be up to date.
         """
         done = {(*row.run, row.settings) for row in read_results(self.results) if row.error is None}
         keys = {name: run_key(self.plan, name) for name in self.plan.systems}
         left = {
             run
             for run in asked
-            if (run.system, run.fold, run.seed, keys[run.system]) not in done or self.folders.has_other_inputs(run)
+            if (run.system, run.fold, run.seed, keys[run.system]) not in done
+            or ((self.work / run.folder).exists() and not all(map(self.is_up_to_date, self._commands(run))))
         }
         waiting = list(left)
         while waiting:
             for needed in self.needs(waiting.pop()):
-                if needed not in left and not self.folders.has_network(needed):
+                if needed not in left and not self.has_network(needed):
                     left.add(needed)
                     waiting.append(needed)
         return sorted(left)
@@ -191,26 +197,32 @@ class Ablation:
         owners = [owner for other in self.plan.systems[run.system].used for owner in self.plan.networks_of(other)]
         return [run.of(self.plan, owner) for owner in dict.fromkeys(owners)]
 
+    def has_network(self, run: Run) -> bool:
+        """Whether the network that the plan asks for is there, trained on the present sets and features."""
+        return self.is_up_to_date(training_command(self.plan, run, self.device.type))
+
+    def _commands(self, run: Run) -> list[Command]:
+        return commands(self.plan, run, self.device.type)
+
     def _work(self, run: Run) -> None:
         """All commands of a run. Raises SvtokError with the first error."""
         self.begun[run], self.commits[run] = time.monotonic(), commit_of_checkout()
         for needed in self.needs(run):
-            if not self.folders.has_network(needed):
+            if not self.has_network(needed):
                 raise SvtokError(f"needs the network of {needed}, which has failed")
-        self.folders.begin(run)
-        self.tell(f"begun {run}")
+        self.say(f"begun {run}")
         log = self.work / run.folder / "log.txt"
-        log.write_text("")
-        for command in commands(self.plan, run, self.device.type):
+        write_text(log, "")
+        for command in self._commands(run):
             self.children.call(command, log)
 
     def _keep(self, run: Run, error: SvtokError | None) -> list[Row]:
         """Write the rows of a run that ended; returns them."""
-        told = {"hardware": self.hardware, "commit": self.commits[run]}
+        made_by = {"hardware": self.hardware, "commit": self.commits[run]}
         try:
             if error:
                 raise error
-            rows = rows_of(self.plan, run, self.work, **told)
+            rows = rows_of(self.plan, run, self.work, **made_by)
         except SvtokError as problem:
             text = self._without_places(str(problem))[:LONGEST_ERROR]
             key = run_key(self.plan, run.system)
@@ -223,14 +235,14 @@ class Ablation:
                     settings=key,
                     test_set=self.plan.test_set,
                     error=text,
-                    **told,
+                    **made_by,
                 )
             ]
         put_results(self.results, rows)
         return rows
 
     def _without_places(self, text: str) -> str:
-        """One line of text that does not tell in which folders of this machine things are."""
+        """One line of text, without the places of things on this machine."""
         for folder in (self.work.absolute(), PACKAGE_ROOT):
             text = text.replace(f"{folder}/", "")
         return text.replace("\n", " | ")
