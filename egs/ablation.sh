@@ -47,20 +47,17 @@ to exp/ablation.md of the work folder. What is done is skipped: stop it at any t
 extract_features() {
   local fold=$1 part
   for part in train dev eval; do
-    step "features-fold$fold-$part" "feats/fold$fold/$part" "$(stamp "prepare-fold$fold")" "$features_config" -- \
-      svtok extract-features "data/fold$fold/$part" --config "$features_config" --out "feats/fold$fold/$part" \
+    call svtok extract-features "data/fold$fold/$part" --config "$features_config" --out "feats/fold$fold/$part" \
       ${jobs:+--jobs "$jobs"}
   done
 }
 
 extract_phonetic_features() {
   local fold=$1 part
-  step "phonetic-fold$fold" "phonetic/fold$fold" "$(stamp "features-fold$fold-train")" -- \
-    svtok train-phonetic --data "data/fold$fold/train" --features "feats/fold$fold/train" --dev "data/fold$fold/dev" \
-    --dev-features "feats/fold$fold/dev" "${phonetic_options[@]}" --out "phonetic/fold$fold" --device "$device" --resume
+  call svtok train-phonetic --data "data/fold$fold/train" --features "feats/fold$fold/train" --dev "data/fold$fold/dev" \
+    --dev-features "feats/fold$fold/dev" "${phonetic_options[@]}" --out "phonetic/fold$fold" --device "$device" --anew
   for part in train dev eval; do
-    step "phonetic-features-fold$fold-$part" "feats-phonetic/fold$fold/$part" "$(stamp "phonetic-fold$fold")" \
-      "$features_config" -- svtok extract-features "data/fold$fold/$part" --config "$features_config" \
+    call svtok extract-features "data/fold$fold/$part" --config "$features_config" \
       --phonetic "phonetic/fold$fold" --out "feats-phonetic/fold$fold/$part" ${jobs:+--jobs "$jobs"}
   done
 }
@@ -68,7 +65,7 @@ extract_phonetic_features() {
 print_table() {
   local options=() system
   for system in $against; do options+=(--against "$system"); done
-  svtok ablation-table "$results" --plan "$plan" --folds "$folds" --seeds "$seeds" --systems "$systems" \
+  call svtok ablation-table "$results" --plan "$plan" --folds "$folds" --seeds "$seeds" --systems "$systems" \
     "${options[@]+"${options[@]}"}" --markdown exp/ablation.md
 }
 
@@ -76,8 +73,7 @@ run_ablation() {
   local fold failed=0
   work=$(absolute "$work") root=$(absolute "$root") plan=$(absolute "$plan") results=$(absolute "$results")
   features_config=$(absolute "$features_config")
-  svtok_version=$(svtok --version)
-  finished=false # an exit status would not tell: it is 0 in the trap of a killed shell
+  finished=false # an exit status does not say so: it is 0 in the trap of a killed shell
   trap finish EXIT
   check_corpus
   mkdir -p "$work"
@@ -87,7 +83,7 @@ run_ablation() {
     extract_features "$fold"
     if grep -q '^[^#]*features: feats-phonetic' "$plan"; then extract_phonetic_features "$fold"; fi
   done
-  svtok ablate "$plan" --work . --results "$results" --folds "$folds" --seeds "$seeds" --systems "$systems" \
+  call svtok ablate "$plan" --work . --results "$results" --folds "$folds" --seeds "$seeds" --systems "$systems" \
     ${jobs:+--jobs "$jobs"} --device "$device" || failed=$?
   if [[ "$failed" -le 1 && -e "$results" ]]; then print_table; fi
   [[ "$failed" -eq 0 ]] || exit "$failed"
@@ -97,6 +93,6 @@ run_ablation() {
 invocation="bash ${here#"$top"/}/ablation.sh$(printf ' %q' "$@")"
 # shellcheck source=../bin/parse_options.sh
 . "$top/bin/parse_options.sh" "$@"
-[[ ${#arguments[@]} -eq 0 ]] || fail "unexpected argument '${arguments[0]}' (--help tells the options)"
+[[ ${#arguments[@]} -eq 0 ]] || fail "unexpected argument '${arguments[0]}' (--help lists the options)"
 log "$invocation"
 run_ablation

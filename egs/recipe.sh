@@ -36,7 +36,8 @@ Stages:
   0 get the corpus        3 train-teacher (the systems without a teacher)    6 score
   1 prepare               4 train-student                                    7 report
   2 extract-features      5 extract-embeddings
-A step that is done is skipped, unless its command, its configuration or what it reads has changed.
+Each stage calls svtok, which does again what has changed in its configuration or in what it reads, and nothing else.
+A network of other options in exp/ is trained anew, in its place.
 
 Options of every recipe:
   --stage N, --stop-stage N    the first and the last stage to run ($stage, $stop_stage)
@@ -60,28 +61,20 @@ Recipes go from any folder: relative names on the command line are relative to t
 extract_features() {
   local part
   for part in train dev eval; do
-    step "features-$part" "feats/$corpus/$part" "$(stamp prepare)" "$features_config" -- \
-      svtok extract-features "data/$corpus/$part" --config "$features_config" --out "feats/$corpus/$part" \
+    call svtok extract-features "data/$corpus/$part" --config "$features_config" --out "feats/$corpus/$part" \
       ${jobs:+--jobs "$jobs"}
   done
 }
 
-# train SYSTEM COMMAND [INPUT...] -- [OPTION...]
+# train SYSTEM COMMAND [OPTION...]
 train() {
-  local system=$1 command=$2 extra=() setting
+  local system=$1 command=$2 setting
   shift 2
-  while [[ "$1" != -- ]]; do
-    extra+=("$1")
-    shift
-  done
-  shift
   for setting in $set; do
     set -- "$@" --set "$setting"
   done
-  step "$command-$system" "exp/$system" "$(stamp features-train)" "$(stamp features-dev)" "$config" \
-    "${extra[@]+"${extra[@]}"}" -- \
-    svtok "$command" --data "data/$corpus/train" --features "feats/$corpus/train" --dev "data/$corpus/dev" \
-    --head "$system" --config "$config" --out "exp/$system" --seed "$seed" --resume ${device:+--device "$device"} "$@"
+  call svtok "$command" --data "data/$corpus/train" --features "feats/$corpus/train" --dev "data/$corpus/dev" \
+    --head "$system" --config "$config" --out "exp/$system" --seed "$seed" --anew ${device:+--device "$device"} "$@"
 }
 
 train_teachers() {
@@ -89,40 +82,28 @@ train_teachers() {
   for system in $systems; do
     case "$system" in
       *-dist) ;;
-      "$teacher") train "$system" train-teacher -- ;;
-      *) train "$system" train -- ;;
+      "$teacher") train "$system" train-teacher ;;
+      *) train "$system" train ;;
     esac
   done
 }
 
 train_students() {
-  local system taught
-  taught=$(trained "$teacher")
+  local system
   for system in $systems; do
     case "$system" in
       *-dist)
-        [[ -e "$taught" ]] || fail "$system needs its teacher: add $teacher to --systems and begin with --stage 3"
-        train "$system" train-student "$taught" -- --teacher "exp/$teacher"
+        [[ -e "exp/$teacher/network.safetensors" ]] || fail "$system needs its teacher: add $teacher to --systems and begin with --stage 3"
+        train "$system" train-student --teacher "exp/$teacher"
         ;;
     esac
   done
 }
 
-# The stamp of the training of a system, whichever command trained it.
-trained() {
-  case "$1" in
-    *-dist) stamp "train-student-$1" ;;
-    "$teacher") stamp "train-teacher-$1" ;;
-    *) stamp "train-$1" ;;
-  esac
-}
-
 extract_embeddings() {
   local system
   for system in $systems; do
-    step "embeddings-$system$on_set" "exp/$system/embeddings/$test_set" "$(trained "$system")" \
-      "$(stamp "features-$test_set")" -- \
-      svtok extract-embeddings --network "exp/$system" --data "data/$corpus/$test_set" \
+    call svtok extract-embeddings --network "exp/$system" --data "data/$corpus/$test_set" \
       --out "exp/$system/embeddings/$test_set" ${device:+--device "$device"}
   done
 }
@@ -130,8 +111,7 @@ extract_embeddings() {
 score() {
   local system
   for system in $systems; do
-    step "score-$system$on_set" "exp/$system/scores$on_set.tsv" "$(stamp "embeddings-$system$on_set")" -- \
-      svtok score --embeddings "exp/$system/embeddings/$test_set" --data "data/$corpus/$test_set" \
+    call svtok score --embeddings "exp/$system/embeddings/$test_set" --data "data/$corpus/$test_set" \
       --out "exp/$system/scores$on_set.tsv"
   done
 }
@@ -139,15 +119,14 @@ score() {
 report() {
   local system evaluations=()
   for system in $systems; do
-    step "evaluate-$system$on_set" "exp/$system/evaluation$on_set.json" "$(stamp "score-$system$on_set")" -- \
-      svtok evaluate --scores "exp/$system/scores$on_set.tsv" --data "data/$corpus/$test_set" \
+    call svtok evaluate --scores "exp/$system/scores$on_set.tsv" --data "data/$corpus/$test_set" \
       --json "exp/$system/evaluation$on_set.json" --det "exp/$system/det$on_set.png"
     evaluations+=("$system=exp/$system/evaluation$on_set.json")
   done
-  svtok compare "${evaluations[@]}" --markdown "exp/results$on_set.md"
+  call svtok compare "${evaluations[@]}" --markdown "exp/results$on_set.md"
   {
     echo
-    echo "Made by \`$invocation\` with seed $seed, $svtok_version,"
+    echo "Made by \`$invocation\` with seed $seed, $(svtok --version),"
     echo "commit $(git -C "$top" describe --always --dirty --abbrev=10 2>/dev/null || echo unknown)."
   } >>"exp/results$on_set.md"
 }
@@ -169,8 +148,7 @@ run_recipe() {
     dev) on_set=-dev ;;
     *) fail "--test-set is dev or eval, not '$test_set'" ;;
   esac
-  svtok_version=$(svtok --version)
-  finished=false # an exit status would not tell: it is 0 in the trap of a killed shell
+  finished=false # an exit status does not say so: it is 0 in the trap of a killed shell
   trap finish EXIT
   mkdir -p "$work"
   cd "$work"
@@ -188,7 +166,7 @@ run_recipe() {
 invocation="bash ${here#"$top"/}/run.sh$(printf ' %q' "$@")"
 # shellcheck source=../bin/parse_options.sh
 . "$top/bin/parse_options.sh" "$@"
-[[ ${#arguments[@]} -eq 0 ]] || fail "unexpected argument '${arguments[0]}' (--help tells the options)"
+[[ ${#arguments[@]} -eq 0 ]] || fail "unexpected argument '${arguments[0]}' (--help lists the options)"
 log "$invocation"
 if declare -F after_options >/dev/null; then after_options; fi
 run_recipe

@@ -14,8 +14,7 @@ check_corpus() {
 }
 
 prepare_fold() {
-  step "prepare-fold$1" "data/fold$1" "$root/" -- svtok prepare arabic-commands --root "$root" --out "data/fold$1" \
-    --folds 5 --fold "$1" ${jobs:+--jobs "$jobs"}
+  call svtok prepare arabic-commands --root "$root" --out "data/fold$1" --folds 5 --fold "$1" ${jobs:+--jobs "$jobs"}
 }
 
 # shellcheck source=../ablation.sh

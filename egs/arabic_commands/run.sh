@@ -15,7 +15,7 @@ get_corpus() {
 
 prepare_corpus() {
   # shellcheck disable=SC2086 # several options
-  step prepare "data/$corpus" "$root/" -- svtok prepare arabic-commands --root "$root" --out "data/$corpus" \
+  call svtok prepare arabic-commands --root "$root" --out "data/$corpus" \
     --seed "$seed" ${jobs:+--jobs "$jobs"} $prepare_options
 }
 

@@ -23,7 +23,7 @@ submission go on with --test-set eval --stop-stage 6, then svtok submit.
 get_corpus() {
   if $synthetic; then
     # shellcheck disable=SC2086 # several options
-    step synthesize data/synthetic -- svtok synthesize deepmine --out data/synthetic --seed "$corpus_seed" \
+    call svtok synthesize deepmine --anew --out data/synthetic --seed "$corpus_seed" \
       ${jobs:+--jobs "$jobs"} $synthesize_options
   elif [[ ! -d "$root" ]]; then
     fail "--root '$root' is no folder; name the corpus with --root or \$DEEPMINE_ROOT, or use --synthetic"
@@ -33,7 +33,7 @@ get_corpus() {
 prepare_corpus() {
   if $synthetic; then root=data/synthetic hold_out=${hold_out:-16}; fi
   # shellcheck disable=SC2086 # several options
-  step prepare "data/$corpus" "$root/" -- svtok prepare deepmine --root "$root" --out "data/$corpus" \
+  call svtok prepare deepmine --root "$root" --out "data/$corpus" \
     --hold-out "${hold_out:-83}" --seed "$corpus_seed" ${jobs:+--jobs "$jobs"} $prepare_options
 }
 

@@ -27,11 +27,10 @@ prepare_fold() {
   if $synthetic; then
     corpus=data/synthetic$1
     # shellcheck disable=SC2086 # several options
-    step "synthesize-fold$1" "$corpus" -- svtok synthesize rsr2015 --out "$corpus" --part "$part" --seed "$1" \
+    call svtok synthesize rsr2015 --anew --out "$corpus" --part "$part" --seed "$1" \
       ${jobs:+--jobs "$jobs"} $synthesize_options
   fi
-  step "prepare-fold$1" "data/fold$1" "$corpus/" -- svtok prepare rsr2015 --root "$corpus" --part "$part" \
-    --out "data/fold$1" ${jobs:+--jobs "$jobs"}
+  call svtok prepare rsr2015 --root "$corpus" --part "$part" --out "data/fold$1" ${jobs:+--jobs "$jobs"}
 }
 
 # shellcheck source=../ablation.sh

@@ -23,7 +23,7 @@ after_options() {
 get_corpus() {
   if $synthetic; then
     # shellcheck disable=SC2086 # several options
-    step synthesize data/synthetic -- svtok synthesize rsr2015 --out data/synthetic --part "$part" \
+    call svtok synthesize rsr2015 --anew --out data/synthetic --part "$part" \
       --seed "$corpus_seed" ${jobs:+--jobs "$jobs"} $synthesize_options
   elif [[ ! -d "$root" ]]; then
     fail "--root '$root' is no folder; name the corpus with --root or \$RSR2015_ROOT, or use --synthetic"
@@ -33,8 +33,7 @@ get_corpus() {
 prepare_corpus() {
   if $synthetic; then root=data/synthetic; fi
   # shellcheck disable=SC2086 # several options
-  step prepare "data/$corpus" "$root/" -- svtok prepare rsr2015 --root "$root" --part "$part" --out "data/$corpus" \
-    ${jobs:+--jobs "$jobs"} $prepare_options
+  call svtok prepare rsr2015 --root "$root" --part "$part" --out "data/$corpus" ${jobs:+--jobs "$jobs"} $prepare_options
 }
 
 # shellcheck source=../recipe.sh

@@ -21,8 +21,8 @@ then svtok submit.
 get_corpus() {
   if $synthetic; then
     # shellcheck disable=SC2086 # several options
-    step synthesize data/synthetic -- svtok synthesize deepmine --layout tdsv2024 --out data/synthetic --seed "$corpus_seed" \
-      ${jobs:+--jobs "$jobs"} $synthesize_options
+    call svtok synthesize deepmine --anew --layout tdsv2024 --out data/synthetic \
+      --seed "$corpus_seed" ${jobs:+--jobs "$jobs"} $synthesize_options
   elif [[ ! -d "$root" ]]; then
     fail "--root '$root' is no folder; name the corpus with --root or \$TDSV2024_ROOT, or use --synthetic"
   fi
@@ -31,8 +31,7 @@ get_corpus() {
 prepare_corpus() {
   if $synthetic; then root=data/synthetic; fi
   # shellcheck disable=SC2086 # several options
-  step prepare "data/$corpus" "$root/" -- svtok prepare tdsv2024 --root "$root" --out "data/$corpus" \
-    ${jobs:+--jobs "$jobs"} $prepare_options
+  call svtok prepare tdsv2024 --root "$root" --out "data/$corpus" ${jobs:+--jobs "$jobs"} $prepare_options
 }
 
 # shellcheck source=../recipe.sh

@@ -96,6 +96,11 @@ def seed_option(what: str, default: int = 0) -> Callable[[Command], Command]:
     return click.option("--seed", type=AT_LEAST_ZERO, default=default, show_default=True, help=what)
 
 
+def anew_option(what: str) -> Callable[[Command], Command]:
+    """--anew, without which nothing that took long is given up."""
+    return click.option("--anew", is_flag=True, help=f"Where --out holds {what}, give it up and begin anew.")
+
+
 # Training
 
 
@@ -126,9 +131,7 @@ def training_options(default_out: str) -> Callable[[Command], Command]:
         click.option("--out", type=FOLDER, help=f"Folder of the network; default: {default_out}."),
         seed_option("Fixes everything."),
         device_option,
-        click.option(
-            "--anew", is_flag=True, help="Train in place of another run that --out holds, which is given up for it."
-        ),
+        anew_option("a network of other data or options"),
         click.option("--resume", is_flag=True, hidden=True, expose_value=False, help="What is done anyway."),
     )
 

@@ -10,7 +10,16 @@ import click
 
 from svtok import corpora, embeddings
 from svtok.cli.fresh import makes
-from svtok.cli.options import AT_LEAST_ONE, FOLDER, Command, data_option, jobs_option, part_option, seed_option
+from svtok.cli.options import (
+    AT_LEAST_ONE,
+    FOLDER,
+    Command,
+    anew_option,
+    data_option,
+    jobs_option,
+    part_option,
+    seed_option,
+)
 
 _out_option = click.option("--out", type=FOLDER, required=True, help="Folder of the corpus.")
 _seed_option = seed_option("Another seed gives other speakers.", default=1)
@@ -56,6 +65,7 @@ def synthesize() -> None:
 @_sessions_option(9)
 @_seed_option
 @_lists_only_option
+@anew_option("a synthetic corpus of other options")
 @_scale_option("lists of the published size (of part 2, 29.4 million trials), whatever the options of sizes say.")
 @jobs_option
 @makes("out", format=corpora.FORMAT)
@@ -69,6 +79,7 @@ def synthesize_rsr2015(
     sessions: int,
     seed: int,
     lists_only: bool,
+    anew: bool,
     scale: Literal["small", "full"],
     jobs: int,
 ) -> None:
@@ -88,6 +99,7 @@ def synthesize_rsr2015(
     if scale == "full" and not lists_only:
         raise click.UsageError("--scale full is for --lists-only")
 
+    from svtok.corpora.synthetic.marker import give_up_other
     from svtok.corpora.synthetic.rsr2015 import synthesize as speak
     from svtok.corpora.synthetic.rsr2015 import write_full_lists
     from svtok.corpora.synthetic.rsr2015_lists import FullScale, Settings
@@ -97,6 +109,8 @@ def synthesize_rsr2015(
         click.echo(f"wrote {out}: the lists of a SYNTHETIC corpus of full size, without recordings")
         return
     settings = Settings(speakers, dev_speakers, eval_speakers, phrases, sessions, seed, int(part))
+    if anew:
+        give_up_other(out, settings)
     number = speak(out, settings, audio=not lists_only, jobs=jobs)
     what = "their lists without them" if lists_only else "with enrollment and trial lists"
     click.echo(f"wrote {out}: {number} recordings of SYNTHETIC speech, {what}")
@@ -120,6 +134,7 @@ def synthesize_rsr2015(
 @_sessions_option(6)
 @_seed_option
 @_lists_only_option
+@anew_option("a synthetic corpus of other options")
 @_scale_option("lists of the size of SdSV 2020 (8.3 million trials), whatever the options above say but --seed.")
 @jobs_option
 @makes("out", format=corpora.FORMAT)
@@ -133,6 +148,7 @@ def synthesize_deepmine(
     sessions: int,
     seed: int,
     lists_only: bool,
+    anew: bool,
     scale: Literal["small", "full"],
     jobs: int,
 ) -> None:
@@ -156,6 +172,7 @@ def synthesize_deepmine(
     from svtok.corpora.synthetic.deepmine import synthesize as speak
     from svtok.corpora.synthetic.deepmine import write_full_lists
     from svtok.corpora.synthetic.deepmine_lists import FullScale, Settings
+    from svtok.corpora.synthetic.marker import give_up_other
 
     if scale == "full":
         write_full_lists(out, FullScale(seed=seed))
@@ -164,6 +181,8 @@ def synthesize_deepmine(
     tdsv2024 = layout == "tdsv2024"
     dev_speakers = (10 if tdsv2024 else 0) if dev_speakers is None else dev_speakers
     settings = Settings(speakers, dev_speakers, eval_speakers, phrases, sessions, seed, int(tdsv2024))
+    if anew:
+        give_up_other(out, settings)
     number = speak(out, settings, audio=not lists_only, jobs=jobs)
     what = "their lists without them" if lists_only else "with enrollment and trial lists"
     click.echo(f"wrote {out}: {number} recordings of SYNTHETIC speech, {what}")

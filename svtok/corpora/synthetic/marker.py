@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, TypeVar
@@ -29,9 +30,18 @@ def claim(root: Path, settings: Any, readme: str) -> None:
         raise SvtokError(f"{root}: holds other files, and no synthetic corpus; name a new or an empty folder")
     if there is not None and there != settings:
         what = f"holds a corpus made with other settings ({_differences(there, settings)})"
-        raise SvtokError(f"{root}: {what}; name another folder, or remove this one")
+        raise SvtokError(f"{root}: {what}; name another folder, or give this one up with --anew")
     write_marker(root, settings)
     write_text(root / "README.txt", readme)
+
+
+def give_up_other(root: Path, settings: Any) -> None:
+    """Remove the synthetic corpus that the folder holds, if it was made with other settings (a dataclass).
+
+    Raises SvtokError if its mark cannot be read.
+    """
+    if read_marker(root, type(settings)) not in (None, settings):
+        shutil.rmtree(root)
 
 
 def options_of(settings: Any) -> str:
