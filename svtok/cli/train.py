@@ -118,6 +118,7 @@ def _train(
     joint_config: Callable[[Config], Config] | None = None,
 ) -> None:
     from svtok.features.store import open_dev, open_source
+    from svtok.report.evaluate import make_measure
     from svtok.trained.config import read_config
     from svtok.trained.inference import pick_device
     from svtok.training.run import Run, train_network
@@ -138,7 +139,8 @@ def _train(
         teachers=teachers,
         joint=joint_config(config) if joint_config else None,
     )
-    click.echo(f"{out}: {'trained' if train_network(run) else 'up to date'}")
+    measure = make_measure(run.dev, config.training.nontarget, run.device) if run.dev else None
+    click.echo(f"{out}: {'trained' if train_network(run, measure) else 'up to date'}")
 
 
 @click.command("train-phonetic")

@@ -6,9 +6,10 @@ Their results are kept in a JSON file.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from statistics import fmean
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,12 +17,13 @@ from numpy.typing import NDArray
 from svtok.config import Section, load_json, validated
 from svtok.errors import SvtokError
 from svtok.files import write_text
-from svtok.manifest.trial_types import TARGET_TYPES
+from svtok.manifest.trial_types import TARGET_TYPES, types_of
 from svtok.metrics import (
     DCF08,
     DCF10,
     Roc,
     cllr,
+    eer,
     min_cllr,
     roc,
     sdsv_curve,
@@ -29,6 +31,12 @@ from svtok.metrics import (
     speaker_intervals,
 )
 from svtok.report.labelled import LabelledScores, Strata, is_target, take_apart
+
+if TYPE_CHECKING:
+    import torch
+
+    from svtok.features.store import Source
+    from svtok.nets.network import Network
 
 POOLED = "pooled"
 Arithmetic = Literal["svtok", "sdsv"]
@@ -146,6 +154,43 @@ def evaluate(
             conditions += rows if len(rows) < 2 else [*rows, _macro_averaged(rows)]
     order = list(CONDITIONS)
     return sorted(conditions, key=lambda row: order.index(row.name)), curves
+
+
+def make_measure(dev: Source, nontarget: str, device: torch.device) -> Callable[[Network], float]:
+    """What a training measures of its network: the EER on a dev set, by the cosine, of TC against one type of trials.
+
+    Args:
+        dev: a set with models and trials, and its features.
+        nontarget: the type, such as IC.
+        device: where the network is.
+
+    Returns:
+        A function of a network, which gives the EER as a fraction.
+
+    Raises:
+        SvtokError: the set has no models or trials, or not both types of trials.
+    """
+    from svtok.embeddings.store import Embeddings
+    from svtok.scoring.scorer import score_trials
+    from svtok.trained.inference import embed_all
+
+    prepared = dev.prepared
+    if prepared.models is None or prepared.trials is None:
+        raise SvtokError(f"{prepared.folder}: a dev set needs models.tsv and trials.tsv")
+    types = np.asarray(types_of(prepared.trials, prepared.models, prepared.utterances))
+    targets, nontargets = types == "TC", types == nontarget
+    if not (targets.any() and nontargets.any()):
+        raise SvtokError(
+            f"{prepared.folder}: a dev set needs trials of the types TC and {nontarget}, it has {targets.sum()} and "
+            f"{nontargets.sum()}"
+        )
+    utts = prepared.utterances["utt"].tolist()
+
+    def measure(network: Network) -> float:
+        scores = score_trials(prepared, Embeddings(utts, embed_all(network, dev.store, utts, device), network_hash=""))
+        return float(eer(scores[targets], scores[nontargets]))
+
+    return measure
 
 
 def _check_classes(labelled: LabelledScores) -> None:

@@ -126,6 +126,11 @@ class TrainingConfig(StepsConfig):
         description="what is told apart: speakers, each speaker's each phrase, phrases, or the first two side by side",
     )
 
+    @property
+    def nontarget(self) -> str:
+        """The trial type that a network of these classes must keep from TC: TW for phrases, else IC."""
+        return "TW" if self.classes == "phrase" else "IC"
+
 
 class Config(Section):
     """All that a training is configured by."""

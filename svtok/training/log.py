@@ -37,14 +37,14 @@ def write_log(folder: Path, rows: list[Row]) -> None:
     write_text(folder / LOG, "".join(json.dumps(row) + "\n" for row in rows))
 
 
-def make_tell(folder: Path, line: Callable[[Row], str]) -> Callable[[Row], None]:
+def make_log(folder: Path, line: Callable[[Row], str]) -> Callable[[Row], None]:
     """A function that logs an epoch's row in the folder of a training, and prints what `line` makes of it."""
     board = open_board(folder)
 
-    def tell(row: Row) -> None:
+    def log(row: Row) -> None:
         with open(folder / LOG, "a", encoding="utf-8") as stream:
             stream.write(json.dumps(row) + "\n")
         board(row)
         print(line(row), flush=True)
 
-    return tell
+    return log

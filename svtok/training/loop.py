@@ -1,12 +1,12 @@
-"""The training loop. It knows neither heads nor objectives by name, and asks its callers to measure and to save."""
+"""The training loop. It knows neither networks nor objectives by name, and asks its callers to measure and to save."""
 
 from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -23,46 +23,47 @@ Row = dict[str, Any]
 """What is logged of an epoch."""
 
 Weights = dict[str, dict[str, Tensor]]
-"""The weights of each module that is trained: network, objective, and teacher."""
+"""The weights of each module that is trained, by its name."""
 
-
-class Trained(Protocol):
-    """The networks of an objective: the one that is trained, and a teacher that is trained beside it, or None."""
-
-    @property
-    def network(self) -> nn.Module: ...
-
-    @property
-    def joint_teacher(self) -> nn.Module | None: ...
+MAIN = "network"
+"""The module whose diagnostics are logged without its name before them."""
 
 
 @dataclass
 class Trainer:
-    """Trains a network, with the parameters of its objective and a teacher beside it if there is one.
+    """Trains some modules to lower a loss.
 
-    `objective(networks, batch, progress)` gives a loss and what to log, as an Objective does. `measure` gives the error
-    of the network on a dev set, or None without one, which is logged under the name `measured`; `save` gets the whole
-    state after each epoch; `tell` gets each epoch's row.
+    Attributes:
+        trained: the modules that are trained, by the names under which their weights are kept.
+        loss: of a batch, and of the share of all training steps that is done, in [0, 1): a differentiable scalar, and
+            detached scalars to log, among them `loss`, each a mean over the batch.
+        loader: gives the batches of an epoch.
+        sampler: chooses them; its `epoch` is set before each pass.
+        config: of the steps.
+        device: where the modules are trained.
+        measure: gives the error on a dev set, or None without one, which is logged under the name `measured`.
+        save: gets the whole state after each epoch.
+        log: gets each epoch's row.
+        rows: of the epochs that are done.
+        best: the weights of the epoch with the lowest error, where the configuration keeps these.
     """
 
-    networks: Trained
-    objective: nn.Module
+    trained: Mapping[str, nn.Module]
+    loss: Callable[[Batch, float], tuple[Tensor, dict[str, Tensor]]]
     loader: DataLoader[Any]
     sampler: EpochSampler
     config: StepsConfig
     device: torch.device
     measure: Callable[[], float | None]
     save: Callable[[dict[str, Any]], None]
-    tell: Callable[[Row], None]
+    log: Callable[[Row], None]
     measured: str = "dev_eer"
     rows: list[Row] = field(default_factory=list)
     best: Weights | None = None
 
     def __post_init__(self) -> None:
-        self.network = self.networks.network
-        self.trained = {"network": self.network, "objective": self.objective.to(self.device)}
-        if self.networks.joint_teacher is not None:
-            self.trained["teacher"] = self.networks.joint_teacher
+        for module in self.trained.values():
+            module.to(self.device)
         self.optimizer = make_optimizer(self.trained.values(), self.config)
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -81,7 +82,7 @@ class Trainer:
             error = row[self.measured]
             if self.config.keep == "best" and error is not None and (lowest is None or error < lowest):
                 self.best = copy.deepcopy(self._weights())
-            self.tell(row)
+            self.log(row)
             optimizer = self.optimizer.state_dict()
             self.save({**self._weights(), "optimizer": optimizer, "rows": self.rows, "best": self.best})
         return self.best if self.best is not None else self._weights()
@@ -117,10 +118,12 @@ class Trainer:
         return {**row, "seconds": round(time.monotonic() - started, 2), **self._diagnostics()}
 
     def _diagnostics(self) -> Row:
-        """What the parts of the networks that are trained observed, those of the teacher under `teacher`."""
-        teacher = self.networks.joint_teacher
-        of_teacher = diagnostics(teacher) if teacher is not None else {}
-        return {**diagnostics(self.network), **{f"teacher.{name}": value for name, value in of_teacher.items()}}
+        """What the parts of the modules observed in the epoch, such as `encoder.layers.0.memory.slots_used`."""
+        return {
+            path if name == MAIN else f"{name}.{path}": value
+            for name, module in self.trained.items()
+            for path, value in diagnostics(module).items()
+        }
 
     def _step(self, step: int, steps: int, batch: Batch) -> dict[str, Tensor]:
         """One update; returns the values to log."""
@@ -131,11 +134,11 @@ class Trainer:
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         with torch.autocast(self.device.type, torch.bfloat16, enabled=config.precision == "bf16"):
-            loss, values = self.objective(self.networks, batch, step / steps)
+            loss, values = self.loss(batch, step / steps)
         self.optimizer.zero_grad()
         loss.backward()
         for module in self.trained.values():
-            if parameters := list(module.parameters()):  # each by itself: a student does not slow its teacher down
+            if parameters := list(module.parameters()):  # each by itself: none slows another down
                 nn.utils.clip_grad_norm_(parameters, config.clip_gradient)
         self.optimizer.step()
         return values

@@ -41,6 +41,10 @@ class Objective(nn.Module, ABC):
     """What a training minimises."""
 
     @abstractmethod
+    def trained(self, networks: Networks) -> dict[str, nn.Module]:
+        """The modules that this objective trains, by the names under which their weights are kept."""
+        return {"network": networks.network, "objective": self}
+
     def forward(self, networks: Networks, batch: Batch, progress: float) -> tuple[Tensor, dict[str, Tensor]]:
         """A differentiable loss (scalar) of a batch, and detached scalars to log, each a mean over the batch.
 
@@ -205,7 +209,7 @@ class Distillation(Objective):
             return torch.stack(distances).mean()
         compare = distillation_divergence if self.config.distillation == "kl" else hard_distillation
         groups = self.label_loss.groups
-        wanted = zip(*(groups.split(target.logits.float()) for target in targets), strict=True)
+        wanted = zip(*(groups.split(target.logits) for target in targets), strict=True)
         return groups.weigh(
             compare(given, teachers, self.config.temperature)
             for given, teachers in zip(groups.split(logits), wanted, strict=True)
@@ -235,9 +239,7 @@ class JointDistillation(Objective):
         self.distillation = Distillation(config, sizes, [teacher_config.network])
 
     def forward(self, networks: Networks, batch: Batch, progress: float) -> tuple[Tensor, dict[str, Tensor]]:
-        teacher = networks.joint_teacher
-        if teacher is None:
-            raise ValueError("joint training needs a teacher to train")
+        teacher = _joint_teacher(networks)
         states = teacher(*batch.view(self.teacher_sees))
         state, logits = first_state(teacher, states)
         teacher_loss = self.teacher_loss(state, logits, batch.labels, progress)
@@ -245,3 +247,13 @@ class JointDistillation(Objective):
         loss, values = self.distillation.student_loss(networks.network, batch, [target], progress)
         of_teacher = {"loss": teacher_loss.detach(), **accuracies(logits, batch.labels, self.teacher_loss.groups)}
         return loss + teacher_loss, {**values, **{f"teacher_{name}": value for name, value in of_teacher.items()}}
+
+    def trained(self, networks: Networks) -> dict[str, nn.Module]:
+        """The student, and the teacher beside it."""
+        return {**super().trained(networks), "teacher": _joint_teacher(networks)}
+
+
+def _joint_teacher(networks: Networks) -> Network:
+    if networks.joint_teacher is None:
+        raise ValueError("joint training needs a teacher to train")
+    return networks.joint_teacher

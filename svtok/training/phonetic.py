@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -26,20 +27,12 @@ from svtok.trained.folder import write_config, write_weights
 from svtok.trained.phones import PHONES, PhoneList, decode, read_phone_list
 from svtok.training.checkpoint import CHECKPOINT, load_checkpoint, save_checkpoint
 from svtok.training.data import Batch, TrainingUtterances, make_loader, pad
-from svtok.training.log import make_tell, write_log
+from svtok.training.log import make_log, write_log
 from svtok.training.loop import Row, Trainer
 from svtok.training.pronounce import FIRST_ROW, Phones, Spelling, pronounce
 from svtok.training.run import has_ended
 
 UTTERANCES_AT_ONCE = 32
-
-
-@dataclass
-class PhoneNetworks:
-    """The network that is trained; there is nothing beside it."""
-
-    network: PhoneNetwork
-    joint_teacher: None = None
 
 
 class PhoneRecognition(nn.Module):
@@ -54,9 +47,9 @@ class PhoneRecognition(nn.Module):
         super().__init__()
         self.pronunciations = pronunciations
 
-    def forward(self, networks: PhoneNetworks, batch: Batch, progress: float) -> tuple[Tensor, dict[str, Tensor]]:
+    def forward(self, network: PhoneNetwork, batch: Batch, progress: float) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss of a batch, and what to log of it."""
-        logits, lengths = networks.network(batch.frames, batch.lengths)
+        logits, lengths = network(batch.frames, batch.lengths)
         phones = [self.pronunciations[number] for number in batch.labels.flatten().tolist()]
         targets = torch.from_numpy(np.concatenate(phones)).to(logits.device)
         sizes = torch.tensor([len(each) for each in phones], device=logits.device)
@@ -159,14 +152,15 @@ def _make_trainer(
     utts = run.train.prepared.utterances["utt"].tolist()
     labels = np.arange(len(utts))[:, None]  # which utterance it is: PhoneRecognition knows its phones
     loader, sampler = make_loader(TrainingUtterances(store, utts, labels, config.training, run.seed))
-    network = PhoneNetwork(config.network, store.dim, len(phones)).to(run.device)
+    network = PhoneNetwork(config.network, store.dim, len(phones))
+    objective = PhoneRecognition([phones.numbers(each) for each in pronunciations])
     measure = None
     if run.dev is not None and references is not None:
         by_utt = dict(zip(run.dev.prepared.utterances["utt"], references, strict=True))
         measure = make_measure(network, run.dev.store, by_utt, phones, run.device)
     return Trainer(
-        networks=PhoneNetworks(network),
-        objective=PhoneRecognition([phones.numbers(each) for each in pronunciations]),
+        trained={"network": network, "objective": objective},
+        loss=partial(objective, network),
         loader=loader,
         sampler=sampler,
         config=config.training,
@@ -174,7 +168,7 @@ def _make_trainer(
         measure=lambda: measure() if measure else None,
         measured="dev_phone_error_rate",
         save=lambda state: save_checkpoint(run.out, state),
-        tell=make_tell(run.out, lambda row: _line(row, config.training.epochs)),
+        log=make_log(run.out, lambda row: _line(row, config.training.epochs)),
     )
 
 

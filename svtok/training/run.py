@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from svtok.features.config import differences
 from svtok.features.store import PHONETIC, FeatureStore, Source, about_source
 from svtok.nets.network import Network
 from svtok.trained.classes import ClassList
-from svtok.trained.config import Config
+from svtok.trained.config import Config, TrainingConfig
 from svtok.trained.folder import (
     CLASSES,
     CONFIG,
@@ -33,8 +34,7 @@ from svtok.trained.folder import (
 from svtok.trained.phones import PHONES, stored_embedder
 from svtok.training.checkpoint import CHECKPOINT, load_checkpoint, save_checkpoint
 from svtok.training.data import TrainingUtterances, make_loader
-from svtok.training.dev import make_measure, nontargets_of
-from svtok.training.log import BOARD, make_tell, write_log
+from svtok.training.log import BOARD, make_log, write_log
 from svtok.training.loop import Row, Trainer
 from svtok.training.objectives import Classification, Distillation, JointDistillation, Networks, Objective
 
@@ -58,7 +58,11 @@ class Run:
     anew: bool = False
 
 
-def misfits(run: Run, teachers: Sequence[TrainedNetwork], classes: ClassList) -> list[Problem]:
+Measure = Callable[[Network], float]
+"""The error of a network on a dev set, a fraction."""
+
+
+def misfits(run: Run, measure: Measure | None, teachers: Sequence[TrainedNetwork], classes: ClassList) -> list[Problem]:
     """All that does not fit: features, dev set, head and teachers."""
     config, store = run.config, run.train.store
     problems = []
@@ -66,7 +70,7 @@ def misfits(run: Run, teachers: Sequence[TrainedNetwork], classes: ClassList) ->
         problems += differences(config.features, store.config, "the configuration's", f"those of {store.folder}")
     if run.dev is not None:
         problems += differences(run.dev.store.config, store.config, "the dev set's", "the training set's")
-    elif config.training.keep == "best":
+    if measure is None and config.training.keep == "best":
         problems.append(Problem("training.keep is 'best', which needs a dev set (--dev)"))
     for trained in (config, run.joint):
         if trained is not None:
@@ -205,16 +209,25 @@ def _flat(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     return leaves
 
 
-def train_network(run: Run) -> bool:
-    """Train and write the network of a run. Returns False if it had ended before and nothing was left to do.
+def train_network(run: Run, measure: Measure | None = None) -> bool:
+    """Train and write the network of a run.
 
     A teacher that is trained beside it is written to the folder `teacher` within the run's. The network that computed
-    phonetic columns, where the features have some, is copied to the folder `phonetic`. Raises SvtokError or
-    ProblemsError, before anything is written, where the parts do not fit together.
+    phonetic columns, where the features have some, is copied to the folder `phonetic`.
+
+    Args:
+        run: what is asked for.
+        measure: gives the error on the dev set after an epoch; without it there is none in the log.
+
+    Returns:
+        False if the training had ended before and nothing was left to do.
+
+    Raises:
+        ProblemsError, SvtokError: before anything is written, where the parts do not fit together.
     """
     teachers = [load_network(folder) for folder in run.teachers]
     classes = ClassList.of(run.train.prepared.utterances, run.config.training.classes)
-    raise_problems(misfits(run, teachers, classes))
+    raise_problems(misfits(run, measure, teachers, classes))
     config, joint = _settled(run, run.config), run.joint and _settled(run, run.joint)
     phonetic = stored_embedder(run.train.store.folder, run.train.store.config)
     about = {"seed": run.seed, "train": about_source(run.train), "dev": about_source(run.dev)}
@@ -229,7 +242,7 @@ def train_network(run: Run) -> bool:
         for folder in (run.out, run.out / TEACHER) if joint else (run.out,):
             phonetic.copy_to(folder / PHONETIC)
     torch.manual_seed(run.seed)
-    trainer = _make_trainer(run, config, joint, classes, teachers)
+    trainer = _make_trainer(run, measure, config, joint, classes, teachers)
     if state := load_checkpoint(run.out):
         trainer.restore(state)
     write_log(run.out, trainer.rows)
@@ -248,29 +261,33 @@ def _settled(run: Run, config: Config) -> Config:
 
 
 def _make_trainer(
-    run: Run, config: Config, joint: Config | None, classes: ClassList, teachers: Sequence[TrainedNetwork]
+    run: Run,
+    measure: Measure | None,
+    config: Config,
+    joint: Config | None,
+    classes: ClassList,
+    teachers: Sequence[TrainedNetwork],
 ) -> Trainer:
-    utterances, kind = run.train.prepared.utterances, config.training.classes
-    labels = classes.labels(utterances, kind)
+    utterances = run.train.prepared.utterances
+    labels = classes.labels(utterances, config.training.classes)
     data = TrainingUtterances(run.train.store, utterances["utt"].tolist(), labels, config.training, run.seed)
     loader, sampler = make_loader(data)
     # the teacher first: it starts as it would if it were trained alone
     sizes = run.train.store.dim, len(classes), run.train.store.config.phonetic_dim, classes.factors
-    joint_teacher = Network(joint.network, *sizes).to(run.device) if joint else None
-    network = Network(config.network, *sizes).to(run.device)
+    joint_teacher = Network(joint.network, *sizes) if joint else None
+    network = Network(config.network, *sizes)
     frozen = [teacher.network.to(run.device).requires_grad_(False) for teacher in teachers]
-    nontarget = nontargets_of(kind)
-    measure = make_measure(run.dev.prepared, run.dev.store, run.device, nontarget) if run.dev else None
+    networks, objective = Networks(network, frozen, joint_teacher), _make_objective(config, joint, classes, teachers)
     return Trainer(
-        networks=Networks(network, frozen, joint_teacher),
-        objective=_make_objective(config, joint, classes, teachers),
+        trained=objective.trained(networks),
+        loss=partial(objective, networks),
         loader=loader,
         sampler=sampler,
         config=config.training,
         device=run.device,
         measure=lambda: measure(network) if measure else None,
         save=lambda state: save_checkpoint(run.out, state),
-        tell=make_tell(run.out, lambda row: _line(row, config.training.epochs, nontarget)),
+        log=make_log(run.out, lambda row: _line(row, config.training)),
     )
 
 
@@ -284,10 +301,10 @@ def _make_objective(
     return Classification(config, classes.sizes)
 
 
-def _line(row: Row, epochs: int, nontarget: str) -> str:
+def _line(row: Row, config: TrainingConfig) -> str:
     """An epoch's row for people."""
-    dev = "" if row["dev_eer"] is None else f", dev TC-vs-{nontarget} EER {100 * row['dev_eer']:.2f} %"
+    dev = "" if row["dev_eer"] is None else f", dev TC-vs-{config.nontarget} EER {100 * row['dev_eer']:.2f} %"
     return (
-        f"epoch {row['epoch']}/{epochs}: loss {row['loss']:.4f}, accuracy {100 * row['accuracy']:.1f} %{dev}, "
+        f"epoch {row['epoch']}/{config.epochs}: loss {row['loss']:.4f}, accuracy {100 * row['accuracy']:.1f} %{dev}, "
         f"{row['seconds']:.1f} s"
     )

@@ -16,6 +16,8 @@ from svtok.features.config import FeaturesConfig
 from svtok.features.store import open_source, write_features
 from svtok.manifest.protocol import make_models_and_trials
 from svtok.manifest.sets import PreparedSet, write_set
+from svtok.nets.network import Network
+from svtok.report.evaluate import make_measure
 from svtok.trained.config import Config
 from svtok.trained.folder import load_network
 from svtok.training.data import Batch
@@ -128,7 +130,20 @@ class CutOffError(Exception):
 
 
 @pytest.fixture
-def cut_off(monkeypatch: pytest.MonkeyPatch) -> Callable[[Run, int], None]:
+def measure() -> Callable[[Run], Callable[[Network], float]]:
+    """What the command line measures of a run's network on its dev set."""
+
+    def make(run: Run) -> Callable[[Network], float]:
+        assert run.dev is not None
+        return make_measure(run.dev, run.config.training.nontarget, run.device)
+
+    return make
+
+
+@pytest.fixture
+def cut_off(
+    monkeypatch: pytest.MonkeyPatch, measure: Callable[[Run], Callable[[Network], float]]
+) -> Callable[[Run, int], None]:
     """Trains a run that is cut off in the middle of an epoch (from 1)."""
 
     def train(run: Run, epoch: int) -> None:
@@ -141,7 +156,7 @@ def cut_off(monkeypatch: pytest.MonkeyPatch) -> Callable[[Run, int], None]:
 
         monkeypatch.setattr(Trainer, "_step", stop)
         with pytest.raises(CutOffError):
-            train_network(run)
+            train_network(run, measure(run))
         monkeypatch.setattr(Trainer, "_step", step)
 
     return train

@@ -9,17 +9,19 @@ import yaml
 
 from svtok.errors import ProblemsError, SvtokError
 from svtok.nets.config import HEADS
+from svtok.nets.network import Network
 from svtok.trained.folder import load_network
-from svtok.training import run as run_module
 from svtok.training.run import Run, train_network
+
+Measures = Callable[[Run], Callable[[Network], float]]
 
 
 @pytest.mark.parametrize("head", [head for head in HEADS if not head.endswith("-dist")])
 def test_a_run_writes_its_folder_and_learns(
-    make_run: Callable[..., Run], head: str, rows: Callable[[Path], list[dict[str, Any]]]
+    make_run: Callable[..., Run], head: str, rows: Callable[[Path], list[dict[str, Any]]], measure: Measures
 ) -> None:
     run = make_run(head=head, training={"epochs": 12})
-    assert train_network(run)
+    assert train_network(run, measure(run))
     log = rows(run.out)
     assert [row["epoch"] for row in log] == list(range(1, 13))
     assert log[-1]["loss"] < log[0]["loss"]
@@ -53,12 +55,13 @@ def test_a_run_that_was_cut_off_and_run_again_ends_in_the_same_weights(
     rows: Callable[[Path], list[dict[str, Any]]],
     assert_same_weights: Callable[[Path, Path], None],
     cut_off: Callable[[Run, int], None],
+    measure: Measures,
 ) -> None:
     fields = {"head": "cls-sampled", "training": {"epochs": 4, "keep": keep}, "objective": objective}
-    train_network(whole := make_run("whole", **fields))
+    train_network(whole := make_run("whole", **fields), measure(whole))
     cut_off(make_run("cut", **fields), 3)
     assert not (whole.out.parent / "cut" / "network.safetensors").exists()
-    train_network(cut := make_run("cut", **fields))
+    train_network(cut := make_run("cut", **fields), measure(cut))
     assert_same_weights(whole.out, cut.out)
     timeless = [[{**row, "seconds": 0} for row in rows(run.out)] for run in (whole, cut)]
     assert timeless[0] == timeless[1]
@@ -78,35 +81,37 @@ def test_a_finished_run_is_kept(make_run: Callable[..., Run]) -> None:
 
 
 def test_the_dev_eer_is_measured_as_often_as_configured_and_at_the_end(
-    make_run: Callable[..., Run], rows: Callable[[Path], list[dict[str, Any]]]
+    make_run: Callable[..., Run], rows: Callable[[Path], list[dict[str, Any]]], measure: Measures
 ) -> None:
     run = make_run(training={"epochs": 5, "measure_every": 2})
-    train_network(run)
+    train_network(run, measure(run))
     assert [row["dev_eer"] is not None for row in rows(run.out)] == [False, True, False, True, True]
 
 
 def test_best_keeps_the_weights_of_the_lowest_dev_eer(
-    make_run: Callable[..., Run], rows: Callable[[Path], list[dict[str, Any]]]
+    make_run: Callable[..., Run], rows: Callable[[Path], list[dict[str, Any]]], measure: Measures
 ) -> None:
     run = make_run(training={"epochs": 6, "keep": "best"})
-    train_network(run)
+    train_network(run, measure(run))
     best = min(rows(run.out), key=lambda row: row["dev_eer"])["epoch"]
-    measure = run_module.make_measure(run.dev.prepared, run.dev.store, run.device, "IC")
-    assert measure(load_network(run.out).network) == pytest.approx(rows(run.out)[best - 1]["dev_eer"])
+    assert measure(run)(load_network(run.out).network) == pytest.approx(rows(run.out)[best - 1]["dev_eer"])
 
 
 @pytest.mark.parametrize(("classes", "count"), [("speaker", 4), ("phrase", 2), ("both", 12)])
 def test_speakers_phrases_or_two_groups_of_classes_are_learned(
-    make_run: Callable[..., Run], classes: str, count: int, rows: Callable[[Path], list[dict[str, Any]]]
+    make_run: Callable[..., Run],
+    classes: str,
+    count: int,
+    rows: Callable[[Path], list[dict[str, Any]]],
+    measure: Measures,
 ) -> None:
-    train_network(run := make_run(training={"classes": classes, "epochs": 12}))
+    train_network(run := make_run(training={"classes": classes, "epochs": 12}), measure(run))
     assert len(load_network(run.out).classes) == count
     log = rows(run.out)
     assert log[-1]["accuracy"] > 0.5
     assert ("speaker_accuracy" in log[0]) == (classes == "both")
-    nontarget = "TW" if classes == "phrase" else "IC"
-    measure = run_module.make_measure(run.dev.prepared, run.dev.store, run.device, nontarget)
-    assert log[-1]["dev_eer"] == pytest.approx(measure(load_network(run.out).network))
+    assert run.config.training.nontarget == ("TW" if classes == "phrase" else "IC")
+    assert log[-1]["dev_eer"] == pytest.approx(measure(run)(load_network(run.out).network))
 
 
 def test_a_network_of_an_earlier_version_still_loads(make_run: Callable[..., Run]) -> None:

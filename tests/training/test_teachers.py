@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from svtok.errors import ProblemsError, SvtokError
+from svtok.nets.network import Network
 from svtok.trained.folder import load_network
 from svtok.training.run import Run, train_network
 
@@ -101,6 +102,7 @@ def test_a_joint_run_that_was_cut_off_and_run_again_ends_in_the_same_weights(
     keep: str,
     assert_same_weights: Callable[[Path, Path], None],
     cut_off: Callable[[Run, int], None],
+    measure: Callable[[Run], Callable[[Network], float]],
 ) -> None:
     fields = {"training": {"epochs": 4, "keep": keep}, "objective": {"distillation": "cosine", "ring_weight": 0.1}}
     network = {"front_end": {"channels": 6, "blocks": [12]}, "attention_heads": 2}
@@ -109,11 +111,11 @@ def test_a_joint_run_that_was_cut_off_and_run_again_ends_in_the_same_weights(
         teacher = make_run(head="cls-sampled", network=network)
         return make_run(out, head="cls-sampled-dist", joint=teacher.config, **fields, **more)
 
-    train_network(whole := run("whole"))
+    train_network(whole := run("whole"), measure(whole))
     cut_off(cut := run("cut"), 3)
     with pytest.raises(SvtokError, match="its training has not ended"):
         load_network(cut.out / "teacher")
-    train_network(run("cut"))
+    train_network(run("cut"), measure(cut))
     assert_same_weights(whole.out, cut.out)
     assert_same_weights(whole.out / "teacher", cut.out / "teacher")
 

@@ -13,7 +13,7 @@ from svtok.features.store import FeatureStore, write_features
 from svtok.nets.phone_network import PhoneNetwork, PhoneNetworkConfig
 from svtok.trained.phones import PhoneList, decode
 from svtok.training.data import Batch
-from svtok.training.phonetic import PhoneNetworks, PhoneRecognition, frames_needed, make_measure
+from svtok.training.phonetic import PhoneRecognition, frames_needed, make_measure
 
 CONFIG = PhoneNetworkConfig(front_end={"channels": 4, "blocks": [4], "layers_per_block": 1}, bottleneck=3)
 
@@ -36,7 +36,7 @@ def test_the_loss_is_the_mean_over_utterances_of_the_loss_a_phone() -> None:
     pronunciations = [np.array([1, 1]), np.array([2]), np.array([3, 1, 2])]
     frames, lengths, labels = torch.randn(2, 9, 5), torch.tensor([9, 6]), torch.tensor([[2], [0]])
     batch = Batch(frames, frames, lengths, frames, lengths, labels)
-    loss, values = PhoneRecognition(pronunciations)(PhoneNetworks(network), batch, 0.0)
+    loss, values = PhoneRecognition(pronunciations)(network, batch, 0.0)
     expected = []
     for row, number in enumerate([2, 0]):
         logits, _ = network(frames[row : row + 1, : lengths[row]], lengths[row : row + 1])
