@@ -9,6 +9,11 @@ from torch.nn import functional
 from svtok.nets.config import NetworkConfig
 
 
+def at_least_fp32(x: Tensor) -> Tensor:
+    """The tensor in fp32 if it is of fewer bits, for what autocast must not compute in bf16; else as it is."""
+    return x.float() if x.dtype.itemsize < 4 else x
+
+
 class CosineClassifier(nn.Module):
     """Logits that are scaled cosines, so that training compares embeddings as scoring does (Wang et al., 2017).
 
@@ -22,7 +27,14 @@ class CosineClassifier(nn.Module):
         self.weight = nn.Parameter(torch.randn(classes * sub_centers, dim) * dim**-0.5)
 
     def forward(self, x: Tensor) -> Tensor:
-        """x (B, D) -> (B, classes), each within +-scale."""
+        """Logits in the precision of x, in which they are to be compared: Network.classify sees to it.
+
+        Args:
+            x: embeddings (B, D).
+
+        Returns:
+            (B, classes), each within +-scale.
+        """
         cosines = functional.linear(functional.normalize(x, dim=1), functional.normalize(self.weight, dim=1))
         if self.sub_centers > 1:
             cosines = cosines.view(len(x), -1, self.sub_centers).amax(dim=2)  # (B, classes)
@@ -35,7 +47,7 @@ class FactoredClassifier(nn.Module):
     The vector of the class (speaker s, phrase p) is normalise(normalise(a[s]) + normalise(b[p])), so that a speaker's
     vector learns from all phrases and a phrase's from all speakers, also where speakers say different phrases. A class
     of a speaker or of a phrase alone has that one vector. With `residual`, a vector of the class's own, which starts at
-    0, is added before the last normalisation. Computed in fp32.
+    0, is added before the last normalisation.
 
     Args:
         dim: D, of the embedding.
@@ -69,8 +81,7 @@ class FactoredClassifier(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """x (B, D) -> (B, classes), each within +-scale."""
-        with torch.autocast(x.device.type, enabled=False):
-            return self.scale * functional.linear(functional.normalize(x.float(), dim=1), self.class_vectors())
+        return self.scale * functional.linear(functional.normalize(x, dim=1), self.class_vectors())
 
 
 def _rows(table: Tensor, numbers: Tensor) -> Tensor:

@@ -6,6 +6,7 @@ import torch
 from pydantic import BaseModel, Field
 from torch import Tensor, nn
 
+from svtok.nets.classifiers import at_least_fp32
 from svtok.nets.config import FrontEndConfig, ResidualConfig
 from svtok.nets.front_ends import frame_mask, make_front_end
 
@@ -39,12 +40,13 @@ class PhoneNetwork(nn.Module):
         self.output = nn.Linear(config.bottleneck, 1 + phones)
 
     def forward(self, frames: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """frames (B, T, F), lengths (B,) -> logits (B, T', 1 + phones) and how many of the T' are real, (B,).
+        """frames (B, T, F), lengths (B,) -> logits (B, T', 1 + phones), in fp32, and how many of the T' are real, (B,).
 
         T' = ceil(T / subsample).
         """
         states, mask = self._states(frames, lengths)
-        return self.output(states), mask.sum(dim=1)
+        with torch.autocast(states.device.type, enabled=False):
+            return self.output(at_least_fp32(states)), mask.sum(dim=1)
 
     def embed(self, frames: Tensor, lengths: Tensor) -> Tensor:
         """Phonetic embeddings at the rate of the frames, within [-1, 1]: (B, T, P); 0 beyond an utterance's end."""

@@ -12,14 +12,19 @@ LEAST_VARIANCE = 1e-5
 
 
 def statistics(x: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
-    """Weighted mean and standard deviation over time, each (B, D), in fp32.
+    """Weighted mean and standard deviation over time, in fp32.
 
-    x is (B, T, D), weights (B, T, D) or (B, T, 1); each utterance's weights sum to 1 over time.
+    Args:
+        x: (B, T, D); what has a weight of 0 must be finite.
+        weights: (B, T, D) or (B, T, 1); each utterance's sum to 1 over time.
+
+    Returns:
+        Both (B, D).
     """
     x = x.float()
-    weighted = weights * x
-    mean = weighted.sum(dim=1)
-    variance = (weighted * x).sum(dim=1) - mean.square()
+    mean = (weights * x).sum(dim=1)  # (B, D)
+    # in two passes: the difference of two large squares, E[x^2] - E[x]^2, would have no digits left
+    variance = (weights * (x - mean[:, None]).square()).sum(dim=1)
     return mean, variance.clamp_min(LEAST_VARIANCE).sqrt()
 
 

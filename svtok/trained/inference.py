@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
 from svtok.audio.decode import read_audio
@@ -54,6 +55,18 @@ def read_recording(
     return Recording(wave, torch.from_numpy(features)[None], torch.tensor([len(features)]))
 
 
+@contextmanager
+def evaluating(network: nn.Module) -> Iterator[None]:
+    """The network in evaluation mode and without gradients; it is given back in its mode, also after an exception."""
+    was_training = network.training
+    network.eval()
+    try:
+        with torch.inference_mode():
+            yield
+    finally:
+        network.train(was_training)
+
+
 PADDED_FRAMES = {"cpu": 4_000, "cuda": 100_000}
 """Frames of a batch, padding included. On a CPU core larger batches are slower, for they leave its cache."""
 
@@ -82,12 +95,21 @@ def compute_all(
     device: torch.device,
     what: str | None = None,
 ) -> NDArray[np.float32]:
-    """What a function of the network's input, frames (B, T, F) and lengths (B,), gives (B, D): (N, D) in the order of
-    the utterances, computed in fp32.
+    """What a function of a network's input gives for each utterance, computed in fp32 and evaluation mode.
 
-    The network, which must be on `device`, is read in evaluation mode and left in the mode it was in. `what` names the
-    work in a progress display. Raises SvtokError for an utterance without features, or one longer than the network can
-    read.
+    Args:
+        function: of frames (B, T, F) and their lengths (B,); gives (B, D).
+        network: what the function reads, on `device`; it is left in the mode that it was in.
+        store: the features.
+        utts: the utterances.
+        device: where to compute.
+        what: names the work in a progress display; without it there is none.
+
+    Returns:
+        (N, D), in the order of the utterances.
+
+    Raises:
+        SvtokError: an utterance has no features, or is longer than the network can read.
     """
     lengths = np.array([store.frames(utt) for utt in utts])
     longest = network.config.longest_utterance
@@ -97,16 +119,13 @@ def compute_all(
             f"(network.max_frames) end after {longest}"
         )
     batches = list(_batches(lengths, PADDED_FRAMES[device.type]))
-    was_training = network.training
-    network.eval()
     vectors = []
-    for positions in progress(batches, total=len(batches), what=what) if what else batches:
-        items = [torch.from_numpy(np.array(store[utts[position]])) for position in positions]
-        frames = pad_sequence(items, batch_first=True).to(device)  # (B, T, F)
-        with torch.inference_mode():
+    with evaluating(network):
+        for positions in progress(batches, total=len(batches), what=what) if what else batches:
+            items = [torch.from_numpy(np.array(store[utts[position]])) for position in positions]
+            frames = pad_sequence(items, batch_first=True).to(device)  # (B, T, F)
             computed = function(frames, torch.from_numpy(lengths[positions]).to(device))  # (B, D)
-        vectors.append(computed.float().cpu().numpy())
-    network.train(was_training)
+            vectors.append(computed.float().cpu().numpy())
     in_batches = np.concatenate(vectors)
     out = np.empty_like(in_batches)
     out[np.concatenate(batches)] = in_batches

@@ -73,7 +73,7 @@ def score_phrases(
     def log_odds(frames: Tensor, lengths: Tensor) -> Tensor:
         states = network(frames, lengths)
         name = "cls" if "cls" in states else next(iter(states))
-        return phrase_log_odds(network.classify({name: states[name]})[name].float(), list(members.values()))
+        return phrase_log_odds(network.classify({name: states[name]})[name], list(members.values()))
 
     scores = compute_all(log_odds, network, store, list(tests), device, what="phrases")  # (tests, phrases)
     return scores[test_of_trial, phrase_of_trial]

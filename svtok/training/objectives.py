@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from svtok.nets.classifiers import at_least_fp32
 from svtok.nets.config import NetworkConfig
 from svtok.nets.losses import (
     DetectionCost,
@@ -40,11 +41,11 @@ class Networks:
 class Objective(nn.Module, ABC):
     """What a training minimises."""
 
-    @abstractmethod
     def trained(self, networks: Networks) -> dict[str, nn.Module]:
         """The modules that this objective trains, by the names under which their weights are kept."""
         return {"network": networks.network, "objective": self}
 
+    @abstractmethod
     def forward(self, networks: Networks, batch: Batch, progress: float) -> tuple[Tensor, dict[str, Tensor]]:
         """A differentiable loss (scalar) of a batch, and detached scalars to log, each a mean over the batch.
 
@@ -108,10 +109,21 @@ class LabelLoss(nn.Module):
         self.ring = RingLoss() if self.config.ring_weight else None
 
     def forward(self, state: Tensor, logits: Tensor, labels: Tensor, progress: float) -> Tensor:
-        """state (B, D), logits (B, classes), labels (B, groups), share of the training done -> scalar."""
-        parts = enumerate(zip(self.groups.split(logits.float()), labels.unbind(dim=1), strict=True))
-        loss = self.groups.weigh(self._of_group(group, *part, progress) for group, part in parts)
-        return loss if self.ring is None else loss + self.config.ring_weight * self.ring(state.float())
+        """The loss of a batch, in fp32 also where autocast has the networks in bf16.
+
+        Args:
+            state: (B, D).
+            logits: of the state, (B, classes).
+            labels: (B, groups).
+            progress: the share of the training that is done.
+
+        Returns:
+            scalar.
+        """
+        with torch.autocast(logits.device.type, enabled=False):
+            parts = enumerate(zip(self.groups.split(at_least_fp32(logits)), labels.unbind(dim=1), strict=True))
+            loss = self.groups.weigh(self._of_group(group, *part, progress) for group, part in parts)
+            return loss if self.ring is None else loss + self.config.ring_weight * self.ring(at_least_fp32(state))
 
     def _of_group(self, group: int, logits: Tensor, labels: Tensor, progress: float) -> Tensor:
         """logits (B, classes of the group), labels (B,) -> scalar."""
@@ -192,7 +204,8 @@ class Distillation(Objective):
         states = student(*batch.view(self.config.student_sees))
         logits = student.classify(states)
         label_loss = self.label_loss(states["cls"], logits["cls"], batch.labels, progress)
-        distillation_loss = self.distance(states["dist"].float(), logits["dist"].float(), targets)
+        with torch.autocast(logits["dist"].device.type, enabled=False):
+            distillation_loss = self.distance(at_least_fp32(states["dist"]), logits["dist"], targets)
         loss = self.config.class_weight * label_loss + self.weight(progress) * distillation_loss
         return loss, {
             "loss": loss.detach(),
@@ -205,7 +218,7 @@ class Distillation(Objective):
         """How far the distillation token's state (B, D) and logits (B, classes) are from the teachers': scalar."""
         if self.config.distillation == "cosine":
             pairs = zip(self.projections, targets, strict=True)
-            distances = [embedding_distance(project(state), target.embeddings.float()) for project, target in pairs]
+            distances = [embedding_distance(project(state), at_least_fp32(t.embeddings)) for project, t in pairs]
             return torch.stack(distances).mean()
         compare = distillation_divergence if self.config.distillation == "kl" else hard_distillation
         groups = self.label_loss.groups
@@ -238,6 +251,10 @@ class JointDistillation(Objective):
         self.teacher_loss = LabelLoss(teacher_config, sizes)
         self.distillation = Distillation(config, sizes, [teacher_config.network])
 
+    def trained(self, networks: Networks) -> dict[str, nn.Module]:
+        """The student, and the teacher beside it."""
+        return {**super().trained(networks), "teacher": _joint_teacher(networks)}
+
     def forward(self, networks: Networks, batch: Batch, progress: float) -> tuple[Tensor, dict[str, Tensor]]:
         teacher = _joint_teacher(networks)
         states = teacher(*batch.view(self.teacher_sees))
@@ -247,10 +264,6 @@ class JointDistillation(Objective):
         loss, values = self.distillation.student_loss(networks.network, batch, [target], progress)
         of_teacher = {"loss": teacher_loss.detach(), **accuracies(logits, batch.labels, self.teacher_loss.groups)}
         return loss + teacher_loss, {**values, **{f"teacher_{name}": value for name, value in of_teacher.items()}}
-
-    def trained(self, networks: Networks) -> dict[str, nn.Module]:
-        """The student, and the teacher beside it."""
-        return {**super().trained(networks), "teacher": _joint_teacher(networks)}
 
 
 def _joint_teacher(networks: Networks) -> Network:

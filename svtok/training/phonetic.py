@@ -24,6 +24,7 @@ from svtok.manifest.sets import UTTERANCES_FILE
 from svtok.nets.phone_network import PhoneNetwork
 from svtok.trained.config import PhoneticConfig
 from svtok.trained.folder import write_config, write_weights
+from svtok.trained.inference import evaluating
 from svtok.trained.phones import PHONES, PhoneList, decode, read_phone_list
 from svtok.training.checkpoint import CHECKPOINT, load_checkpoint, save_checkpoint
 from svtok.training.data import Batch, TrainingUtterances, make_loader, pad
@@ -53,7 +54,7 @@ class PhoneRecognition(nn.Module):
         phones = [self.pronunciations[number] for number in batch.labels.flatten().tolist()]
         targets = torch.from_numpy(np.concatenate(phones)).to(logits.device)
         sizes = torch.tensor([len(each) for each in phones], device=logits.device)
-        likelihoods = logits.float().log_softmax(dim=2).transpose(0, 1)  # (T', B, 1 + phones)
+        likelihoods = logits.log_softmax(dim=2).transpose(0, 1)  # (T', B, 1 + phones)
         loss = functional.ctc_loss(likelihoods, targets, lengths, sizes)
         return loss, {"loss": loss.detach()}
 
@@ -80,17 +81,14 @@ def make_measure(
 
     def measure() -> float:
         errors = 0
-        was_training = network.training
-        network.eval()
-        for start in range(0, len(utts), UTTERANCES_AT_ONCE):
-            some = utts[start : start + UTTERANCES_AT_ONCE]
-            frames, lengths = pad([np.array(store[utt]) for utt in some])
-            with torch.inference_mode():
+        with evaluating(network):
+            for start in range(0, len(utts), UTTERANCES_AT_ONCE):
+                some = utts[start : start + UTTERANCES_AT_ONCE]
+                frames, lengths = pad([np.array(store[utt]) for utt in some])
                 logits, counts = network(frames.to(device), lengths.to(device))
-            for utt, its_logits, count in zip(some, logits.cpu(), counts.tolist(), strict=True):
-                recognised = [phones.names[number - 1] for number in decode(its_logits[:count])]
-                errors += edit_distance(recognised, list(references[utt]))
-        network.train(was_training)
+                for utt, its_logits, count in zip(some, logits.cpu(), counts.tolist(), strict=True):
+                    recognised = [phones.names[number - 1] for number in decode(its_logits[:count])]
+                    errors += edit_distance(recognised, list(references[utt]))
         return errors / total
 
     return measure

@@ -79,12 +79,6 @@ def test_a_speakers_vector_learns_from_each_of_its_phrases() -> None:
     assert touched == [[False, True], [False, True]]
 
 
-def test_factored_logits_stay_in_fp32_under_autocast() -> None:
-    classifier, x = by_hand(), torch.randn(50, 2)
-    with torch.autocast("cpu", torch.bfloat16):
-        assert torch.equal(classifier(x), by_hand()(x))
-
-
 def test_factors_that_name_nobody_or_are_missing_are_refused(tiny: Callable[..., NetworkConfig]) -> None:
     with pytest.raises(ValueError, match="each class needs a speaker or a phrase"):
         FactoredClassifier(2, torch.tensor([[0, 0], [-1, -1]]), 1.0)

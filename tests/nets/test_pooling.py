@@ -4,7 +4,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from svtok.nets.pooling import AttentiveStatisticsPooling, FrameSkip, MeanPooling, StatisticsPooling, make_pooling
+from svtok.nets.pooling import (
+    AttentiveStatisticsPooling,
+    FrameSkip,
+    MeanPooling,
+    StatisticsPooling,
+    make_pooling,
+    statistics,
+)
 
 LENGTHS = [7, 3]
 
@@ -69,3 +76,10 @@ def test_a_skip_projects_the_normalised_statistics_of_the_real_frames(frames: tu
             project = skip.projections[name]
             expected = project.weight @ ((statistics - 0.5) / (4 + skip.norm.eps) ** 0.5) + project.bias
             torch.testing.assert_close(found[name][row], expected, atol=1e-5, rtol=1e-5)
+
+
+def test_the_deviation_keeps_its_digits_where_the_mean_is_large() -> None:
+    """1000 +- 0.1: the squares of 1000 have no digit left for 0.01 in fp32."""
+    x = torch.tensor([[[1000.1], [999.9], [1000.1], [999.9]]])
+    _, deviation = statistics(x, torch.full((1, 4, 1), 0.25))
+    torch.testing.assert_close(deviation, torch.tensor([[0.1]]), rtol=1e-3, atol=0)

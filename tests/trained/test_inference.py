@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from svtok.features.config import FeaturesConfig
 from svtok.features.store import FeatureStore, write_features
-from svtok.nets.config import NetworkConfig
+from svtok.nets.config import NetworkConfig, ResidualConfig
 from svtok.nets.network import Network
-from svtok.trained.inference import _batches, embed_all
+from svtok.trained.inference import _batches, compute_all, embed_all
 
 
 @given(st.lists(st.integers(1, 300), min_size=1, max_size=50))
@@ -41,3 +41,17 @@ def test_embeddings_come_in_the_order_asked_for_and_equal_those_alone(
     for row, utt in enumerate("abcd"):
         alone = network.embed(torch.from_numpy(np.array(store[utt]))[None], torch.tensor([store.frames(utt)]))
         np.testing.assert_allclose(vectors[row], alone[0].detach().numpy(), atol=1e-5)
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_a_network_is_given_back_in_its_mode_after_an_exception(tmp_path: Path, training: bool) -> None:
+    write_features(tmp_path, ["a"], [9], [np.zeros((9, 4), np.float32)], config=FeaturesConfig(bands=4), fingerprint="")
+    network = Network(NetworkConfig(front_end=ResidualConfig(channels=4, blocks=(4,))), 4, classes=2).train(training)
+
+    def fail(frames: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+        assert not network.training
+        raise MemoryError
+
+    with pytest.raises(MemoryError):
+        compute_all(fail, network, FeatureStore.open(tmp_path), ["a"], torch.device("cpu"))
+    assert network.training == training
