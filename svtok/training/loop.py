@@ -136,7 +136,7 @@ class Trainer:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=config.precision == "bf16"):
             loss, values = self.loss(batch, step / steps)
         self.optimizer.zero_grad()
-        loss.backward()
+        torch.autograd.backward(loss)
         for module in self.trained.values():
             if parameters := list(module.parameters()):  # each by itself: none slows another down
                 nn.utils.clip_grad_norm_(parameters, config.clip_gradient)

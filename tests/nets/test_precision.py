@@ -42,7 +42,7 @@ def test_each_utterance_has_a_cosine_of_its_own_under_autocast() -> None:
     cosines = own_cosines(network, states, labels)
     assert cosines.dtype == torch.float32
     assert (cosines > 0.97).all()
-    assert len(cosines.unique()) > 3000
+    assert len(set(cosines.flatten().tolist())) > 3000
 
 
 def test_the_gradient_of_the_margin_is_that_of_double_precision_under_autocast() -> None:
@@ -54,7 +54,7 @@ def test_the_gradient_of_the_margin_is_that_of_double_precision_under_autocast()
         with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
             cosines = network.classify({"cls": states})["cls"] / network.config.cosine_scale
             turned = additive_angular_margin(cosines, labels, 0.2).gather(1, labels[:, None])
-        turned.sum().backward()
+        torch.autograd.backward(turned.sum())
         assert states.grad is not None
         return states.grad
 
