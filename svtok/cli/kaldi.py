@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from svtok.cli.fresh import makes
 from svtok.cli.options import EXISTING_FILE, EXISTING_FOLDER, FILE, FOLDER, jobs_option, kaldi_options
 from svtok.corpora import FORMAT
+
+if TYPE_CHECKING:
+    from svtok.manifest.sets import PreparedSet
 
 _out_file = click.option("--out", type=FILE, required=True, help="File to write.")
 _out_folder = click.option("--out", type=FOLDER, required=True, help="Folder to write.")
@@ -78,10 +82,15 @@ def import_data(
       svtok kaldi import data kaldi/data/vox1 --trials veri_test.txt --phrase any --out data/vox1/eval
     """
     from svtok.corpora.kaldi import import_set
+
+    prepared = import_set(folder, enroll=enroll, trials=trials, phrase=phrase, wav_root=wav_root, jobs=jobs)
+    _write_set(prepared, out)
+
+
+def _write_set(prepared: PreparedSet, out: Path) -> None:
     from svtok.manifest.sets import write_set
     from svtok.manifest.validate import describe_sets
 
-    prepared = import_set(folder, enroll=enroll, trials=trials, phrase=phrase, wav_root=wav_root, jobs=jobs)
     write_set(prepared, out)
     click.echo(describe_sets({out.name: prepared}))
     click.echo(f"wrote {out}")
@@ -108,14 +117,11 @@ def import_trials(file: Path, out: Path, data: Path | None) -> None:
     """
     if data is not None:
         from svtok.manifest.kaldi.reading import with_trials
-        from svtok.manifest.sets import PreparedSet, read_set, write_set
-        from svtok.manifest.validate import describe_sets
+        from svtok.manifest.sets import PreparedSet, read_set
 
         known = read_set(data)
         prepared = with_trials(PreparedSet(known.utterances, folder=known.folder), file)
-        write_set(prepared, out)
-        click.echo(describe_sets({out.name: prepared}))
-        click.echo(f"wrote {out}")
+        _write_set(prepared, out)
         return
     from svtok.manifest.kaldi.lists import read_trial_list
     from svtok.manifest.tables import write_trials

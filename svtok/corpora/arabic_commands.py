@@ -43,11 +43,20 @@ def prepare(
 ) -> dict[str, PreparedSet]:
     """The sets train, dev and eval, with models and trials for dev and eval.
 
-    Speakers are split as the authors did; or, with `folds` and `fold` (1 to `folds`), the speakers of that fold are
-    eval, those of the next one are dev, the rest train: over all folds, each speaker is in eval once. The first
-    `enroll_takes` of each speaker's word enroll it, the others are tests; half of the IW trials are drawn by `seed`.
+    Speakers are split as the authors did, or into folds.
 
-    Raises SvtokError where `root` is not the corpus, ProblemsError with every file that cannot be used.
+    Args:
+        root: The corpus, which holds `dataset/`.
+        folds: Into how many folds the speakers are split. Over all folds, each speaker is in eval once.
+        fold: Whose speakers are eval, 1 to `folds`; those of the next fold are dev, the rest train.
+        enroll_takes: The first takes of each speaker's word, which enroll it; the others are tests.
+        cross_session: Leave out TC and TW trials whose test is of a session that enrolled the model.
+        seed: Draws half of the IW trials.
+        jobs: Processes that decode the recordings.
+
+    Raises:
+        SvtokError: where `root` is not the corpus, or the folds cannot be.
+        ProblemsError: with every file that cannot be used.
     """
     problems: list[Problem] = []
     excluded = _read_excluded(root / "EXCLUDE.tsv", problems)

@@ -55,11 +55,20 @@ def prepare(
 ) -> dict[str, PreparedSet]:
     """The sets train, dev and eval of one of the authors' five folds, with models and trials for dev and eval.
 
-    The first `enroll_takes` of each speaker's digit enroll it, the others are tests; half of the IW trials are drawn
-    by `seed`. Phrases are the digits in letters.
+    Phrases are the digits in letters.
 
-    Raises SvtokError where `root` is not the corpus, or (without `allow_missing`) not all of it, ProblemsError with
-    every file that cannot be used and every speaker of whom the meta file does not say the gender.
+    Args:
+        root: The corpus, which holds `data/`.
+        fold: Which of the GROUPS is eval, from 1; the one before it is dev.
+        enroll_takes: The first takes of each speaker's digit, which enroll it; the others are tests.
+        cross_session: Leave out TC and TW trials whose test is of a session that enrolled the model.
+        seed: Draws half of the IW trials.
+        allow_missing: Prepare a part of the corpus.
+        jobs: Processes that decode the recordings.
+
+    Raises:
+        SvtokError: where `root` is not the corpus, or not all of it.
+        ProblemsError: with every file that cannot be used and every speaker whose gender the meta file does not say.
     """
     parts = split(fold)
     problems: list[Problem] = []

@@ -38,8 +38,13 @@ def prepare(
 ) -> dict[str, PreparedSet]:
     """The sets train, eval and, where the release has its lists or speakers are held out, dev.
 
-    `hold_out` speakers, drawn by `seed`, leave train and become dev (`hold_out_speakers`). Without keys eval has no
-    trial types. For the other arguments, and what is raised, see `svtok.corpora.sdsv.prepare.prepare_release`.
+    Without keys eval has no trial types. For the other arguments, and what is raised, see
+    `svtok.corpora.sdsv.prepare.prepare_release`.
+
+    Args:
+        hold_out: So many speakers leave train and become dev (`hold_out_speakers`).
+        cross_session: Leave out those of their TC and TW trials whose test is of a session that enrolled the model.
+        seed: Draws the held-out speakers.
     """
     if cross_session and not hold_out:
         raise SvtokError("--cross-session is for the trials of --hold-out; those of the challenge are as they are")

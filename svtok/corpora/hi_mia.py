@@ -58,14 +58,22 @@ def prepare(
     allow_missing: bool = False,
     jobs: int = 1,
 ) -> dict[str, PreparedSet]:
-    """The sets train, dev (with models and trials of ours) and eval (the official ones of `trials_mic` or `trials_1m`).
+    """The sets train, dev (with models and trials of ours) and eval (the official ones), those that are there.
 
-    Of the arrays' recordings only those of `microphones` (numbers as in the names, such as 01; all by default) are
-    taken. In dev the first `enroll_takes` close-talking recordings of a speaker enroll it, and each other recording
-    meets its speaker's model and at most `impostors` others, drawn by `seed`. eval holds what its trials name.
+    Args:
+        root: The corpus, which holds `train/`, `dev/` and `test/`.
+        trials: Which official trials eval has: `mic` or `1m`. eval holds what they name.
+        microphones: Numbers, such as 01, of the arrays' microphones that are taken; none: all of them.
+        enroll_takes: The first close-talking recordings of a speaker of dev, which enroll it; the others are tests.
+        impostors: Models of other speakers that a test of dev meets at most, beside its speaker's.
+        cross_session: Leave out TC and TW trials whose test is of a session that enrolled the model.
+        seed: Draws the impostors.
+        allow_missing: Prepare a part of the corpus, and leave out trials of which no recordings are there.
+        jobs: Processes that decode the recordings.
 
-    Raises SvtokError where `root` is not the corpus, or (without `allow_missing`) not all of it, ProblemsError with
-    every file and every line of the trials that cannot be used.
+    Raises:
+        SvtokError: where `root` is not the corpus, or not all of it.
+        ProblemsError: with every file and every line of the trials that cannot be used.
     """
     folders = {name: _find(root, name) for name in SETS}
     if not any(folders.values()):

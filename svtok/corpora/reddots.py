@@ -67,12 +67,18 @@ def prepare(
     """The set eval, with the models and trials of the lists of a part, female and male. There is no other set: train
     on another corpus.
 
-    Recordings are below `audio_root`, by default `wav/`, else `pcm/`, as `<speaker>/<utterance>.wav` or `.flac`. The
-    types of the trials come from their flags, and are checked against speakers and texts. With `allow_missing`, models
-    and trials whose recordings are not there are left out.
+    The types of the trials come from their flags, and are checked against speakers and texts.
 
-    Raises SvtokError where `root` is not the corpus, ProblemsError with everything that is wrong with its lists, or
-    with its recordings.
+    Args:
+        root: The release, which holds `ndx/` and `infos/`.
+        part: One of PARTS.
+        audio_root: The folder of `<speaker>/<utterance>.wav` or `.flac`; default: `wav/`, else `pcm/` in `root`.
+        allow_missing: Leave out the models and trials whose recordings are not there.
+        jobs: Processes that decode the recordings.
+
+    Raises:
+        SvtokError: where `root` is not the corpus.
+        ProblemsError: with everything that is wrong with its lists, or with its recordings.
     """
     if part not in PARTS:
         raise SvtokError(f"part {part} of RedDots is not supported (known: {', '.join(map(str, PARTS))})")

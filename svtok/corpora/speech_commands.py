@@ -42,12 +42,19 @@ def prepare(
 ) -> dict[str, PreparedSet]:
     """The sets train, dev and eval, split as the authors did, with models and trials for dev and eval.
 
-    The first `enroll_takes` of each speaker's word enroll it where there are more takes than that; all others are
-    tests. A test meets all models of its speaker (TC, TW), and of the others' at most `impostors` of its word (IC) and
-    as many of other words (IW), drawn by `seed`.
+    Args:
+        root: The unpacked archive.
+        enroll_takes: The first takes of each speaker's word, which enroll it where there are more; others are tests.
+        impostors: A test meets all models of its speaker (TC, TW), and of the others' at most so many of its word (IC)
+            and as many of other words (IW).
+        cross_session: Leave out TC and TW trials whose test is of a session that enrolled the model.
+        seed: Draws the impostors.
+        allow_missing: Prepare a part of the corpus.
+        jobs: Processes that decode the recordings.
 
-    Raises SvtokError where `root` is not the corpus, or (without `allow_missing`) not all of it, ProblemsError with
-    every file that cannot be used.
+    Raises:
+        SvtokError: where `root` is not the corpus, or not all of it.
+        ProblemsError: with every file that cannot be used.
     """
     problems: list[Problem] = []
     takes = pd.DataFrame(list(_rows(root, problems)), columns=COLUMNS)

@@ -128,14 +128,22 @@ def prepare(
 ) -> dict[str, PreparedSet]:
     """The sets train (all recordings of the speakers who train), dev and eval (what their lists name, both genders).
 
-    `train_on` says whose recordings train: the background speakers', or the dev speakers' too. Trial types come from
-    the flags of the lists and are checked against the ids. Recordings are in `root`, or in `audio_root`; without
-    `audio` nobody looks for them, and the background speakers are those numbered before the listed ones. The counts
-    are compared with the published ones, but for a synthetic corpus. With `allow_missing`, other counts and recordings
-    that are not there are warned of, and what needs these is left out.
+    Trial types come from the flags of the lists and are checked against the ids. The counts are compared with the
+    published ones, but for a synthetic corpus.
 
-    Raises SvtokError where `root` is not the corpus, or not all of it, ProblemsError with everything that is wrong with
-    its lists, or with its recordings.
+    Args:
+        root: The corpus, which holds `key/` and the recordings.
+        part: One of PARTS.
+        train_on: Whose recordings train: the background speakers', or the dev speakers' too.
+        audio_root: Where the recordings are, if not in `root`.
+        audio: Look for the recordings and listen to them; else they are taken to be there, and the background speakers
+            are those numbered before the listed ones.
+        allow_missing: Warn of other counts and of recordings that are not there, and leave out what needs these.
+        jobs: Processes that listen.
+
+    Raises:
+        SvtokError: where `root` is not the corpus, or not all of it.
+        ProblemsError: with everything that is wrong with its lists, or with its recordings.
     """
     if part not in PARTS:
         raise SvtokError(f"part {part} of RSR2015 is not supported (known: {', '.join(map(str, PARTS))})")
