@@ -8,24 +8,12 @@ from pathlib import Path
 import click
 
 from svtok.cli.fresh import is_up_to_date
-from svtok.cli.options import AT_LEAST_ONE, FILE, FOLDER, device_option, markdown_option, together
-
-
-def _numbers(context: click.Context, parameter: click.Parameter, value: str) -> list[int]:
-    try:
-        return [int(word) for word in value.split()]
-    except ValueError:
-        raise click.BadParameter(f"'{value}' is no list of numbers, such as \"1 2\"") from None
-
-
-def _words(context: click.Context, parameter: click.Parameter, value: str) -> list[str]:
-    return value.split()
-
+from svtok.cli.options import AT_LEAST_ONE, FILE, FOLDER, device_option, list_option, markdown_option, together
 
 choice_options = together(
-    click.option("--folds", callback=_numbers, default="", show_default="all", help='Such as "1 2".'),
-    click.option("--seeds", callback=_numbers, default="", show_default="all", help='Such as "0 1".'),
-    click.option("--systems", callback=_words, default="", show_default="all", help='Such as "avg cls".'),
+    list_option("--folds", item=click.INT, metavar="K,...", show_default="all", help="Such as 1,2."),
+    list_option("--seeds", item=click.INT, metavar="N,...", show_default="all", help="Such as 0,1."),
+    list_option("--systems", metavar="NAME,...", show_default="all", help="Such as avg,cls."),
 )
 """--folds, --seeds and --systems, which choose among those that are there."""
 
@@ -46,9 +34,9 @@ def ablate(
     plan: Path,
     work: Path,
     results: Path,
-    folds: list[int],
-    seeds: list[int],
-    systems: list[str],
+    folds: tuple[int, ...],
+    seeds: tuple[int, ...],
+    systems: tuple[str, ...],
     jobs: int | None,
     device: str,
 ) -> None:
@@ -63,7 +51,7 @@ def ablate(
     \b
     Example:
       svtok ablate conf/ablation.plan.yaml --work work --results results.json
-      svtok ablate conf/ablation.plan.yaml --work work --results results.json --folds "1 2" --systems "avg cls"
+      svtok ablate conf/ablation.plan.yaml --work work --results results.json --folds 1,2 --systems avg,cls
     """
     from svtok.experiments.ablate import Ablation
     from svtok.experiments.plan import Choice, read_plan, runs_of_plan
@@ -87,25 +75,28 @@ def _say(text: str) -> None:
 @click.option(
     "--plan", type=FILE, help="The plan: says which runs there should be, of which settings, and in which order."
 )
-@click.option(
+@list_option(
     "--against",
-    multiple=True,
-    metavar="SYSTEM",
+    metavar="SYSTEM,...",
     show_default="avg, where it is there",
-    help="A column with the difference of each system from this one. May be given again.",
+    help="A column each with the difference of all systems from this one.",
 )
-@click.option(
-    "--conditions", default="TC-vs-IC TC-vs-TW", show_default=True, help="Also: TC-vs-IW, pooled, without intervals."
+@list_option(
+    "--conditions",
+    metavar="NAME,...",
+    default=["TC-vs-IC,TC-vs-TW"],
+    show_default="TC-vs-IC,TC-vs-TW",
+    help="Also: TC-vs-IW, pooled, without intervals.",
 )
 @markdown_option
 def ablation_table(
     results: Path,
-    folds: list[int],
-    seeds: list[int],
-    systems: list[str],
+    folds: tuple[int, ...],
+    seeds: tuple[int, ...],
+    systems: tuple[str, ...],
     plan: Path | None,
     against: tuple[str, ...],
-    conditions: str,
+    conditions: tuple[str, ...],
     markdown: Path | None,
 ) -> None:
     """Print the table of an ablation from RESULTS, which `svtok ablate` writes, and nothing else.
@@ -115,7 +106,7 @@ def ablation_table(
 
     \b
     Example:
-      svtok ablation-table results.json --against avg --against ecapa --markdown table.md
+      svtok ablation-table results.json --against avg,ecapa --markdown table.md
     """
     from svtok.errors import SvtokError
     from svtok.experiments.plan import Choice, all_of, read_plan, run_key
@@ -132,7 +123,7 @@ def ablation_table(
     chosen = Choice(folds, seeds, systems).among(with_results(known, rows))
     if not against and "avg" in chosen.systems:
         against = ("avg",)
-    ablated = Ablated(rows, chosen, against, conditions.split(), keys)
+    ablated = Ablated(rows, chosen, against, conditions, keys)
     click.echo(ablation_text(ablated))
     if markdown:
         write_text(markdown, ablation_markdown(ablated))

@@ -14,6 +14,7 @@ from svtok.cli.options import (
     EXISTING_FILE,
     FILE,
     FOLDER,
+    list_option,
     markdown_option,
     only_prepared,
     seed_option,
@@ -37,13 +38,12 @@ def _trials_read(given: Options) -> Path | None:
     help="Prepared set of the trials: tells types, genders and speakers.",
 )
 @click.option("--trials", type=FILE, help="Instead of --data: a list of trials with their types, and nothing else.")
-@click.option(
+@list_option(
     "--by",
-    multiple=True,
-    metavar="COLUMN",
+    metavar="COLUMN,...",
     show_default="gender, where models have it",
-    help="Rows for each value of this column of models.tsv or, if it is not there, of utterances.tsv (then the test "
-    "utterance's value): gender, lang, phrase, session, ... May be given again.",
+    help="Rows for each value of these columns of models.tsv or, if it is not there, of utterances.tsv (then the test "
+    "utterance's value): gender, lang, phrase, session, ...",
 )
 @click.option(
     "--official",
@@ -81,7 +81,7 @@ def evaluate(
     \b
     Example:
       svtok evaluate --scores exp/cls/scores.tsv --data data/my/eval --json exp/cls/eval.json --det exp/cls/det.png
-      svtok evaluate --scores exp/cls/scores.tsv --data data/my/eval --by gender --by phrase
+      svtok evaluate --scores exp/cls/scores.tsv --data data/my/eval --by gender,phrase
     """
     if data and trials:
         raise click.UsageError("--data and --trials are two ways to tell the trials; give one of them")

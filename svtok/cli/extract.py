@@ -7,13 +7,29 @@ from pathlib import Path
 import click
 
 from svtok.cli.fresh import Options, features_read, makes
-from svtok.cli.options import FILE, FOLDER, data_option, device_option, features_option, jobs_option, network_option
+from svtok.cli.options import (
+    FILE,
+    FOLDER,
+    data_option,
+    device_option,
+    features_option,
+    jobs_option,
+    network_option,
+    only_corpus,
+)
 from svtok.embeddings import FORMAT
 from svtok.errors import SvtokError
 
 
 @click.command("extract-features")
-@click.argument("data", nargs=-1, required=True, type=FOLDER, metavar="DIR...")
+@click.argument("folders", nargs=-1, type=FOLDER, metavar="")  # the old form of --data, not shown
+@click.option(
+    "--data",
+    multiple=True,
+    type=FOLDER,
+    show_default="data/CORPUS with all its sets, where one corpus is prepared",
+    help="Prepared set, or a corpus with all its sets. May be repeated.",
+)
 @click.option(
     "--config",
     type=FILE,
@@ -24,31 +40,36 @@ from svtok.errors import SvtokError
     "--out",
     type=FOLDER,
     show_default="feats/CORPUS/SET beside data/CORPUS/SET",
-    help="Folder of the features; for one DIR only.",
+    help="Folder of the features; for one set only.",
 )
 @jobs_option
 def extract_features(
-    data: tuple[Path, ...], config: Path | None, phonetic: Path | None, out: Path | None, jobs: int
+    folders: tuple[Path, ...],
+    data: tuple[Path, ...],
+    config: Path | None,
+    phonetic: Path | None,
+    out: Path | None,
+    jobs: int,
 ) -> None:
-    """Compute the features of the prepared sets DIR, each into one memory-mapped array with an index.
+    """Compute the features of prepared sets, each into one memory-mapped array with an index.
 
     Finished work is kept: an interrupted run goes on, and features whose recordings and configuration have not changed
-    are not computed again. Every recording that cannot be used is told at the end, and nothing is written for its set.
+    are not computed again. Every recording that cannot be used is named at the end, and nothing is written for its set.
 
     \b
     Examples:
-      svtok extract-features data/rsr2015/train data/rsr2015/eval --config conf/features.yaml --jobs 4
-      svtok extract-features data/rsr2015/train --phonetic exp/phonetic --out feats/rsr2015-phonetic/train
+      svtok extract-features --data data/rsr2015 --config conf/features.yaml --jobs 4
+      svtok extract-features --data data/rsr2015/train --phonetic exp/phonetic --out feats/rsr2015-phonetic/train
     """
-    if out is not None and len(data) > 1:
-        raise SvtokError(f"--out names the folder of one set, but {len(data)} are given; leave it out")
-
     from svtok.features.config import FeaturesConfig, read_features_config
     from svtok.features.extract import extract_features as extract
     from svtok.features.store import FeatureStore
-    from svtok.manifest.sets import read_set
+    from svtok.manifest.sets import read_set, set_folders
     from svtok.places import features_folder
 
+    sets = [found for folder in data + folders or (only_corpus(),) for found in set_folders(folder)]
+    if out is not None and len(sets) > 1:
+        raise SvtokError(f"--out names the folder of one set, but {len(sets)} are given; leave it out")
     settings = read_features_config(config) if config else None
     embedder = None
     if phonetic is not None:
@@ -56,7 +77,7 @@ def extract_features(
 
         embedder = PhoneticEmbedder.open(phonetic, settings)
         settings = embedder.features
-    for folder in data:
+    for folder in sets:
         target = out or features_folder(folder)
         done = extract(read_set(folder), settings or FeaturesConfig(), target, jobs, embedder)
         store = FeatureStore.open(target)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from svtok.cli.fresh import makes
-from svtok.cli.options import FILE, POSITIVE, data_option, together
+from svtok.cli.options import FILE, POSITIVE, Weighted, data_option, list_option, together
 from svtok.scoring import FORMAT
 
 if TYPE_CHECKING:
@@ -19,36 +18,12 @@ if TYPE_CHECKING:
 TYPES = ("IC", "TW", "IW", "nontarget")
 
 
-def _shares(_: click.Context, __: click.Parameter, text: str | None) -> dict[str, float] | None:
-    """`IC=2,TW,IW` as the weight of each type."""
-    if text is None:
-        return None
-    shares: dict[str, float] = {}
-    wrong = []
-    for item in text.split(","):
-        name, equals, weight = item.strip().partition("=")
-        try:
-            share = float(weight) if equals else 1.0
-        except ValueError:
-            share = math.nan
-        if name not in TYPES:
-            wrong.append(f"'{name}' is no type of non-targets (known: {', '.join(TYPES)})")
-        if name in shares:
-            wrong.append(f"'{name}' is given twice")
-        if not 0 < share < math.inf:
-            wrong.append(f"the weight of '{name}' must be a number above 0, not '{weight}'")
-        shares[name] = share
-    if wrong:
-        raise click.BadParameter("; ".join(wrong))
-    return shares
-
-
 _fit_options = together(
     data_option("dev"),
     click.option("--out", type=FILE, required=True, help="YAML file to write."),
-    click.option(
+    list_option(
         "--nontargets",
-        callback=_shares,
+        item=Weighted(TYPES, weight=1.0),
         metavar="TYPE[=WEIGHT],...",
         show_default="each non-target trial counts alike",
         help="Types of non-targets that count, and how much: IC=8,TW=1,IW=1 for impostors who mostly know the "
@@ -190,7 +165,7 @@ def _fit(
     *,
     data: Path,
     out: Path,
-    nontargets: Mapping[str, float] | None,
+    nontargets: Sequence[tuple[str, float]],
     c_miss: float,
     c_fa: float,
     p_target: float,
@@ -205,7 +180,7 @@ def _fit(
     trials, stacked = read_stack(scores)
     typed = by_type(trials, stacked, read_set(data), path=scores[0])
     cost = Cost(c_miss=c_miss, c_fa=c_fa, p_target=p_target)
-    fusion = fit_fusion(typed, [str(path) for path in scores], rule=rule, shares=nontargets, cost=cost)
+    fusion = fit_fusion(typed, [str(path) for path in scores], rule=rule, shares=dict(nontargets) or None, cost=cost)
     write_fusion(out, fusion)
     click.echo(f"{out}: fitted on {data}\n\n{fusion_table(fusion, typed)}")
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from svtok.cli.fresh import makes
-from svtok.cli.options import EXISTING_FILE, EXISTING_FOLDER, FILE, FOLDER, jobs_option, kaldi_options
+from svtok.cli.options import EXISTING_FILE, EXISTING_FOLDER, FILE, FILE_OR_FOLDER, FOLDER, jobs_option, kaldi_options
 from svtok.corpora import FORMAT
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def _write_set(prepared: PreparedSet, out: Path) -> None:
 
 @import_.command("trials")
 @click.argument("file", type=EXISTING_FILE)
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="Table to write; with --data, a set.")
+@click.option("--out", type=FILE_OR_FOLDER, required=True, help="Table to write; with --data, a set.")
 @click.option(
     "--data",
     type=EXISTING_FOLDER,

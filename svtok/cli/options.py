@@ -1,27 +1,102 @@
-"""The types of values and the options that several commands share; no other file of `cli` defines such a one."""
+"""The types of values and the options that several commands share; no other file of `cli` defines such a one.
+
+Lists have one form: words and numbers are comma-separated (`--folds 1,2`). Several files, folders or settings
+(`--teacher A --teacher B`, `--set KEY=VALUE`) repeat their option.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+import re
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from svtok.audio import CHANNELS
+from svtok.errors import unknown_name
 from svtok.parallel import default_jobs
 from svtok.places import DATA, prepared_sets
+
+if TYPE_CHECKING:
+    ParamType = click.ParamType[Any]
+else:  # which only newer versions of click have as a generic
+    ParamType = click.ParamType
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 FOLDER = click.Path(path_type=Path, file_okay=False)
 FILE = click.Path(path_type=Path, dir_okay=False)
+FILE_OR_FOLDER = click.Path(path_type=Path)
 EXISTING_FOLDER = click.Path(path_type=Path, file_okay=False, exists=True)
 EXISTING_FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
 AT_LEAST_ZERO = click.IntRange(min=0)
 AT_LEAST_ONE = click.IntRange(min=1)
 POSITIVE = click.FloatRange(min=0, min_open=True)
 SHARE = click.FloatRange(0, 1)
+
+
+class CommaList(ParamType):
+    """A list of words or numbers, such as `avg,cls`. Blanks part them as well, which was the form of some options."""
+
+    name = "list"
+
+    def __init__(self, item: ParamType) -> None:
+        self.item = item
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[Any, ...]:
+        if not isinstance(value, str):
+            return tuple(value)
+        words = re.split(r"\s*,\s*|\s+", value.strip()) if value.strip() else []
+        items, wrong = [], []
+        for word in words:
+            try:
+                items.append(self.item.convert(word, param, ctx) if word else self.fail("nothing beside a comma"))
+            except click.BadParameter as error:
+                wrong.append(error.message.rstrip("."))
+        if wrong:
+            self.fail(f"{'; '.join(wrong)} (it is a comma-separated list: '{value}')", param, ctx)
+        return tuple(items)
+
+
+class Weighted(ParamType):
+    """A name and its weight, such as `IC=8`, for lists of them."""
+
+    name = "name=weight"
+
+    def __init__(self, known: Collection[str] = (), weight: float | None = None) -> None:
+        """Args:
+        known: the names that there are; none: any.
+        weight: of a name without one; None: each must have one.
+        """
+        self.known = known
+        self.weight = weight
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, float]:
+        name, equals, text = value.partition("=")
+        try:
+            weight = self.weight if self.weight is not None and not equals else float(text)
+        except ValueError:
+            weight = math.nan
+        if self.known and name not in self.known:
+            self.fail(unknown_name("name", name, self.known))
+        if not 0 < weight < math.inf:
+            self.fail(f"the weight of '{name}' must be a number above 0, not '{text}'")
+        return name, weight
+
+
+def list_option(*names: str, item: ParamType = click.STRING, **settings: Any) -> Callable[[Command], Command]:
+    """An option that takes a list; given again, it goes on. The command gets one tuple."""
+    return click.option(*names, type=CommaList(item), multiple=True, callback=_as_one_list, **settings)
+
+
+def _as_one_list(_: click.Context, __: click.Parameter, lists: Sequence[Sequence[Any]]) -> tuple[Any, ...]:
+    items = [item for one in lists for item in one]
+    names = [item[0] if isinstance(item, tuple) else item for item in items]
+    if twice := sorted({str(name) for name in names if names.count(name) > 1}):
+        raise click.BadParameter("; ".join(f"'{name}' is given twice" for name in twice))
+    return tuple(items)
 
 
 def together(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
@@ -51,9 +126,17 @@ def data_option(set_name: str) -> Callable[[Command], Command]:
 
 def only_prepared(set_name: str) -> Path:
     """data/CORPUS/SET of the only corpus under data/ that has it; a usage error where there is none, or several."""
-    found = prepared_sets(set_name)
+    return _only(prepared_sets(set_name), f"data/*/{set_name}")
+
+
+def only_corpus() -> Path:
+    """The only corpus under data/; a usage error where there is none, or several."""
+    return _only(sorted({folder.parent for folder in prepared_sets("*")}), "data/*/*")
+
+
+def _only(found: Sequence[Path], wanted: str) -> Path:
     if not found:
-        raise click.UsageError(f"no corpus is prepared under data/ (no data/*/{set_name}); name a set with --data")
+        raise click.UsageError(f"no corpus is prepared under data/ (no {wanted}); name a set with --data")
     if len(found) > 1:
         names = ", ".join(map(str, found))
         raise click.UsageError(f"several corpora are prepared: {names}; name one with --data")

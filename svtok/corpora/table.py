@@ -201,24 +201,16 @@ def prepare(
     return {name: one(name) for name in SETS if (names == name).any()}
 
 
-def parse_split(text: str) -> dict[str, float]:
-    """'train=0.6,dev=0.2,eval=0.2' as shares by set. Raises SvtokError unless they are positive and add up to 1."""
-    shares: dict[str, float] = {}
-    for part in text.split(","):
-        name, _, share = part.strip().partition("=")
-        if name not in SETS:
-            raise SvtokError(f"split '{text}': {unknown_name('set', name, SETS)}")
-        try:
-            shares[name] = float(share)
-        except ValueError:
-            raise SvtokError(f"split '{text}': '{share}' is not a number") from None
-    if not all(share > 0 for share in shares.values()) or abs(sum(shares.values()) - 1) > 1e-6:
-        raise SvtokError(f"split '{text}': the shares must be over 0 and add up to 1")
-    return shares
-
-
 def draw_sets(speakers: pd.Series, split: Mapping[str, float], seed: int) -> np.ndarray:
-    """The set of each utterance (N,): every speaker is in one set, and every set has a speaker at least."""
+    """The set of each utterance (N,): every speaker is in one set, and every set has a speaker at least.
+
+    Raises SvtokError unless the shares are of sets, positive, and add up to 1, and there are speakers enough.
+    """
+    shown = ",".join(f"{name}={share:g}" for name, share in split.items())
+    if unknown := [unknown_name("set", name, SETS) for name in split if name not in SETS]:
+        raise SvtokError(f"split {shown}: {'; '.join(unknown)}")
+    if not all(share > 0 for share in split.values()) or abs(sum(split.values()) - 1) > 1e-6:
+        raise SvtokError(f"split {shown}: the shares must be over 0 and add up to 1")
     distinct = np.array(sorted(speakers.unique()), dtype=object)
     if len(distinct) < len(split):
         raise SvtokError(f"{len(distinct)} speakers are too few for the {len(split)} sets {', '.join(split)}")

@@ -132,7 +132,7 @@ def test_another_number_of_systems_than_in_the_fit_is_refused_with_their_names(w
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("IX,IC=0", "'IX' is no type of non-targets (known: IC, TW, IW, nontarget); the weight of 'IC' must be"),
+        ("IX,IC=0", "unknown name 'IX' (known: IC, TW, IW, nontarget); did you mean 'IW'?; the weight of 'IC' must be"),
         ("IC,IC", "'IC' is given twice"),
         ("IC=many", "the weight of 'IC' must be a number above 0, not 'many'"),
     ],

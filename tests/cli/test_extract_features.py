@@ -33,36 +33,48 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_each_set_gets_its_features_under_feats(data: Path) -> None:
-    done = run(str(data / "train"), str(data / "eval"))
+    done = run("--data", str(data / "train"), "--data", str(data / "eval"))
     assert "feats/toy/train: 2 utterances, 64 dimensions\n" in done.output
     assert FeatureStore.open(Path("feats/toy/eval")).utts == ["eval0", "eval1"]
-    again = run(str(data / "train"), str(data / "eval"))
+    again = run("--data", str(data))  # the corpus with all its sets
     assert again.output.count("2 utterances, 64 dimensions: up to date") == 2
+    assert run().output == again.output  # the only corpus under data/
+    older = run(str(data / "train"), str(data / "eval"))  # as before --data
+    assert sorted(older.output.splitlines()) == sorted(again.output.splitlines())
+
+
+def test_without_data_or_with_several_corpora_a_set_must_be_named(data: Path) -> None:
+    data.rename(data.with_name("one"))
+    Path("data/two/train").mkdir(parents=True)
+    Path("data/two/train/utterances.tsv").write_text("utt\tpath\tspk\tphrase\n")
+    result = run()
+    assert result.exit_code == 2
+    assert "several corpora are prepared: data/one, data/two; name one with --data" in " ".join(result.output.split())
 
 
 def test_the_configuration_and_the_folder_can_be_named(data: Path) -> None:
     Path("mfcc.yaml").write_text("features: {kind: mfcc, bands: 30, deltas: 2}\ntraining: {epochs: 3}\n")
-    run(str(data / "train"), "--config", "mfcc.yaml", "--out", "here")
+    run("--data", str(data / "train"), "--config", "mfcc.yaml", "--out", "here")
     store = FeatureStore.open(Path("here"))
     assert (store.dim, store.frames("train0")) == (60, 48)
 
 
 def test_one_folder_cannot_hold_several_sets(data: Path) -> None:
     with pytest.raises(SvtokError, match="--out names the folder of one set, but 2 are given"):
-        run(str(data / "train"), str(data / "eval"), "--out", "here")
+        run("--data", str(data), "--out", "here")
 
 
 def test_an_unknown_key_is_refused_before_any_work(data: Path) -> None:
     Path("bad.yaml").write_text("features: {band: 30}\n")
     with pytest.raises(ProblemsError, match=r"bad.yaml: features: unknown key 'band' .*did you mean 'bands'"):
-        run(str(data / "train"), "--config", "bad.yaml")
+        run("--data", str(data / "train"), "--config", "bad.yaml")
     assert not Path("feats").exists()
 
 
 def test_a_bad_recording_ends_the_command_with_1_and_writes_nothing(data: Path) -> None:
     (data / "train" / "1.wav").write_bytes(b"RIFF")
     done = subprocess.run(
-        [sys.executable, "-m", "svtok", "extract-features", str(data / "train"), "--jobs", "1"],
+        [sys.executable, "-m", "svtok", "extract-features", "--data", str(data / "train"), "--jobs", "1"],
         capture_output=True,
         text=True,
         timeout=120,

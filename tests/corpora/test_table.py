@@ -8,7 +8,7 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from svtok.corpora.table import draw_sets, parse_split, prepare
+from svtok.corpora.table import draw_sets, prepare
 from svtok.errors import ProblemsError, SvtokError
 
 RATE = 8000
@@ -247,14 +247,10 @@ def test_a_set_in_which_nothing_can_be_enrolled_is_named(corpus: Path) -> None:
         prepare(corpus, enroll_takes=5)
 
 
-def test_a_split_is_shares_of_the_sets() -> None:
-    assert parse_split("train=0.5, eval=0.5") == {"train": 0.5, "eval": 0.5}
-
-
-@pytest.mark.parametrize("text", ["train", "train=x", "test=1", "train=0.5,dev=0.6", "train=1,dev=0", ""])
-def test_a_split_that_is_none_is_told(text: str) -> None:
-    with pytest.raises(SvtokError, match=f"split '{text}'"):
-        parse_split(text)
+@pytest.mark.parametrize("split", [{"test": 1.0}, {"train": 0.5, "dev": 0.6}, {"train": 1.0, "dev": 0.0}])
+def test_a_split_that_is_none_is_refused(split: dict[str, float]) -> None:
+    with pytest.raises(SvtokError, match=f"split {','.join(f'{name}={share:g}' for name, share in split.items())}: "):
+        draw_sets(pd.Series(["a", "b"]), split, seed=0)
 
 
 @settings(deadline=None)

@@ -405,4 +405,4 @@ def test_the_command_ends_with_what_was_done(
     assert [row.system for row in read_results(tmp_path / "results.json")] == ["avg", "norm"]
     wrong = CliRunner().invoke(command, [*arguments, "--folds", "one"])
     assert wrong.exit_code == 2
-    assert "'one' is no list of numbers" in wrong.output
+    assert "'one' is not a valid integer" in wrong.output

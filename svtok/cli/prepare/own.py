@@ -11,12 +11,14 @@ from svtok.cli.options import (
     EXISTING_FILE,
     EXISTING_FOLDER,
     SHARE,
+    Weighted,
     channel_option,
     corpus_out_option,
     cross_session_option,
     enroll_takes_option,
     jobs_option,
     kaldi_options,
+    list_option,
     seed_option,
 )
 from svtok.cli.prepare import write_prepared
@@ -27,8 +29,9 @@ from svtok.places import DATA
 @click.command("table")
 @click.option("--csv", "listing", type=EXISTING_FILE, required=True, help="List of the recordings.")
 @corpus_out_option("NAME-OF-THE-CSV", varies=True)
-@click.option(
+@list_option(
     "--split",
+    item=Weighted(),
     metavar="SET=SHARE,...",
     show_default="train=0.6,dev=0.2,eval=0.2 where there is no column 'set'",
     help="Draw the speakers into sets by these shares.",
@@ -44,7 +47,7 @@ from svtok.places import DATA
 def prepare_table(
     listing: Path,
     out: Path,
-    split: str | None,
+    split: tuple[tuple[str, float], ...],
     enroll_takes: int,
     iw_share: float,
     same_gender: bool,
@@ -71,11 +74,11 @@ def prepare_table(
     \b
       svtok prepare table --csv recordings.csv --out data/mine
     """
-    from svtok.corpora.table import parse_split, prepare
+    from svtok.corpora.table import prepare
 
     sets = prepare(
         listing,
-        split=parse_split(split) if split else None,
+        split=dict(split) or None,
         enroll_takes=enroll_takes,
         iw_share=iw_share,
         same_gender_only=same_gender,

@@ -14,6 +14,7 @@ from svtok.cli.options import (
     enroll_takes_option,
     impostors_option,
     jobs_option,
+    list_option,
     root_option,
     seed_option,
 )
@@ -111,13 +112,12 @@ def prepare_audio_mnist(
     show_default=True,
     help="Official trials: enrolled by the close-talking microphone (mic), or by an array at one metre (1m).",
 )
-@click.option(
+@list_option(
     "--microphone",
     "microphones",
-    multiple=True,
-    metavar="NN",
+    metavar="NN,...",
     show_default="all",
-    help="Take only this microphone of the arrays, such as 01; can be given several times.",
+    help="Take only these microphones of the arrays, such as 01,07.",
 )
 @enroll_takes_option(3, "Close-talking recordings that enroll a speaker of dev.")
 @impostors_option(10, "Models of other speakers that a test of dev meets.")
