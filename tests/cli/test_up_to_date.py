@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import numpy as np
 import pytest
 import soundfile
@@ -204,3 +205,28 @@ def test_others_can_ask_whether_a_call_would_find_its_output_up_to_date(
     assert not is_up_to_date(["compare", "a=b.json"], work)
     assert not is_up_to_date(["fuse", "apply", "x.yaml", "--scores", "a", "--scores", "b", "--out", "c"], work)
     assert Path.cwd() == work.parent
+
+
+OTHERWISE = {
+    "extract-features": "its library compares, part by part",
+    "submit": "a copy of scores",
+    "export data": "a copy of a set",
+    "export trials": "a copy of trials",
+    "export scores": "a copy of scores",
+}
+"""Commands with --out that leave no note, and why."""
+
+
+def test_every_command_that_writes_leaves_a_note() -> None:
+    assert {name for name, command in commands_of(svtok) if not hasattr(command.callback, "made")} == set(OTHERWISE)
+
+
+def commands_of(group: click.Group, name: str = "") -> Iterator[tuple[str, click.Command]]:
+    """The commands with --out, by the last two words of what they are called."""
+    context = click.Context(group)
+    for own in group.list_commands(context):
+        command = group.get_command(context, own)
+        if isinstance(command, click.Group):
+            yield from commands_of(command, own)
+        elif command is not None and any(parameter.name == "out" for parameter in command.params):
+            yield f"{name} {own}".strip(), command

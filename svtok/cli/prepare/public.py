@@ -219,6 +219,7 @@ def prepare_speech_commands(
 @corpus_out_option("speechocean762")
 @allow_missing_option
 @jobs_option
+@makes("out", format=FORMAT)
 def prepare_speechocean762(root: Path, out: Path, allow_missing: bool, jobs: int) -> None:
     """speechocean762: 250 speakers, children among them, read 20 English sentences each, all of them different ones.
 
