@@ -26,7 +26,7 @@ def writing_file(path: Path) -> Iterator[Path]:
             os.fsync(stream.fileno())
         os.replace(temporary, path)
     except OSError as error:
-        error.filename = error.filename or str(path)  # a full disk tells no name by itself
+        error.filename = error.filename or str(path)  # a full disk names no file by itself
         raise
     finally:
         temporary.unlink(missing_ok=True)

@@ -21,7 +21,7 @@ import torch
 
 from svtok.errors import SvtokError
 from svtok.experiments.commands import Command, check_inputs, commands, training_command
-from svtok.experiments.measure import PACKAGE_ROOT, commit_of_checkout, hardware_name, rows_of
+from svtok.experiments.measure import PACKAGE_ROOT, about_run, commit_of_checkout, hardware_name, rows_of
 from svtok.experiments.plan import Plan, Run, run_key
 from svtok.experiments.results import Row, put_results, read_results
 from svtok.files import write_text
@@ -92,10 +92,14 @@ def in_pool(
     needs: Callable[[Item], Sequence[Item]],
     stop: Callable[[], None],
 ) -> Generator[tuple[Item, SvtokError | None], None, None]:
-    """Work on the items in their order, `jobs` at once; yields each as it ends, with its error.
+    """Work on the items in their order, several at once; yields each as it ends, with its error.
 
-    An item begins when those of the items that it needs have ended, well or not. `stop` is called, and must end what
-    runs, where the caller goes away or an error other than SvtokError comes up.
+    Args:
+        items: what is to be worked on; one begins when those of them that it needs have ended, well or not.
+        work: is called with each; may raise SvtokError.
+        jobs: how many at once.
+        needs: the items that one needs.
+        stop: must end what runs; is called where the caller goes away, or an error other than SvtokError comes up.
     """
     waiting, running = list(items), dict[Future[None], Item]()
     with ThreadPoolExecutor(jobs) as pool:
@@ -129,8 +133,14 @@ LONGEST_ERROR = 500
 class Ablation:
     """A plan that is run in a work folder, its results in a file.
 
-    `is_up_to_date`: whether a call of svtok in the work folder would find its output up to date.
-    `jobs` None: as many as the machine bears.
+    Args:
+        plan: what is to be run.
+        work: the folder that holds data/ and feats/, and gets exp/.
+        results: the file of results, which may be there.
+        device: where networks are trained and read.
+        is_up_to_date: whether a call of svtok in the work folder would find its output up to date.
+        jobs: how many runs at once; None: as many as the machine bears.
+        say: prints a line on how it goes.
     """
 
     plan: Plan
@@ -153,8 +163,9 @@ class Ablation:
     def run(self, asked: Sequence[Run]) -> None:
         """Run what is left of the runs asked for, and of those whose networks they need.
 
-        Raises ProblemsError before anything runs where sets or features are missing; at the end, SvtokError that names
-        the runs that failed.
+        Raises:
+            ProblemsError: sets or features are missing; before anything runs.
+            SvtokError: some runs failed, which it names; at the end.
         """
         left = self.left(asked)
         check_inputs(self.plan, left, self.work)
@@ -225,19 +236,7 @@ class Ablation:
             rows = rows_of(self.plan, run, self.work, **made_by)
         except SvtokError as problem:
             text = self._without_places(str(problem))[:LONGEST_ERROR]
-            key = run_key(self.plan, run.system)
-            rows = [
-                Row(
-                    system=run.system,
-                    fold=run.fold,
-                    seed=run.seed,
-                    condition=None,
-                    settings=key,
-                    test_set=self.plan.test_set,
-                    error=text,
-                    **made_by,
-                )
-            ]
+            rows = [Row(**about_run(self.plan, run), condition=None, error=text, **made_by)]
         put_results(self.results, rows)
         return rows
 

@@ -7,7 +7,7 @@ import json
 import platform
 import subprocess
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -29,11 +29,22 @@ PACKAGE_ROOT = Path(svtok.__file__).resolve().parents[1]
 DRAWS = 200
 """Draws of the speakers that a row keeps."""
 DIGITS = 6
-"""Decimals of the error rates that a row keeps: more than any corpus can tell, and a smaller file."""
+"""Decimals of the error rates that a row keeps: more than any corpus resolves, and a smaller file."""
 
 
 def rows_of(plan: Plan, run: Run, work: Path, *, hardware: str, commit: str) -> list[Row]:
-    """A row for each condition that was evaluated. Raises SvtokError for a file that is not as it should be."""
+    """A row for each condition in which a run was evaluated, in the order of `CONDITIONS`.
+
+    Args:
+        plan: of the run.
+        run: one that has ended.
+        work: the folder that it was run in.
+        hardware: see `hardware_name`.
+        commit: see `commit_of_checkout`.
+
+    Raises:
+        SvtokError: a file is missing or not as it should be.
+    """
     owners = network_owners(plan, run)
     networks = [load_network(work / network(owner)).network for owner in owners]
     parameters = sum(p.numel() for each in networks for p in each.parameters())
@@ -45,9 +56,7 @@ def rows_of(plan: Plan, run: Run, work: Path, *, hardware: str, commit: str) -> 
     found = [condition for condition in map(evaluated.condition, CONDITIONS) if condition]
     return [
         Row(
-            system=run.system,
-            fold=run.fold,
-            seed=run.seed,
+            **about_run(plan, run),
             condition=condition.name,
             targets=condition.targets,
             nontargets=condition.nontargets,
@@ -57,14 +66,18 @@ def rows_of(plan: Plan, run: Run, work: Path, *, hardware: str, commit: str) -> 
             seconds=seconds,
             hardware=hardware,
             commit=commit,
-            settings=run_key(plan, run.system),
-            test_set=plan.test_set,
             corpus=evaluated.corpus,
             eer_resampled=draws[condition.name].eers if condition.name in draws else None,
             speakers=draws[condition.name].speakers if condition.name in draws else None,
         )
         for condition in found
     ]
+
+
+def about_run(plan: Plan, run: Run) -> dict[str, Any]:
+    """What every row of a run holds, whether the run ended well or not."""
+    about = {"system": run.system, "fold": run.fold, "seed": run.seed}
+    return {**about, "settings": run_key(plan, run.system), "test_set": plan.test_set}
 
 
 class Draws(NamedTuple):

@@ -263,7 +263,7 @@ def network_owners(plan: Plan, run: Run) -> list[Run]:
 
 
 def network_key(plan: Plan, name: str) -> str:
-    """What tells whether the network of a system is the one that the plan asks for: a hash of all its settings."""
+    """Hash of all settings of a system's network: another one is of a network that the plan does not ask for."""
     system = plan.systems[name]
     if system.network:
         return network_key(plan, system.network)
@@ -276,7 +276,7 @@ def network_key(plan: Plan, name: str) -> str:
 
 
 def run_key(plan: Plan, name: str) -> str:
-    """What tells whether the results of a system are of what the plan asks for: its network, and how it is scored."""
+    """Hash of what the plan asks of a system: its network, and how it is scored. Results of another one are none of it."""
     system = plan.systems[name]
     if system.fuse:
         members = [run_key(plan, other) for other in system.fuse]

@@ -27,7 +27,7 @@ RESAMPLED = ("TC-vs-IC", "TC-vs-TW")
 UNIT = 10_000
 """A draw's EER of 0.0843 stands in the file as 843, in 16 bits."""
 NO_EER = 0xFFFF
-"""What stands in the file for a draw that tells nothing."""
+"""What stands in the file for a draw without an EER."""
 
 
 class Row(Section):
@@ -60,7 +60,7 @@ class Row(Section):
     """How many evaluation speakers of the fold are drawn again in `eer_resampled`; not known of older rows."""
     eer_resampled: list[Annotated[float, Field(ge=0, le=1)] | None] | None = None
     """The EER in each draw of the fold's evaluation speakers, the same draws for all systems and seeds of the fold;
-    None for a draw that tells nothing. They are most of the file, and so stand there packed: base64 of whole
+    None for a draw without one. They are most of the file, and so stand there packed: base64 of whole
     ten-thousandths, as unsigned 16-bit integers with the lower byte first."""
 
     @field_validator("eer_resampled", mode="before")
@@ -78,7 +78,7 @@ class Row(Section):
 
     @property
     def draws(self) -> np.ndarray:
-        """The EER in each draw (R,), NaN where it tells nothing; (0,) where there are none."""
+        """The EER in each draw (R,), NaN where it has none; (0,) where there are none."""
         return np.array(self.eer_resampled or [], dtype=np.float64)
 
 
@@ -192,13 +192,11 @@ def eer_of(row: Row) -> float:
 
 
 def _mean_draws(rows: Iterable[Row]) -> NDArray[np.float64]:
-    """The mean over runs of each draw (R,), NaN where one tells nothing; (0,) where a run has no draws."""
+    """The mean over runs of each draw (R,), NaN where one has none; (0,) where a run has no draws."""
     draws = [row.draws for row in rows]
     lengths = {len(each) for each in draws}
     if 0 in lengths:
         return np.empty(0)
     if len(lengths) > 1:
-        raise SvtokError(
-            f"the rows hold different numbers of draws ({sorted(lengths)}): no common intervals can be told"
-        )
+        raise SvtokError(f"the rows hold different numbers of draws ({sorted(lengths)}): there are no common intervals")
     return np.mean(draws, axis=0)

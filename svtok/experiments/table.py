@@ -120,7 +120,7 @@ def _cells(ablated: Ablated, system: str) -> list[str]:
 
 
 def _if_seeds(ablated: Ablated, text: str) -> list[str]:
-    """The text where there are several seeds, whose deviation can be told."""
+    """The text where there are several seeds, which have a deviation."""
     return [text] if len(ablated.chosen.seeds) > 1 else []
 
 

@@ -58,7 +58,7 @@ FOUR = ("avg: {head: avg}", "cls: {head: cls}", "student: {teacher: cls}", "norm
 
 @pytest.fixture
 def calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[str]]:
-    """Puts the stand-in in svtok's place, and two folds into tmp_path/work; tells the calls since last asked."""
+    """Puts the stand-in in svtok's place, and two folds into tmp_path/work; gives the calls since last asked."""
     package = tmp_path / "package/svtok"
     package.mkdir(parents=True)
     (package / "__init__.py").write_text("")  # or another svtok on PYTHONPATH would come first
@@ -85,7 +85,7 @@ def calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[
 
 
 def rows_of(plan: Plan, run: Run, work: Path, *, hardware: str, commit: str) -> list[Row]:
-    """What the files of the stand-in cannot tell."""
+    """What the files of the stand-in do not hold."""
     assert (work / run.folder / "evaluation-eval.json").is_file()
     about = {"hardware": hardware, "commit": commit, "settings": run_key(plan, run.system)}
     return [Row(system=run.system, fold=run.fold, seed=run.seed, condition="TC-vs-IC", eer=0.125, **about)]
@@ -314,7 +314,7 @@ def test_a_failed_run_is_a_row_and_tried_again(
     assert [row.error for row in read_results(tmp_path / "results.json")] == [None] * 4
 
 
-def test_what_was_begun_and_ended_is_told_with_an_outlook(
+def test_what_was_begun_and_ended_is_said_with_an_outlook(
     make_plan: Callable[..., Plan], calls: Callable[[], list[str]], tmp_path: Path
 ) -> None:
     said: list[str] = []
@@ -350,7 +350,7 @@ def test_sigterm_ends_the_commands_that_run_and_keeps_what_was_done(
     assert trained(calls()) == ["fold1/seed0/cls"]
 
 
-def test_missing_sets_and_features_are_all_told_before_anything_runs(
+def test_missing_sets_and_features_are_all_named_before_anything_runs(
     make_plan: Callable[..., Plan], calls: Callable[[], list[str]], tmp_path: Path
 ) -> None:
     plan = make_plan("avg: {head: avg}", "phones: {head: avg, features: phones}", folds="[1, 3]")

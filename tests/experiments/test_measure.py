@@ -1,4 +1,4 @@
-"""What is told of a run that ended: the EER of each draw of the speakers, hardware, commit."""
+"""What is noted of a run that ended: the EER of each draw of the speakers, hardware, commit."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ def problems_of(path: Path, text: str) -> list[str]:
     return [problem.what for problem in caught.value.problems]
 
 
-def test_a_plan_tells_its_systems_in_order(make_plan: Callable[..., Plan]) -> None:
+def test_a_plan_lists_its_systems_in_order(make_plan: Callable[..., Plan]) -> None:
     plan = make_plan(
         "avg: {head: avg}",
         "teacher: {head: cls-sampled, set: {training.epochs: 3, network.front_end.blocks: [8, 8]}}",
@@ -47,47 +47,47 @@ def test_files_of_a_plan_are_beside_it(make_plan: Callable[..., Plan], tmp_path:
     assert plan.settings_of("b").training.epochs == 9
 
 
-def test_all_mistakes_of_the_form_are_told_at_once(tmp_path: Path) -> None:
-    told = problems_of(
+def test_all_mistakes_of_the_form_are_named_at_once(tmp_path: Path) -> None:
+    problems = problems_of(
         tmp_path / "plan.yaml",
         "folds: [1, 0]\nseeds: []\nsystem: {}\nsystems:\n  a: {heads: avg}\n"
         "  b: {network: a, head: avg, score: '--cohort {trian_data}'}\n",
     )
-    assert len(told) == 5
-    assert told[0].startswith("folds.1: ")
-    assert told[1].startswith("seeds: ")
-    assert "systems.a: unknown key 'heads'" in told[2]
-    assert "did you mean 'head'" in told[2]
-    assert "with network, head would do nothing and must go" in told[3]
-    assert "unknown placeholder 'trian_data'" in told[3]
-    assert "did you mean 'train_data'" in told[3]
-    assert told[4].startswith("unknown key 'system'")
+    assert len(problems) == 5
+    assert problems[0].startswith("folds.1: ")
+    assert problems[1].startswith("seeds: ")
+    assert "systems.a: unknown key 'heads'" in problems[2]
+    assert "did you mean 'head'" in problems[2]
+    assert "with network, head would do nothing and must go" in problems[3]
+    assert "unknown placeholder 'trian_data'" in problems[3]
+    assert "did you mean 'train_data'" in problems[3]
+    assert problems[4].startswith("unknown key 'system'")
 
 
-def test_all_mistakes_of_the_meaning_are_told_at_once(tmp_path: Path) -> None:
-    told = problems_of(
+def test_all_mistakes_of_the_meaning_are_named_at_once(tmp_path: Path) -> None:
+    problems = problems_of(
         tmp_path / "plan.yaml",
         "folds: [1, 1]\nsystems:\n  student: {teacher: late}\n  late: {head: avgg, set: {training.epoch: 3}}\n"
         "  ../up: {head: avg}\n  norm: {network: late}\n  other: {network: norm}\n"
         "  joint: {joint: true, train: '--teacher-config {conf}/none.yaml'}\n",
     )
-    assert told[0] == "folds [1, 1]: one stands twice"
-    assert told[1] == "systems.student: unknown system 'late'; a system stands below those that it uses"
-    assert any("systems.late" in text and "avgg" in text for text in told)
-    assert any("systems.late" in text and "training: unknown key 'epoch'" in text for text in told)
-    assert any("systems.../up: a name may have" in text for text in told)
-    assert any("systems.other: norm trains no network; name late" in text for text in told)
-    assert any("none.yaml: there is no such file" in text for text in told)
-    assert len(told) == 7
+    assert problems[0] == "folds [1, 1]: one stands twice"
+    assert problems[1] == "systems.student: unknown system 'late'; a system stands below those that it uses"
+    assert any("systems.late" in text and "avgg" in text for text in problems)
+    assert any("systems.late" in text and "training: unknown key 'epoch'" in text for text in problems)
+    assert any("systems.../up: a name may have" in text for text in problems)
+    assert any("systems.other: norm trains no network; name late" in text for text in problems)
+    assert any("none.yaml: there is no such file" in text for text in problems)
+    assert len(problems) == 7
 
 
 def test_a_fusion_has_systems_of_its_own_and_nothing_else(tmp_path: Path) -> None:
-    told = problems_of(
+    problems = problems_of(
         tmp_path / "plan.yaml",
         "systems:\n  one: {fuse: a}\n  options: {head: avg, fusion: --rule both}\n"
         "  both: {fuse: [a, b], head: avg, scorer: score-phrases}\n  phrases: {scorer: score-phrases, extract: -x}\n",
     )
-    assert [text.partition(": ")[::2] for text in told] == [
+    assert [text.partition(": ")[::2] for text in problems] == [
         ("systems.one", "a fusion has two or more systems in fuse"),
         ("systems.options", "a fusion has two or more systems in fuse"),
         ("systems.both", "with fuse, head, scorer would do nothing and must go"),
@@ -96,20 +96,20 @@ def test_a_fusion_has_systems_of_its_own_and_nothing_else(tmp_path: Path) -> Non
 
 
 def test_only_networks_teach_and_only_scores_of_one_system_are_fused(tmp_path: Path) -> None:
-    told = problems_of(
+    problems = problems_of(
         tmp_path / "plan.yaml",
         "systems:\n  a: {head: avg}\n  b: {network: a, score: --norm s-norm}\n  both: {fuse: [a, b]}\n"
         "  student: {teacher: both}\n  again: {fuse: [a, both]}\n",
     )
-    assert told == [
+    assert problems == [
         "systems.student: both trains no network; name a",
         "systems.again: both is a fusion itself; name the systems that it fuses",
     ]
 
 
-def test_a_brace_that_is_not_closed_is_told(tmp_path: Path) -> None:
-    (told,) = problems_of(tmp_path / "plan.yaml", "systems:\n  a: {head: avg, score: '--cohort {data'}\n")
-    assert told.startswith("systems.a: ")
+def test_a_brace_that_is_not_closed_is_named(tmp_path: Path) -> None:
+    (problems,) = problems_of(tmp_path / "plan.yaml", "systems:\n  a: {head: avg, score: '--cohort {data'}\n")
+    assert problems.startswith("systems.a: ")
 
 
 def test_the_key_of_a_system_changes_with_what_it_is_and_with_nothing_else(
@@ -145,8 +145,8 @@ def test_the_key_of_a_system_changes_with_what_it_is_and_with_nothing_else(
 
 def test_a_fusion_is_not_evaluated_on_the_set_that_it_is_fitted_on(tmp_path: Path) -> None:
     systems = "systems:\n  a: {head: avg}\n  b: {head: cls}\n  both: {fuse: [a, b]}\n"
-    (told,) = problems_of(tmp_path / "plan.yaml", f"test_set: dev\n{systems}")
-    assert told == "systems.both: a fusion is fitted on the dev set, so test_set must not be dev"
+    (problems,) = problems_of(tmp_path / "plan.yaml", f"test_set: dev\n{systems}")
+    assert problems == "systems.both: a fusion is fitted on the dev set, so test_set must not be dev"
 
 
 def test_the_plans_of_the_recipes_are_sound() -> None:

@@ -61,7 +61,7 @@ def test_no_file_is_no_results(tmp_path: Path) -> None:
         ('[{"eer_resampled": "AAAA"}]', "eer_resampled.* is no base64 of 16-bit integers"),
     ],
 )
-def test_a_damaged_file_is_told(tmp_path: Path, text: str, message: str) -> None:
+def test_a_damaged_file_is_refused(tmp_path: Path, text: str, message: str) -> None:
     path = tmp_path / "results.json"
     path.write_text(text)
     with pytest.raises((SvtokError, ProblemsError), match=message):

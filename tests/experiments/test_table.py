@@ -1,4 +1,4 @@
-"""Means, deviations, intervals and differences by hand and by brute force; and what the table tells."""
+"""Means, deviations, intervals and differences by hand and by brute force; and what the table shows."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_a_difference_that_all_draws_share_is_certain_though_the_means_are_not(m
     assert difference.interval == pytest.approx((-0.05, -0.05))
 
 
-def test_draws_that_tell_nothing_are_left_out(make_row: Callable[..., Row]) -> None:
+def test_draws_without_an_eer_are_left_out(make_row: Callable[..., Row]) -> None:
     one, two = [0.1, None, 0.2, 0.3], [0.2, 0.2, None, 0.4]
     rows = [make_row("a", 1, 0, 0.2, eer_resampled=one), make_row("a", 2, 0, 0.2, eer_resampled=two)]
     mean = mean_eer(runs_of(rows, "a", "TC-vs-IC"))
@@ -94,7 +94,7 @@ def test_runs_of_different_numbers_of_draws_have_no_common_interval(make_row: Ca
         mean_eer(runs_of(rows, "a", "TC-vs-IC"))
 
 
-def test_the_table_tells_numbers_and_names_every_run_that_is_not_counted(make_row: Callable[..., Row]) -> None:
+def test_the_table_shows_numbers_and_names_every_run_that_is_not_counted(make_row: Callable[..., Row]) -> None:
     rows = [
         make_row("avg", 1, 0, 0.10, eer_resampled=[0.08, 0.12], corpus="rsr2015 (SYNTHETIC speech)"),
         make_row("avg", 1, 0, 0.02, condition="TC-vs-TW"),
@@ -137,7 +137,7 @@ def test_intervals_of_fewer_than_ten_speakers_in_all_folds_are_marked_with_the_r
     assert "]?" not in ablation_text(ablated(rows(4, None), against=["avg"]))
 
 
-def test_partial_comparisons_and_mixed_settings_are_told(make_row: Callable[..., Row]) -> None:
+def test_partial_comparisons_and_mixed_settings_are_noted(make_row: Callable[..., Row]) -> None:
     rows = [make_row("avg", 1), make_row("cls", 1), make_row("cls", 2, settings="other")]
     text = ablation_text(ablated(rows, against=["avg"]))
     assert "cls minus avg: over 1 of the 2 runs of cls." in text
@@ -145,7 +145,7 @@ def test_partial_comparisons_and_mixed_settings_are_told(make_row: Callable[...,
     assert "Missing: fold2/seed0/avg." in text
 
 
-def test_unknown_names_are_all_told(make_row: Callable[..., Row]) -> None:
+def test_unknown_names_are_all_named(make_row: Callable[..., Row]) -> None:
     with pytest.raises(ProblemsError) as caught:
         ablated([make_row("avg")], against=["agv"], conditions=["TC-vs-ID"])
     assert [problem.what.split(";")[1] for problem in caught.value.problems] == [
@@ -180,7 +180,7 @@ def test_the_command_prints_and_writes_the_table(
     assert "there are no results" in str(missing.exception)
 
 
-def test_settings_that_are_not_those_of_the_plan_are_told(make_row: Callable[..., Row]) -> None:
+def test_settings_that_are_not_those_of_the_plan_are_noted(make_row: Callable[..., Row]) -> None:
     rows = [make_row("avg"), make_row("cls"), make_row("gone")]
     chosen = Choice([1], [0], ["avg", "cls", "gone"])
     text = ablation_text(Ablated(rows, chosen, keys={"avg": "0123", "cls": "4567"}))

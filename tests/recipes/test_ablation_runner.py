@@ -29,7 +29,7 @@ def of_fold(fold: int, first: str = "prepare") -> list[str]:
     return [f"{first} data/fold{fold}", *(f"extract-features feats/fold{fold}/{x}" for x in ("train", "dev", "eval"))]
 
 
-def test_folds_are_prepared_and_the_plan_is_run_and_told(arabic: Script, tmp_path: Path) -> None:
+def test_folds_are_prepared_and_the_plan_is_run_and_shown(arabic: Script, tmp_path: Path) -> None:
     result, calls = arabic(
         "--folds", "1 3", "--seeds", "0", "--systems", "avg cls", "--jobs", "2", "--against", "avg cls"
     )
@@ -61,7 +61,7 @@ def test_phonetic_features_are_made_where_the_plan_has_systems_on_them(arabic: S
     assert "--phonetic phonetic/fold2 --out feats-phonetic/fold2/train" in calls[5]
 
 
-def test_where_runs_failed_the_table_is_told_and_the_exit_code_is_not_0(arabic: Script) -> None:
+def test_where_runs_failed_the_table_is_shown_and_the_exit_code_is_not_0(arabic: Script) -> None:
     result, calls = arabic("--folds", "1", FAIL_AT="ablate ")
     assert result.returncode == 1
     assert names(calls)[-2:] == ["ablate", "ablation-table"]
@@ -75,7 +75,7 @@ def test_each_synthetic_fold_is_a_corpus_of_its_own(script: Script) -> None:
     assert names(calls)[:6] == ["synthesize data/synthetic1", *of_fold(1), "synthesize data/synthetic2"]
     assert calls[5] == "synthesize rsr2015 --anew --out data/synthetic2 --part 2 --seed 2 --speakers 4"
     assert calls[6] == "prepare rsr2015 --root data/synthetic2 --part 2 --out data/fold2"
-    assert names(calls)[-1] == "ablate"  # the stand-in wrote no results to tell
+    assert names(calls)[-1] == "ablate"  # the stand-in wrote no results to show
 
 
 def test_the_licensed_corpus_is_one_fold(script: Script, tmp_path: Path) -> None:
@@ -106,7 +106,7 @@ def test_wrong_options_stop_before_anything_is_done(
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "egs").glob("*/ablation.sh")), ids=lambda path: path.parent.name)
-def test_help_tells_the_options_from_anywhere(path: Path) -> None:
+def test_help_lists_the_options_from_anywhere(path: Path) -> None:
     result = subprocess.run(["bash", str(path), "--help"], cwd="/", capture_output=True, text=True, check=True)
     for option in ("--root DIR", "--folds", "--seeds", "--systems", "--against", "--plan", "--results", "--jobs"):
         assert option in result.stdout

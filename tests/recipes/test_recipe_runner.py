@@ -89,7 +89,7 @@ def test_stages_can_be_chosen(recipe: Recipe) -> None:
     assert names(calls) == ["train exp/cls", "train exp/avg"]
 
 
-def test_a_student_without_its_teacher_is_told(recipe: Recipe) -> None:
+def test_a_student_without_its_teacher_is_refused(recipe: Recipe) -> None:
     result, _ = recipe("--systems", "avg cls-sampled-dist")
     assert result.returncode == 1
     assert "cls-sampled-dist needs its teacher: add cls-sampled to --systems" in result.stderr
