@@ -276,7 +276,7 @@ def network_key(plan: Plan, name: str) -> str:
 
 
 def run_key(plan: Plan, name: str) -> str:
-    """Hash of what the plan asks of a system: its network, and how it is scored. Results of another one are none of it."""
+    """Hash of what the plan asks of a system: its network, and how it is scored. Other results have another one."""
     system = plan.systems[name]
     if system.fuse:
         members = [run_key(plan, other) for other in system.fuse]
