@@ -103,6 +103,23 @@ def test_a_corpus_of_other_settings_is_not_mixed_with_this_one(corpus: Path) -> 
     assert contents(corpus) == before
 
 
+def test_a_corpus_of_other_settings_is_given_up_only_where_asked_and_no_other_folder_is(tmp_path: Path) -> None:
+    out, mine = tmp_path / "corpus", tmp_path / "mine.txt"
+    mine.touch()
+    lists = ["synthesize", "rsr2015", "--out", str(out), "--lists-only", "--speakers", "2"]
+    assert CliRunner().invoke(svtok, lists).exit_code == 0
+    assert CliRunner().invoke(svtok, [*lists, "--anew"]).output == f"{out}: up to date\n"
+    refused = CliRunner().invoke(svtok, [*lists, "--seed", "2"])
+    assert "give this one up with --anew" in str(refused.exception)
+    assert CliRunner().invoke(svtok, [*lists, "--seed", "2", "--anew"]).exit_code == 0
+    made = read_marker(out, Settings)
+    assert made is not None
+    assert made.seed == 2
+    refused = CliRunner().invoke(svtok, ["synthesize", "rsr2015", "--out", str(tmp_path), "--lists-only", "--anew"])
+    assert "holds other files" in str(refused.exception)
+    assert mine.exists()
+
+
 def test_a_folder_with_other_files_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").write_text("mine")
     with pytest.raises(SvtokError, match="holds other files"):
