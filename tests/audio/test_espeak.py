@@ -37,7 +37,7 @@ def test_a_voice_that_does_not_exist_is_an_error(name: str) -> None:
         speak("open the door", Voice(name))
 
 
-def test_a_missing_espeak_tells_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_espeak_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "espeakng_loader", None)
     with pytest.raises(SvtokError, match=r"pip install 'svtok\[synth\]'"):
         require_espeak()

@@ -98,7 +98,7 @@ def test_excluded_takes_are_left_out_whatever_their_format(make_tree: Make, caps
     assert not utts & {"00000003-zoom-in-01", "00000003-up-02"}
 
 
-def test_all_problems_are_told_at_once(make_tree: Make) -> None:
+def test_all_problems_are_said_at_once(make_tree: Make) -> None:
     root = make_tree()
     (root / "EXCLUDE.tsv").write_text("dataset/up/00000003_NO_01.flac\tduplicate\nup/00000003_NO_02.flac\tduplicate\n")
     up = root / "dataset/up"
@@ -109,7 +109,7 @@ def test_all_problems_are_told_at_once(make_tree: Make) -> None:
     soundfile.write(up / "00000004_NO_02.wav", np.zeros(8000), 16000)  # beside 00000004_NO_02.flac
     with pytest.raises(ProblemsError) as caught:
         prepare(root)
-    told = [str(problem) for problem in caught.value.problems]
+    said = [str(problem) for problem in caught.value.problems]
     for expected in (
         f"{root / 'EXCLUDE.tsv'}:2: must be",
         f"{up / '3_NO_01.wav'}: not named as a take",
@@ -118,8 +118,8 @@ def test_all_problems_are_told_at_once(make_tree: Make) -> None:
         f"{up / '00000004_NO_03.wav'}: has 2 channels",
         f"{up / '00000004_NO_02.wav'}: the same take as {up / '00000004_NO_02.flac'}",
     ):
-        assert any(line.startswith(expected) for line in told), (expected, told)
-    assert len(told) == 6
+        assert any(line.startswith(expected) for line in said), (expected, said)
+    assert len(said) == 6
 
 
 def test_unknown_speakers_and_empty_sets_need_folds(make_tree: Make) -> None:

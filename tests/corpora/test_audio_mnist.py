@@ -73,7 +73,7 @@ def test_a_part_of_the_corpus_is_refused(root: Path) -> None:
         prepare(root)
 
 
-def test_all_bad_names_and_unknown_genders_are_told_at_once(root: Path) -> None:
+def test_all_bad_names_and_unknown_genders_are_said_at_once(root: Path) -> None:
     (root / "data/26/7_27_0.wav").write_bytes(b"x")
     (root / "data/26/seven.wav").write_bytes(b"x")
     meta = {speaker: {"gender": gender} for speaker, gender in SPEAKERS.items()} | {"26": {"age": 30}}
@@ -90,13 +90,13 @@ def test_all_bad_names_and_unknown_genders_are_told_at_once(root: Path) -> None:
 
 
 @pytest.mark.parametrize("content", ["{", "[]", '{"26": 1}'])
-def test_a_meta_file_that_is_none_is_told(root: Path, content: str) -> None:
+def test_a_meta_file_that_is_none_is_said(root: Path, content: str) -> None:
     (root / "data/audioMNIST_meta.txt").write_text(content)
     with pytest.raises(ProblemsError, match=r"audioMNIST_meta.txt: not JSON with an object for each speaker"):
         prepare(root, allow_missing=True)
 
 
-def test_missing_files_are_told(root: Path, tmp_path: Path) -> None:
+def test_missing_files_are_said(root: Path, tmp_path: Path) -> None:
     (root / "data/audioMNIST_meta.txt").unlink()
     with pytest.raises(ProblemsError, match=r"audioMNIST_meta.txt: there is no such file"):
         prepare(root, allow_missing=True)

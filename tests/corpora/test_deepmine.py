@@ -109,7 +109,7 @@ def test_without_keys_trials_have_no_type_and_nobody_is_known(make_release: Make
         },
     ],
 )
-def test_types_tell_who_speaks_and_what(make_release: Make, lists: dict[str, str]) -> None:
+def test_types_say_who_speaks_and_what(make_release: Make, lists: dict[str, str]) -> None:
     evaluation = prepare(make_release(lists))["eval"]
     assert evaluation.models is not None
     assert evaluation.trials is not None
@@ -133,7 +133,7 @@ def test_a_test_of_wrong_phrases_only_has_an_unknown_one(make_release: Make) -> 
     assert list(check_set(evaluation)) == []
 
 
-def test_types_that_contradict_each_other_are_told(make_release: Make) -> None:
+def test_types_that_contradict_each_other_are_said(make_release: Make) -> None:
     root = make_release({"keys.txt": KEYS.replace("TW\nTC", "IC\nTC")})
     assert problems_of(root) in (
         ["docs/trials.txt:2: type is IC, but the types of other trials make it IW"],
@@ -149,12 +149,12 @@ def test_genders_come_from_the_official_list_and_reach_the_tests(make_release: M
     assert set(sets["eval"].models["gender"]) | set(sets["eval"].utterances["gender"]) == {"f"}
 
 
-def test_a_speaker_without_gender_is_told(make_release: Make) -> None:
+def test_a_speaker_without_gender_is_said(make_release: Make) -> None:
     root = make_release({"docs/spk2gender": "speaker gender\nspk_000001 f\n"})
     assert problems_of(root) == ["docs/train_labels.txt: speaker 'spk_000002' is not in the list of genders"]
 
 
-def test_everything_that_is_wrong_is_told_at_once_with_file_and_line(make_release: Make) -> None:
+def test_everything_that_is_wrong_is_said_at_once_with_file_and_line(make_release: Make) -> None:
     lists: dict[str, str | None] = {
         "docs/train_labels.txt": TRAIN + "trn_000003 spk_000002 11\n",
         "docs/model_enrollment.txt": MODELS + "model_00001 03 enr_000001 enr_000001 enr_000002\n",
@@ -214,7 +214,7 @@ def test_everything_that_is_wrong_is_told_at_once_with_file_and_line(make_releas
         ),
     ],
 )
-def test_a_list_that_is_not_as_it_should_be_is_told(
+def test_a_list_that_is_not_as_it_should_be_is_said(
     make_release: Make, lists: dict[str, str | None], problem: str
 ) -> None:
     assert problem in problems_of(make_release(lists))
@@ -227,7 +227,7 @@ def test_blanks_that_are_too_many_do_not_matter(make_release: Make) -> None:
     assert trials.astype(str).to_numpy().tolist()[0] == ["model_00001", "evl_000000"]
 
 
-def test_lists_of_one_release_with_audio_of_another_are_told(make_release: Make) -> None:
+def test_lists_of_one_release_with_audio_of_another_are_said(make_release: Make) -> None:
     root = make_release({"docs/train_labels.txt": TRAIN.replace("trn_000002", "trn_100002")})
     assert problems_of(root)[-1] == (
         "wav/train: 1 files that the lists name are not there, and 1 are there that no list names, such as trn_000002: "
@@ -245,9 +245,9 @@ def test_missing_recordings_can_be_left_out_with_all_that_hangs_on_them(
     assert sets["eval"].trials is not None
     assert sets["eval"].models["utts"].tolist() == ["enr_000001 enr_000002", "enr_000003 enr_000004 enr_000005"]
     assert sets["eval"].trials["type"].tolist() == ["TW", "TC"]
-    told = capsys.readouterr().err
-    assert "train_labels.txt: 1 of 3 recordings are not there: trn_000003\n" in told
-    assert "4 of 9 recordings are not there: enr_000000, enr_000006, enr_000007, ...\n" in told
+    said = capsys.readouterr().err
+    assert "train_labels.txt: 1 of 3 recordings are not there: trn_000003\n" in said
+    assert "4 of 9 recordings are not there: enr_000000, enr_000006, enr_000007, ...\n" in said
 
 
 def test_a_folder_with_none_of_the_files_is_not_allowed(make_release: Make) -> None:
@@ -302,7 +302,7 @@ def test_tdsv_2024_has_dev_and_eval_and_free_text(make_release: Make) -> None:
     assert list(check_set(dev)) == []
 
 
-def test_the_command_writes_and_tells_what_it_wrote(make_release: Make) -> None:
+def test_the_command_writes_and_says_what_it_wrote(make_release: Make) -> None:
     root = make_release({"keys.txt": KEYS})
     result = CliRunner().invoke(svtok, ["prepare", "deepmine", "--root", str(root), "--out", str(root / "out")])
     assert result.exit_code == 0, result.output

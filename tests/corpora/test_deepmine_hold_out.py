@@ -46,7 +46,7 @@ def test_a_seed_draws_the_same_speakers() -> None:
     assert drawn[0] == drawn[1] != drawn[2]
 
 
-def test_what_cannot_be_held_out_is_told() -> None:
+def test_what_cannot_be_held_out_is_said() -> None:
     with pytest.raises(SvtokError, match="8 speakers cannot be held out: there are 8"):
         hold_out_speakers(training(8), 8, seed=0)
     without = PreparedSet(training(8).utterances.drop(columns="gender"))

@@ -117,7 +117,7 @@ def test_trials_without_recordings_are_refused_or_left_out(root: Path, capsys: p
     assert "trials_mic: 1 lines are left out" in capsys.readouterr().err
 
 
-def test_every_bad_line_of_the_trials_is_told(root: Path) -> None:
+def test_every_bad_line_of_the_trials_is_said(root: Path) -> None:
     lines = [
         "SV0301_7_01_N0001.wav SV0302_2_{}_N0002.wav target",
         "SV0301_7_01_N0001.wav SV0301_2_{}_N0002.wav",
@@ -148,7 +148,7 @@ def test_bad_names_and_the_withdrawn_test_set_are_refused(root: Path, silence: C
         prepare(root, allow_missing=True)
 
 
-def test_a_folder_that_is_no_corpus_and_missing_trials_are_told(root: Path, tmp_path: Path) -> None:
+def test_a_folder_that_is_no_corpus_and_missing_trials_are_said(root: Path, tmp_path: Path) -> None:
     with pytest.raises(SvtokError, match="not HI-MIA: none of the folders train/SPEECHDATA/wav"):
         prepare(tmp_path)
     (root / "test/trials_mic").unlink()

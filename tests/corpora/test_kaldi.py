@@ -29,17 +29,17 @@ def test_the_data_directories_that_are_there_become_sets_with_lengths(tmp_path: 
     assert sets["eval"].trials["type"].tolist() == ["IC"]
 
 
-def test_problems_of_all_directories_are_told_at_once(tmp_path: Path) -> None:
+def test_problems_of_all_directories_are_said_at_once(tmp_path: Path) -> None:
     data_dir(tmp_path / "train", a1="nix.wav")
     data_dir(tmp_path / "dev", a1="cat |")
     with pytest.raises(ProblemsError) as error:
         prepare(tmp_path, phrase="hello", wav_root=tmp_path)
-    told = [str(problem) for problem in error.value.problems]
-    assert len(told) == 2
-    assert "nix.wav: there is no such file" in told[0]
-    assert "dev/wav.scp:1: 'cat |' is not a plain file" in told[1]
+    said = [str(problem) for problem in error.value.problems]
+    assert len(said) == 2
+    assert "nix.wav: there is no such file" in said[0]
+    assert "dev/wav.scp:1: 'cat |' is not a plain file" in said[1]
 
 
-def test_a_folder_without_data_directories_is_told(tmp_path: Path) -> None:
+def test_a_folder_without_data_directories_is_said(tmp_path: Path) -> None:
     with pytest.raises(SvtokError, match="there is no data directory train, dev, eval"):
         prepare(tmp_path)

@@ -87,7 +87,7 @@ def test_raw_recordings_are_refused_with_the_command_that_converts_them(root: Pa
         prepare(root)
 
 
-def test_missing_recordings_are_all_told_or_left_out(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_missing_recordings_are_all_said_or_left_out(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (root / "wav/m0001/20150101_m0001_31.wav").unlink()  # enrolls m0001_31
     (root / "wav/f0001/20150103_f0001_31.wav").unlink()  # is a test of four models
     with pytest.raises(ProblemsError, match="2 problems found"):
@@ -114,7 +114,7 @@ def test_other_counts_of_trials_than_are_remembered_are_warned_of(
     assert len(trials) == 31
 
 
-def test_the_problems_of_all_lists_are_told_with_their_lines(root: Path) -> None:
+def test_the_problems_of_all_lists_are_said_with_their_lines(root: Path) -> None:
     trn, ndx = root / "ndx/f_part_01.trn", root / "ndx/m_part_01.ndx"
     lines = trn.read_text().splitlines()
     trn.write_text("\n".join([lines[0], lines[0], lines[1].replace("f0001/2015", "f0002/2015", 1), "f0002_32"]))
@@ -127,8 +127,8 @@ def test_the_problems_of_all_lists_are_told_with_their_lines(root: Path) -> None
     )
     with pytest.raises(ProblemsError) as caught:
         prepare(root)
-    told = [(problem.path, problem.line, problem.what) for problem in caught.value.problems]
-    assert [(Path(str(path)).name, line) for path, line, _ in told] == [
+    said = [(problem.path, problem.line, problem.what) for problem in caught.value.problems]
+    assert [(Path(str(path)).name, line) for path, line, _ in said] == [
         ("f_part_01.trn", 2),
         ("f_part_01.trn", 3),
         ("f_part_01.trn", 4),
@@ -139,7 +139,7 @@ def test_the_problems_of_all_lists_are_told_with_their_lines(root: Path) -> None
         ("m_part_01.ndx", 3),
     ]
     for (_, _, what), expected in zip(
-        told,
+        said,
         [
             "model 'f0001_31' is there twice",
             "is not named as speaker/time_speaker_sentence",
@@ -169,7 +169,7 @@ def test_a_model_of_several_texts_is_an_error(root: Path) -> None:
         prepare(root)
 
 
-def test_texts_of_another_encoding_are_read_and_lines_of_another_form_told(root: Path) -> None:
+def test_texts_of_another_encoding_are_read_and_lines_of_another_form_said(root: Path) -> None:
     script = root / "infos/script.txt"
     script.write_bytes(script.read_bytes() + "20150101_m0001_99;caf\u00e9\n".encode("cp1252"))
     assert "eval" in prepare(root)
@@ -178,7 +178,7 @@ def test_texts_of_another_encoding_are_read_and_lines_of_another_form_told(root:
         prepare(root)
 
 
-def test_what_is_not_the_corpus_is_told(root: Path, tmp_path: Path) -> None:
+def test_what_is_not_the_corpus_is_said(root: Path, tmp_path: Path) -> None:
     with pytest.raises(SvtokError, match=r"script.txt: there is no such file; --root must name .* RedDots"):
         prepare(tmp_path)
     with pytest.raises(SvtokError, match=r"part 4 of RedDots is not supported \(known: 1, 2, 3\)"):

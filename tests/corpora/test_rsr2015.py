@@ -87,7 +87,7 @@ def test_the_sets_are_the_speakers_in_no_list_and_those_of_the_lists(root: Path)
     assert sets["train"].trials is None
 
 
-def test_an_utterance_has_all_that_its_name_and_its_header_tell(root: Path) -> None:
+def test_an_utterance_has_all_that_its_name_and_its_header_say(root: Path) -> None:
     table = prepare(root)["eval"].utterances
     row = table[table["utt"] == "f004_02_032"].iloc[0].to_dict()
     path = (root / "sph/female/f004/f004_02_032.sph").resolve()
@@ -184,7 +184,7 @@ def test_recordings_of_other_parts_and_other_files_are_left_out(root: Path) -> N
 
 
 @pytest.mark.usefixtures("own_recordings")
-def test_all_problems_of_all_lists_are_told_at_once_with_file_and_line(root: Path) -> None:
+def test_all_problems_of_all_lists_are_said_at_once_with_file_and_line(root: Path) -> None:
     (root / "sph/male/m004/m004_02_031.sph").unlink()
     (root / "sph/female/f002/f002_01_031.sph").unlink()
     edit_line(root / NDX, 2, lambda line: line.replace("N,Y,N,N", "Y,Y,N,N"))
@@ -203,7 +203,7 @@ def test_all_problems_of_all_lists_are_told_at_once_with_file_and_line(root: Pat
     ]
 
 
-def test_lines_of_too_few_or_too_many_fields_are_told(root: Path) -> None:
+def test_lines_of_too_few_or_too_many_fields_are_said(root: Path) -> None:
     edit_line(root / NDX, 2, lambda line: line.removesuffix(",N"))
     edit_line(root / NDX, 5, lambda line: line + ",N")
     edit_line(root / NDX, 6, lambda line: "")
@@ -215,7 +215,7 @@ def test_lines_of_too_few_or_too_many_fields_are_told(root: Path) -> None:
     ]
 
 
-def test_a_model_without_enrollment_files_is_told(root: Path) -> None:
+def test_a_model_without_enrollment_files_is_said(root: Path) -> None:
     edit_line(root / TRN, 1, lambda line: "m004_031")
     assert problems_of(root)[0].startswith(f"{TRN}:1: 1 field where there should be 4")
 
@@ -230,25 +230,25 @@ def test_a_model_without_enrollment_files_is_told(root: Path) -> None:
         ("m004_07_031", "m004_07_001", "sentence 001 is not one of part 2 (031 to 060)"),
     ],
 )
-def test_enrollment_with_a_wrong_file_is_told(root: Path, old: str, new: str, what: str) -> None:
+def test_enrollment_with_a_wrong_file_is_said(root: Path, old: str, new: str, what: str) -> None:
     edit_line(root / TRN, 1, lambda line: line.replace(old, new))
     problems = problems_of(root)
     assert all(problem.startswith(f"{TRN}:1: ") for problem in problems)
     assert what in "\n".join(problems)
 
 
-def test_a_model_that_is_there_twice_is_told(root: Path) -> None:
+def test_a_model_that_is_there_twice_is_said(root: Path) -> None:
     edit(root / TRN, lambda text: text + text.splitlines()[0] + "\n")
     assert problems_of(root) == [f"{TRN}:5: model 'm004_031' is there twice"]
 
 
 @pytest.mark.parametrize("flags", ["N,N,N,N", "Y,N,N,Y", "Y,N,N,?", "y,N,N,N"])
-def test_flags_other_than_one_y_and_three_n_are_told(root: Path, flags: str) -> None:
+def test_flags_other_than_one_y_and_three_n_are_said(root: Path, flags: str) -> None:
     edit_line(root / NDX, 1, lambda line: line.replace("Y,N,N,N", flags))
     assert problems_of(root) == [f"{NDX}:1: flags {flags} are not one Y and three N"]
 
 
-def test_all_key_files_that_are_missing_or_there_twice_are_told(root: Path) -> None:
+def test_all_key_files_that_are_missing_or_there_twice_are_said(root: Path) -> None:
     (root / TRN).unlink()
     (root / NDX).unlink()
     extra = root / "key/part2/ndx/3sesspwd_dev_f.ndx"
@@ -260,7 +260,7 @@ def test_all_key_files_that_are_missing_or_there_twice_are_told(root: Path) -> N
     ]
 
 
-def test_a_speaker_in_lists_of_dev_and_eval_is_told(root: Path) -> None:
+def test_a_speaker_in_lists_of_dev_and_eval_is_said(root: Path) -> None:
     for kind in ("trn/3sesspwd", "ndx/3sess-pwd"):
         dev, eval_ = (root / f"key/part2/{kind}_{subset}_m.{kind[:3]}" for subset in ("dev", "eval"))
         dev.write_text(dev.read_text() + eval_.read_text())
@@ -268,7 +268,7 @@ def test_a_speaker_in_lists_of_dev_and_eval_is_told(root: Path) -> None:
 
 
 @pytest.mark.usefixtures("own_recordings")
-def test_recordings_that_cannot_be_used_are_all_told(root: Path) -> None:
+def test_recordings_that_cannot_be_used_are_all_said(root: Path) -> None:
     (root / "sph/male/m004/m004_02_031.sph").write_bytes(b"")
     (root / "sph/male/m001/m001_02_031.sph").write_bytes(b"NIST_1A\n")
     assert [problem.partition(":")[0] for problem in problems_of(root)] == [
@@ -332,7 +332,7 @@ def test_a_corpus_with_problems_writes_nothing(root: Path, tmp_path: Path) -> No
 
 
 @pytest.mark.usefixtures("own_recordings")
-def test_missing_recordings_are_left_out_and_told_with_allow_missing(
+def test_missing_recordings_are_left_out_and_said_with_allow_missing(
     root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for session in ("01", "04", "07"):
@@ -344,13 +344,13 @@ def test_missing_recordings_are_left_out_and_told_with_allow_missing(
     assert (len(eval_.utterances), len(eval_.models)) == (28, 7)
     assert not {"m004_031"} & set(eval_.trials["model"])
     assert not {"f005_02_032"} & set(eval_.trials["utt"])
-    told = capsys.readouterr().err
+    said = capsys.readouterr().err
     names = "f005_02_032, m004_01_031, m004_04_031, m004_07_031"
-    assert f"4 recordings that the lists name are not there: {names}; what needs them is left out" in told
+    assert f"4 recordings that the lists name are not there: {names}; what needs them is left out" in said
 
 
 @pytest.mark.usefixtures("own_recordings")
-def test_lists_of_one_release_with_audio_of_another_are_told(root: Path) -> None:
+def test_lists_of_one_release_with_audio_of_another_are_said(root: Path) -> None:
     folder = root / "sph/male/m004"
     (folder / "m004_02_031.sph").rename(folder / "m004_03_031.sph")
     hint = "1 recordings of speakers of the lists are there that no list names, such as m004_03_031: are the lists and"

@@ -47,7 +47,7 @@ def sentences(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_models_are_of_speakers_and_the_flags_alone_tell_phrases(
+def test_models_are_of_speakers_and_the_flags_alone_say_phrases(
     digits: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     change(digits / "key/part3" / NDX, "Y,N,N,N", "N,Y,N,N")
@@ -58,8 +58,8 @@ def test_models_are_of_speakers_and_the_flags_alone_tell_phrases(
     assert set(eval_.models["phrase"]) == set(eval_.utterances["phrase"]) == {"?"}
     assert eval_.trials["type"].tolist()[:4] == ["TW", "TC", "IC", "IC"]
     assert not list(check_set(eval_))
-    told = capsys.readouterr().err
-    assert "sentences 061, 062, 063, 064, 065; 8 models, each of 9 files; phrases are known by the flags alone" in told
+    said = capsys.readouterr().err
+    assert "sentences 061, 062, 063, 064, 065; 8 models, each of 9 files; phrases are known by the flags alone" in said
 
 
 def test_speakers_are_checked_against_the_flags(digits: Path) -> None:

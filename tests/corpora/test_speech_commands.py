@@ -79,21 +79,21 @@ def test_the_whole_corpus_needs_no_leave(root: Path, monkeypatch: pytest.MonkeyP
     assert set(prepare(root)) == {"train", "dev", "eval"}
 
 
-def test_all_bad_names_and_lines_are_told_at_once(root: Path) -> None:
+def test_all_bad_names_and_lines_are_said_at_once(root: Path) -> None:
     (root / "go" / "someone_1.wav").write_bytes(b"x")
     (root / "validation_list.txt").write_text("go/0000000a_nohash_0.wav\nnonsense\ngo/000000c1_nohash_0.wav\n")
     with pytest.raises(ProblemsError) as caught:
         prepare(root, allow_missing=True)
-    told = [str(problem) for problem in caught.value.problems]
-    assert [line.split(": ")[0].removeprefix(str(root)) for line in told] == [
+    said = [str(problem) for problem in caught.value.problems]
+    assert [line.split(": ")[0].removeprefix(str(root)) for line in said] == [
         "/go/someone_1.wav",
         "/validation_list.txt:2",
         "/testing_list.txt",
     ]
-    assert "speaker 000000c1 is also in validation_list.txt" in told[2]
+    assert "speaker 000000c1 is also in validation_list.txt" in said[2]
 
 
-def test_recordings_that_cannot_be_used_are_told_at_once(root: Path, silence: Callable[..., None]) -> None:
+def test_recordings_that_cannot_be_used_are_said_at_once(root: Path, silence: Callable[..., None]) -> None:
     (root / "go/00000001_nohash_0.wav").write_bytes(b"")
     silence(root / "go/0000000a_nohash_1.wav", channels=2)
     with pytest.raises(ProblemsError) as caught:
@@ -104,7 +104,7 @@ def test_recordings_that_cannot_be_used_are_told_at_once(root: Path, silence: Ca
     ]
 
 
-def test_missing_lists_and_folders_are_told(root: Path, tmp_path: Path) -> None:
+def test_missing_lists_and_folders_are_said(root: Path, tmp_path: Path) -> None:
     (root / "testing_list.txt").unlink()
     with pytest.raises(ProblemsError, match=r"testing_list.txt: there is no such file; it comes with the archive"):
         prepare(root, allow_missing=True)
@@ -112,7 +112,7 @@ def test_missing_lists_and_folders_are_told(root: Path, tmp_path: Path) -> None:
         prepare(tmp_path / "nowhere")
 
 
-def test_the_command_writes_what_can_be_read_and_tells_what_is_missing(root: Path, tmp_path: Path) -> None:
+def test_the_command_writes_what_can_be_read_and_says_what_is_missing(root: Path, tmp_path: Path) -> None:
     arguments = ["prepare", "speech-commands", "--root", str(root), "--out", str(tmp_path / "out"), "--jobs", "1"]
     refused = CliRunner().invoke(svtok, arguments)
     assert refused.exit_code != 0

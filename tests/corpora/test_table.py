@@ -61,7 +61,7 @@ def test_speakers_are_drawn_into_sets_and_dev_and_eval_get_models_and_trials(cor
     assert sets["eval"].trials["type"].tolist() == ["TC", "TW", "TW", "TC"]
 
 
-def test_an_utterance_tells_its_absolute_path_length_and_rate(tmp_path: Path) -> None:
+def test_an_utterance_says_its_absolute_path_length_and_rate(tmp_path: Path) -> None:
     record(tmp_path, "b/open.wav")
     row = prepare(listing(tmp_path, "path,spk,phrase", ["b/open.wav,b,open it"]), split={"train": 1})["train"]
     assert row.utterances.to_dict("records") == [
@@ -139,7 +139,7 @@ def test_commas_semicolons_and_tabs_divide_and_excel_does_no_harm(delimiter: str
     assert prepare(tmp_path / "list.csv")["train"].utterances["utt"].tolist() == ["a-p-a,_1"]
 
 
-def test_all_problems_of_form_are_told_at_once(tmp_path: Path) -> None:
+def test_all_problems_of_form_are_said_at_once(tmp_path: Path) -> None:
     rows = [
         "1.wav,a,open door,train,1",
         "1.wav,a,open door,train,0",
@@ -158,7 +158,7 @@ def test_all_problems_of_form_are_told_at_once(tmp_path: Path) -> None:
     ]
 
 
-def test_all_problems_of_cells_and_recordings_are_told_at_once(tmp_path: Path) -> None:
+def test_all_problems_of_cells_and_recordings_are_said_at_once(tmp_path: Path) -> None:
     record(tmp_path, "1.wav", "2.wav", "3.wav", "4.wav")
     (tmp_path / "2.wav").write_bytes(b"no audio")
     soundfile.write(tmp_path / "3.wav", np.zeros((100, 2)), RATE)
@@ -209,7 +209,7 @@ def test_recordings_that_a_listener_would_wonder_about_are_counted_and_the_first
     ]
 
 
-def test_columns_that_are_missing_unknown_or_double_are_told_with_the_nearest_name(tmp_path: Path) -> None:
+def test_columns_that_are_missing_unknown_or_double_are_said_with_the_nearest_name(tmp_path: Path) -> None:
     problems = problems_of(listing(tmp_path, "path,speaker,phrase,phrase,sett", ["1.wav,a,p,p,train"]))
     assert [line for line, _ in problems] == [1] * 4
     assert problems[0][1] == "column 'spk' is missing in the header"
@@ -225,12 +225,12 @@ def test_columns_that_are_missing_unknown_or_double_are_told_with_the_nearest_na
         ('path,spk,phrase\n"1.wav,a,p\n', 2, "not a CSV file: unexpected end of data"),
     ],
 )
-def test_a_file_that_is_no_csv_is_told(text: str, line: int | None, what: str, tmp_path: Path) -> None:
+def test_a_file_that_is_no_csv_is_said(text: str, line: int | None, what: str, tmp_path: Path) -> None:
     (tmp_path / "list.csv").write_text(text)
     assert problems_of(tmp_path / "list.csv")[0] == (line, what)
 
 
-def test_a_file_that_is_not_utf8_is_told(tmp_path: Path) -> None:
+def test_a_file_that_is_not_utf8_is_said(tmp_path: Path) -> None:
     (tmp_path / "list.csv").write_bytes("path,spk,phrase\n1.wav,José,p\n".encode("latin-1"))
     assert "save it as CSV UTF-8" in problems_of(tmp_path / "list.csv")[0][1]
 
@@ -269,6 +269,6 @@ def test_every_speaker_is_in_one_set_and_every_set_has_a_speaker(
     assert set(drawn) == set(split)
 
 
-def test_fewer_speakers_than_sets_are_told() -> None:
+def test_fewer_speakers_than_sets_are_said() -> None:
     with pytest.raises(SvtokError, match="2 speakers are too few for the 3 sets train, dev, eval"):
         draw_sets(pd.Series(["a", "b"]), {"train": 0.6, "dev": 0.2, "eval": 0.2}, 0)

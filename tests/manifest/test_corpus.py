@@ -32,7 +32,7 @@ def test_a_folder_with_other_files_is_not_replaced(prepared: PreparedSet, other:
     assert (tmp_path / "tiny" / other).exists()
 
 
-def test_a_folder_without_sets_is_told(tmp_path: Path) -> None:
+def test_a_folder_without_sets_is_said(tmp_path: Path) -> None:
     with pytest.raises(SvtokError, match="holds no prepared set"):
         set_folders(tmp_path)
 

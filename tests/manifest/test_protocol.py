@@ -144,7 +144,7 @@ def test_a_few_impostors_of_one_gender() -> None:
     assert len(trials) == 12 * 4
 
 
-def test_what_cannot_be_done_is_told() -> None:
+def test_what_cannot_be_done_is_said() -> None:
     with pytest.raises(SvtokError, match="no speaker has 9 takes of a phrase"):
         make_models_and_trials(corpus(), enroll_takes=9)
     with pytest.raises(SvtokError, match="at least one take"):
@@ -197,7 +197,7 @@ def test_sessions_that_are_not_known_or_leave_no_target_cannot_be_kept_apart() -
         make_models_and_trials(in_sessions("1111"), enroll_takes=1, cross_session=True)
 
 
-def test_two_pairs_that_give_one_name_to_a_model_are_told() -> None:
+def test_two_pairs_that_give_one_name_to_a_model_are_said() -> None:
     table = pd.DataFrame(
         {"utt": ["1", "2", "3", "4"], "path": "f", "spk": ["a", "a", "a-b", "a-b"], "phrase": ["b-c", "b-c", "c", "c"]}
     )

@@ -24,7 +24,7 @@ def test_what_is_secret_has_no_count() -> None:
     assert "note" not in describe_sets({"dev": without_keys(), "eval": without_keys()})
 
 
-def test_types_that_the_trials_tell_are_counted_though_speakers_are_unknown() -> None:
+def test_types_that_the_trials_say_are_counted_though_speakers_are_unknown() -> None:
     counts = count_set(without_keys(type=["TC", "TW"]))
     assert {name: counts[name] for name in ("TC", "TW", "IC", "IW")} == {"TC": 1, "TW": 1, "IC": 0, "IW": 0}
 

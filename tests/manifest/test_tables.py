@@ -28,7 +28,7 @@ texts = st.lists(ids, min_size=1, max_size=3).map(" ".join)
 seconds = st.floats(min_value=0, max_value=1e6)
 
 
-def told(error: pytest.ExceptionInfo[ProblemsError]) -> list[tuple[int | None, str]]:
+def said(error: pytest.ExceptionInfo[ProblemsError]) -> list[tuple[int | None, str]]:
     return [(problem.line, problem.what) for problem in error.value.problems]
 
 
@@ -36,7 +36,7 @@ def problems_in(path: Path, text: str | bytes) -> list[tuple[int | None, str]]:
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(ProblemsError) as error:
         read_utterances(path)
-    return told(error)
+    return said(error)
 
 
 T = TypeVar("T")
@@ -113,12 +113,12 @@ def test_a_path_with_a_tab_a_line_end_or_blanks_around_it_is_not_written(bad: st
         write_utterances(pd.DataFrame({"utt": ["a"], "path": bad, "spk": "s", "phrase": "p"}), tmp_path / "u.tsv")
 
 
-def test_a_cell_that_is_not_text_is_told_with_its_row(tmp_path: Path) -> None:
+def test_a_cell_that_is_not_text_is_said_with_its_row(tmp_path: Path) -> None:
     with pytest.raises(ProblemsError) as error:
         write_utterances(
             pd.DataFrame({"utt": ["a", "b"], "path": "f", "spk": ["s", None], "phrase": [1, "p"]}), tmp_path / "u.tsv"
         )
-    assert told(error) == [(1, "phrase 1 is not text"), (2, "spk is empty")]
+    assert said(error) == [(1, "phrase 1 is not text"), (2, "spk is empty")]
 
 
 def test_a_byte_order_mark_windows_line_ends_and_a_missing_last_line_end_do_no_harm(tmp_path: Path) -> None:
@@ -138,18 +138,18 @@ def test_quotes_are_ordinary_characters(tmp_path: Path) -> None:
     assert (row["utt"], row["path"], row["text"]) == ('"a', 'f"', 'say "no"')
 
 
-def test_a_file_that_is_missing_or_empty_is_told(tmp_path: Path) -> None:
+def test_a_file_that_is_missing_or_empty_is_said(tmp_path: Path) -> None:
     assert problems_in(tmp_path / "u.tsv", "") == [(None, "the file is empty")]
     with pytest.raises(ProblemsError, match=r"nix\.tsv: the file does not exist"):
         read_trials(tmp_path / "nix.tsv")
 
 
-def test_every_line_that_is_not_utf8_is_told(tmp_path: Path) -> None:
+def test_every_line_that_is_not_utf8_is_said(tmp_path: Path) -> None:
     bad = f"{HEADER}\na\tf\ts\tp\nb\t\xff\ts\tp\nc\tf\t\xfe\tp\n".encode("latin-1")
     assert problems_in(tmp_path / "u.tsv", bad) == [(3, "not UTF-8"), (4, "not UTF-8")]
 
 
-def test_columns_that_are_missing_unknown_or_double_are_told_at_once(tmp_path: Path) -> None:
+def test_columns_that_are_missing_unknown_or_double_are_said_at_once(tmp_path: Path) -> None:
     problems = problems_in(tmp_path / "u.tsv", "utt\tspeaker\tspk\tspk\tphrase\tstart\n")
     assert [line for line, _ in problems] == [1, 1, 1, 1]
     assert problems[0][1] == "column 'spk' stands twice in the header"
@@ -158,7 +158,7 @@ def test_columns_that_are_missing_unknown_or_double_are_told_at_once(tmp_path: P
     assert problems[3][1] == "columns 'start' and 'end' come together or not at all"
 
 
-def test_lines_with_too_few_or_too_many_fields_and_empty_lines_are_told_at_once(tmp_path: Path) -> None:
+def test_lines_with_too_few_or_too_many_fields_and_empty_lines_are_said_at_once(tmp_path: Path) -> None:
     problems = problems_in(tmp_path / "u.tsv", f"{HEADER}\na\tf\ts\n\nb\tf\ts\tp\nc\tf\ts\tp\tq\n")
     assert sorted(problems) == [
         (2, "3 fields where there should be 4 (utt path spk phrase)"),
@@ -167,7 +167,7 @@ def test_lines_with_too_few_or_too_many_fields_and_empty_lines_are_told_at_once(
     ]
 
 
-def test_cells_keys_and_order_are_told_at_once_line_by_line(tmp_path: Path) -> None:
+def test_cells_keys_and_order_are_said_at_once_line_by_line(tmp_path: Path) -> None:
     rows = [
         "utt\tpath\tspk\tphrase\tgender\tstart\tend\tnum_samples",
         "b\tf\ts\tp\tm\t0\t1\t16000",
@@ -194,17 +194,17 @@ def test_a_model_lists_its_utterances_once_and_with_one_blank_between(tmp_path: 
     (tmp_path / "m.tsv").write_text("model\tspk\tphrase\tutts\na\ts\tp\tu v u\nb\ts\tp\tu  v\nc\ts\tp\tu v\n")
     with pytest.raises(ProblemsError) as error:
         read_models(tmp_path / "m.tsv")
-    assert told(error) == [
+    assert said(error) == [
         (2, "utts 'u v u' holds an utterance twice"),
         (3, "utts 'u  v' is not a list of ids with one blank between them"),
     ]
 
 
-def test_trials_that_repeat_are_out_of_order_or_of_no_known_type_are_told(tmp_path: Path) -> None:
+def test_trials_that_repeat_are_out_of_order_or_of_no_known_type_are_said(tmp_path: Path) -> None:
     (tmp_path / "t.tsv").write_text("model\tutt\ttype\nm\tb\tTC\nm\ta\tTX\nm\tb\tIW\n")
     with pytest.raises(ProblemsError) as error:
         read_trials(tmp_path / "t.tsv")
-    assert told(error) == [
+    assert said(error) == [
         (3, "type unknown trial type 'TX' (known: TC, TW, IC, IW, target, nontarget); did you mean 'TW'?"),
         (3, "the rows are not sorted bytewise by model utt (as LC_ALL=C sort does): 1 come too late"),
         (4, "model utt 'm b' is there twice"),
@@ -222,7 +222,7 @@ def test_types_are_categories_in_one_order_whichever_occur(tmp_path: Path) -> No
     assert read_trials(tmp_path / "t.tsv")["type"].cat.categories.tolist() == ["TC", "TW", "IC", "IW"]
 
 
-def test_a_parquet_file_that_is_none_or_lacks_a_column_is_told(tmp_path: Path) -> None:
+def test_a_parquet_file_that_is_none_or_lacks_a_column_is_said(tmp_path: Path) -> None:
     (tmp_path / "t.parquet").write_text("no")
     with pytest.raises(ProblemsError, match="not a Parquet table of text"):
         read_trials(tmp_path / "t.parquet")
@@ -234,7 +234,7 @@ def test_a_parquet_file_that_is_none_or_lacks_a_column_is_told(tmp_path: Path) -
         read_trials(tmp_path / "t.parquet")
 
 
-def test_of_very_many_lines_with_one_fault_the_first_are_told_and_the_others_counted(tmp_path: Path) -> None:
+def test_of_very_many_lines_with_one_fault_the_first_are_said_and_the_others_counted(tmp_path: Path) -> None:
     rows = "".join(f"{number:05d}\tf\t\tp\n" for number in range(1500))
     problems = problems_in(tmp_path / "u.tsv", f"{HEADER}\n{rows}")
     assert len(problems) == 1001

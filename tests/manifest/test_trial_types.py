@@ -14,7 +14,7 @@ UTTERANCES = pd.DataFrame(
 )
 
 
-def test_the_type_tells_whether_speaker_and_phrase_are_the_models() -> None:
+def test_the_type_says_whether_speaker_and_phrase_are_the_models() -> None:
     trials = pd.DataFrame({"model": "m", "utt": ["iw", "tc", "ic", "tw"]})
     assert list(derive_types(trials, MODELS, UTTERANCES)) == ["IW", "TC", "IC", "TW"]
 
@@ -24,7 +24,7 @@ def test_the_categories_are_the_four_types_whichever_occur() -> None:
     assert list(types.categories) == ["TC", "TW", "IC", "IW"]
 
 
-def test_every_name_that_is_unknown_is_told_once() -> None:
+def test_every_name_that_is_unknown_is_said_once() -> None:
     trials = pd.DataFrame({"model": ["m", "n", "n"], "utt": ["tc", "x", "y"]})
     with pytest.raises(ProblemsError) as error:
         derive_types(trials, MODELS, UTTERANCES)

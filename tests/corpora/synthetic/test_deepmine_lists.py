@@ -26,7 +26,7 @@ def test_a_small_release_has_every_trial_within_gender_and_language_but_iw() -> 
     assert subset.trials["type"].value_counts().to_dict() == {"TC": 32, "TW": 32, "IC": 32, "IW": 0}
 
 
-def test_numbers_of_files_tell_nothing_and_are_all_there() -> None:
+def test_numbers_of_files_say_nothing_and_are_all_there() -> None:
     subset = small_release(TINY).subsets["eval"]
     enrolled = subset.models[["file1", "file2", "file3"]].to_numpy().ravel()
     assert sorted(enrolled) == [f"enr_{number:06d}" for number in range(48)]

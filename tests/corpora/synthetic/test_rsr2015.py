@@ -153,7 +153,7 @@ def test_settings_that_make_no_corpus_are_refused(change: dict[str, int], messag
 
 
 @pytest.mark.parametrize("text", ["speakers: [", "speakers: 2", "- 1", "speakers: two"])
-def test_a_mark_that_cannot_be_read_is_told(tmp_path: Path, text: str) -> None:
+def test_a_mark_that_cannot_be_read_is_said(tmp_path: Path, text: str) -> None:
     (tmp_path / "synthetic.yaml").write_text(text)
     with pytest.raises(SvtokError, match=r"synthetic\.yaml"):
         read_marker(tmp_path, Settings)
@@ -178,7 +178,7 @@ def test_the_lists_of_a_larger_corpus_have_half_of_the_iw_trials(tmp_path: Path)
     assert counts == {"Y,N,N,N": tests, "N,Y,N,N": tests * 5, "N,N,Y,N": tests * 4, "N,N,N,Y": tests * 4 * 5 // 2}
 
 
-def test_the_command_line_synthesizes_and_tells_what_is_wrong(tmp_path: Path) -> None:
+def test_the_command_line_synthesizes_and_says_what_is_wrong(tmp_path: Path) -> None:
     sizes = ["--speakers", "2", "--dev-speakers", "4", "--eval-speakers", "4", "--phrases", "1", "--sessions", "4"]
     run = CliRunner().invoke(svtok, ["synthesize", "rsr2015", "--out", str(tmp_path / "c"), *sizes, "--jobs", "1"])
     assert run.exit_code == 0, run.output
@@ -259,14 +259,14 @@ def test_lists_alone_need_no_espeak(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "said"),
     [
         (["--scale", "full"], "--scale full is for --lists-only"),
         (["--scale", "full", "--lists-only", "--part", "3"], "size of the lists of part 3 is not published"),
     ],
 )
-def test_a_full_scale_that_cannot_be_made_is_refused(tmp_path: Path, options: list[str], told: str) -> None:
+def test_a_full_scale_that_cannot_be_made_is_refused(tmp_path: Path, options: list[str], said: str) -> None:
     run = CliRunner().invoke(svtok, ["synthesize", "rsr2015", "--out", str(tmp_path / "c"), *options])
     assert run.exit_code != 0
-    assert told in run.output + str(run.exception)
+    assert said in run.output + str(run.exception)
     assert not (tmp_path / "c").exists()

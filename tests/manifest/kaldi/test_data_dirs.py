@@ -197,7 +197,7 @@ def test_relative_paths_are_relative_to_the_working_folder_or_to_the_one_named(
     assert read_data_dir(folder, wav_root=Path("/audio")).utterances["path"][0] == "/audio/1.wav"
 
 
-def test_one_phrase_of_all_can_be_named_where_no_file_tells_it(tmp_path: Path) -> None:
+def test_one_phrase_of_all_can_be_named_where_no_file_says_it(tmp_path: Path) -> None:
     folder = kaldi_dir(tmp_path / "k")
     (folder / "utt2phrase").unlink()
     assert read_data_dir(folder, phrase="hi").utterances["phrase"].tolist() == ["hi", "hi"]
@@ -213,7 +213,7 @@ def test_a_pipe_is_refused_and_never_run(entry: str, tmp_path: Path) -> None:
     assert not (tmp_path / "run").exists()
 
 
-def test_all_problems_of_a_directory_are_told_at_once(tmp_path: Path) -> None:
+def test_all_problems_of_a_directory_are_said_at_once(tmp_path: Path) -> None:
     folder = kaldi_dir(
         tmp_path / "k",
         wav_scp="s-1 1.wav\ns-3 3.wav\ns-1 1.wav\n",
@@ -235,7 +235,7 @@ def test_all_problems_of_a_directory_are_told_at_once(tmp_path: Path) -> None:
     ]
 
 
-def test_segments_that_are_no_parts_of_known_recordings_are_told(tmp_path: Path) -> None:
+def test_segments_that_are_no_parts_of_known_recordings_are_said(tmp_path: Path) -> None:
     folder = kaldi_dir(tmp_path / "k", wav_scp="r 1.wav\n", segments="s-1 q 0 1\ns-2 r 1\n")
     assert problems_of(folder) == [
         "segments:2: 's-2' has 2 values, not 3",

@@ -68,7 +68,7 @@ def test_trials_have_two_to_four_fields(line: str, expected: tuple[str, ...], tm
     assert rows(read_trial_list(written(tmp_path / "trials", line + "\n"))) == [expected]
 
 
-def test_every_wrong_line_of_a_trial_list_is_told(tmp_path: Path) -> None:
+def test_every_wrong_line_of_a_trial_list_is_said(tmp_path: Path) -> None:
     with pytest.raises(ProblemsError) as error:
         read_trial_list(written(tmp_path / "trials", "m u target\nm v yes\nm u nontarget\n"))
     assert [(problem.line, problem.what[:25]) for problem in error.value.problems] == [
@@ -113,7 +113,7 @@ def test_the_score_is_found_whatever_toolkit_wrote_it(text: str, tmp_path: Path)
         ("", "the file is empty"),
     ],
 )
-def test_scores_that_cannot_be_read_are_told(text: str, what: str, tmp_path: Path) -> None:
+def test_scores_that_cannot_be_read_are_said(text: str, what: str, tmp_path: Path) -> None:
     with pytest.raises(ProblemsError, match=what):
         read_score_list(written(tmp_path / "scores", text))
 
