@@ -29,10 +29,10 @@ $recipe_help
 Prepares the folds, extracts their features, runs svtok ablate and prints the table of its results, which is also written
 to exp/ablation.md of the work folder. What is done is skipped: stop it at any time, and run the same command again.
 
-  --folds \"1 2\"               folds to prepare and to run ($folds)
-  --seeds \"0 1\"               seeds of the trainings (all of the plan)
-  --systems \"NAMES\"           systems to run (all of the plan)
-  --against \"NAMES\"           systems with which the table compares all others ($against)
+  --folds 1,2                 folds to prepare and to run ($folds)
+  --seeds 0,1                 seeds of the trainings (all of the plan)
+  --systems NAMES,...         systems to run (all of the plan)
+  --against NAMES,...         systems with which the table compares all others ($against)
   --plan FILE                 the systems, and how each is trained and scored (conf/ablation.plan.yaml)
   --features-config FILE      configuration of features (conf/features.yaml)
   --work DIR                  where data/, feats/ and exp/ are written (exp/ablation of the recipe's folder)
@@ -93,6 +93,7 @@ run_ablation() {
 invocation="bash ${here#"$top"/}/ablation.sh$(printf ' %q' "$@")"
 # shellcheck source=../bin/parse_options.sh
 . "$top/bin/parse_options.sh" "$@"
+folds=${folds//,/ } seeds=${seeds//,/ } systems=${systems//,/ } against=${against//,/ }
 [[ ${#arguments[@]} -eq 0 ]] || fail "unexpected argument '${arguments[0]}' (--help lists the options)"
 log "$invocation"
 run_ablation

@@ -42,7 +42,7 @@ A network of other options in exp/ is trained anew, in its place.
 Options of every recipe:
   --stage N, --stop-stage N    the first and the last stage to run ($stage, $stop_stage)
   --work DIR                   where data/, feats/ and exp/ are written (the recipe's folder)
-  --systems \"NAMES\"            heads to train and compare ($systems)
+  --systems NAMES,...          heads to train and compare ($systems)
   --teacher NAME               the system that teaches the students ($teacher)
   --config FILE                configuration of training (conf/train.yaml)
   --features-config FILE       configuration of features (conf/features.yaml)
@@ -166,6 +166,7 @@ run_recipe() {
 invocation="bash ${here#"$top"/}/run.sh$(printf ' %q' "$@")"
 # shellcheck source=../bin/parse_options.sh
 . "$top/bin/parse_options.sh" "$@"
+systems=${systems//,/ }
 [[ ${#arguments[@]} -eq 0 ]] || fail "unexpected argument '${arguments[0]}' (--help lists the options)"
 log "$invocation"
 if declare -F after_options >/dev/null; then after_options; fi

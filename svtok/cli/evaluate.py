@@ -35,7 +35,7 @@ def _trials_read(given: Options) -> Path | None:
     "--data",
     type=FOLDER,
     show_default="data/CORPUS/eval, where one corpus is prepared",
-    help="Prepared set of the trials: tells types, genders and speakers.",
+    help="Prepared set of the trials, with their types, genders and speakers.",
 )
 @click.option("--trials", type=FILE, help="Instead of --data: a list of trials with their types, and nothing else.")
 @list_option(
@@ -84,7 +84,7 @@ def evaluate(
       svtok evaluate --scores exp/cls/scores.tsv --data data/my/eval --by gender,phrase
     """
     if data and trials:
-        raise click.UsageError("--data and --trials are two ways to tell the trials; give one of them")
+        raise click.UsageError("--data and --trials are two ways to give the trials; give one of them")
     if trials and by:
         raise click.UsageError("--by needs the tables of the prepared set: give --data, not --trials")
 
@@ -176,7 +176,7 @@ def submit(
 ) -> None:
     """Write the submission for an SdSV challenge or TdSV 2024 (answer.txt and metadata in a ZIP), or check one.
 
-    Every trial of the list must have a finite score, and no other trial may have one. --check tells what is wrong with
+    Every trial of the list must have a finite score, and no other trial may have one. --check says what is wrong with
     a submission and, given --scores, whether it holds these in the right order.
 
     \b

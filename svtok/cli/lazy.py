@@ -12,7 +12,7 @@ from svtok.errors import unknown_name
 
 
 class LazyCommand(NamedTuple):
-    """Where a command lives, and its one-line help (told without importing it)."""
+    """Where a command lives, and its one-line help (known without importing it)."""
 
     module: str
     attribute: str

@@ -20,7 +20,7 @@ COMMANDS = {
     "train": LazyCommand("svtok.cli.train", "train", "Train a network."),
     "train-teacher": LazyCommand("svtok.cli.train", "train_teacher", "Train a teacher network."),
     "train-student": LazyCommand("svtok.cli.train", "train_student", "Train a student from a frozen teacher."),
-    "train-phonetic": LazyCommand("svtok.cli.train", "train_phonetic", "Train a network that tells phones."),
+    "train-phonetic": LazyCommand("svtok.cli.train", "train_phonetic", "Train a network that recognises phones."),
     "extract-embeddings": LazyCommand("svtok.cli.extract", "extract_embeddings", "Compute a set's embeddings."),
     "score": LazyCommand("svtok.cli.score", "score", "Score a set's trials."),
     "score-phrases": LazyCommand("svtok.cli.score", "score_phrases", "Score whether the phrase was spoken."),
@@ -31,7 +31,7 @@ COMMANDS = {
     "ablate": LazyCommand("svtok.cli.ablate", "ablate", "Run every system of a plan on every fold with every seed."),
     "ablation-table": LazyCommand("svtok.cli.ablate", "ablation_table", "The table of an ablation."),
     "attend": LazyCommand("svtok.cli.plot", "attend", "Draw what a network's tokens attend to in a recording."),
-    "token-spread": LazyCommand("svtok.cli.plot", "token_spread", "Tell how far a sampled token spreads."),
+    "token-spread": LazyCommand("svtok.cli.plot", "token_spread", "Measure how far a sampled token spreads."),
     "plot": LazyCommand("svtok.cli.plot", "plot", "Draw training curves, or a map of embeddings."),
     "submit": LazyCommand(
         "svtok.cli.evaluate", "submit", "Write or check a submission to the SdSV and TdSV challenges."
@@ -49,6 +49,9 @@ def svtok() -> None:
     \b
     A corpus walks through the commands in this order:
       prepare -> extract-features -> train -> extract-embeddings -> score -> evaluate
+
+    Lists of words or numbers are comma-separated (--folds 1,2). Several files, folders or settings repeat their option
+    (--teacher A --teacher B).
     """
 
 

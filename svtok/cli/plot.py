@@ -65,7 +65,7 @@ def training(networks: tuple[Path, ...], out: Path) -> None:
     default="spk",
     show_default=True,
     metavar="COLUMN",
-    help="What is told apart: a column of utterances.tsv, such as spk, phrase, gender, session.",
+    help="What the points are grouped by: a column of utterances.tsv, such as spk, phrase, gender, session.",
 )
 @click.option(
     "--only",
@@ -146,7 +146,7 @@ def attend(
       svtok attend exp/cls-sampled-dist recordings/anna/open_1.wav --phonetic exp/phonetic
     """
     if phones_file and phonetic:
-        raise click.UsageError("--phones and --phonetic are two ways to tell the phones; give one of them")
+        raise click.UsageError("--phones and --phonetic are two ways to give the phones; give one of them")
 
     from svtok.features.store import PHONETIC
     from svtok.report.attention import attend as attend_to
@@ -168,13 +168,13 @@ def attend(
 
 @click.command("token-spread")
 @network_option("a trained network with a sampled class token")
-@click.option("--data", type=FOLDER, help="Prepared set, to tell of the embeddings of its utterances, too.")
+@click.option("--data", type=FOLDER, help="Prepared set, to measure the embeddings of its utterances, too.")
 @features_option
 @click.option("--json", "json_path", type=FILE, help="Write the report here.")
 @device_option
 @makes("json_path", format=FORMAT, reads=features_read, shows=True)
 def token_spread(network: Path, data: Path | None, features: Path | None, json_path: Path | None, device: str) -> None:
-    """Tell how far the vectors of a sampled class token spread, and the embeddings from each of them.
+    """Measure how far the vectors of a sampled class token spread, and the embeddings from each of them.
 
     With --data, the distance between the embeddings of an utterance from two of the vectors stands beside those between
     two utterances of a phrase by one speaker, and by two: how much the draw matters, next to what is to be verified.

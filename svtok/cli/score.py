@@ -39,7 +39,7 @@ backend_options = together(
         help="lda: the cosine after LDA. plda: log-likelihood ratio of the two-covariance model, after LDA.",
     ),
     click.option("--backend-train", type=FOLDER, help="Folder of embeddings to train it on, of the network."),
-    click.option("--backend-data", type=FOLDER, help="Prepared set of these: tells speakers and phrases."),
+    click.option("--backend-data", type=FOLDER, help="Prepared set of these, with their speakers and phrases."),
     click.option(
         "--backend-by",
         type=click.Choice(["all", "phrase"]),
@@ -51,7 +51,7 @@ backend_options = together(
         "--backend-classes",
         type=click.Choice(["speaker", "speaker-phrase"]),
         show_default="speaker-phrase; by phrase, the speakers that say it",
-        help="What it is to tell apart.",
+        help="What it learns to separate.",
     ),
     click.option("--lda-dim", type=AT_LEAST_ONE, show_default="all", help="Dimensions that LDA keeps."),
     click.option(
@@ -100,7 +100,7 @@ class BackendChoice:
         if self.backend == "lda" and self.length_norm is not None:
             raise click.UsageError("--length-norm is of --backend plda; the cosine after LDA has no lengths")
         if self.backend_by == "phrase" and self.backend_classes:
-            raise click.UsageError("--backend-by phrase tells speakers apart; --backend-classes is of --backend-by all")
+            raise click.UsageError("--backend-by phrase separates speakers; --backend-classes is of --backend-by all")
 
     def fit(self, of_trials: Embeddings, phrases: list[str]) -> tuple[Backend | dict[str, Backend], str]:
         """The back-end, or that of each of the phrases, and a word on it."""
@@ -116,11 +116,11 @@ class BackendChoice:
         fields = {"lda_dim": self.lda_dim, "shrinkage": self.shrinkage, "length_norm": self.length_norm}
         given = {name: value for name, value in fields.items() if value is not None}
         config = BackendConfig.model_validate({"name": self.backend, **given})
-        told = f", {self.backend} trained on {len(utterances)} utterances"
+        note = f", {self.backend} trained on {len(utterances)} utterances"
         if self.backend_by == "phrase":
-            return fit_phrase_backends(config, train, utterances, phrases), f"{told}, for each phrase"
+            return fit_phrase_backends(config, train, utterances, phrases), f"{note}, for each phrase"
         by_phrase = self.backend_classes != "speaker"
-        return fit_backend(config, train, utterances, "speaker-phrase" if by_phrase else "speaker"), told
+        return fit_backend(config, train, utterances, "speaker-phrase" if by_phrase else "speaker"), note
 
 
 norm_options = together(
@@ -177,7 +177,7 @@ class NormChoice:
             raise click.UsageError("s-norm takes all scores of the cohort; --top is of --norm as-norm")
         if not self.cohort_data and of_data:
             raise click.UsageError(
-                "speakers and phrases of the cohort are told by its prepared set: name it with --cohort-data"
+                "speakers and phrases of the cohort are those of its prepared set: name it with --cohort-data"
             )
 
     def make(self, of_trials: Embeddings) -> tuple[Norm | None, str]:
@@ -193,8 +193,8 @@ class NormChoice:
         utterances = read_set(self.cohort_data).utterances if self.cohort_data else None
         members = make_cohort(of_cohort, utterances, of=self.cohort_of)
         top = (self.top or USUAL_TOP) if self.norm == "as-norm" else None
-        told = f", {self.norm} by {len(members)} {self.cohort_of}" + (f", top {top}" if top else "")
-        return Norm(members, top, self.cohort_by == "phrase"), told
+        note = f", {self.norm} by {len(members)} {self.cohort_of}" + (f", top {top}" if top else "")
+        return Norm(members, top, self.cohort_by == "phrase"), note
 
 
 @click.command("score")
@@ -266,7 +266,7 @@ def _check_enrollment(enroll: Enrollment | None, joined_embeddings: Path | None,
 
 
 @click.command("score-phrases")
-@network_option("a trained network whose classes tell phrases")
+@network_option("a trained network whose classes are of phrases")
 @data_option("eval")
 @features_option
 @scores_out_option

@@ -198,7 +198,7 @@ def synthesize_embeddings(data: Path, out: Path, dim: int, seed: int) -> None:
     """Random embeddings for a prepared set, without audio or network, to try out scoring and evaluation at any size.
 
     Each is the sum of a vector of its speaker, a vector of its phrase, and noise, so that error rates are neither 0 nor
-    50 %. They are no results: they tell nothing about a system.
+    50 %. They are no results: they say nothing about a system.
 
     \b
     Example:

@@ -19,7 +19,7 @@ _speaker_network_options = together(
     training_options("exp/HEAD"),
     click.option("--head", help="avg, stats, attentive-stats, cls, cls-sampled, cls-dist or cls-sampled-dist."),
     click.option(
-        "--classes", help="What is told apart: speaker, speaker-phrase, phrase or both; sets training.classes."
+        "--classes", help="What the classes are: speaker, speaker-phrase, phrase or both; sets training.classes."
     ),
 )
 """The options that the three commands share."""
@@ -72,7 +72,7 @@ def train_teacher(**options: Any) -> None:
     "teachers",
     type=FOLDER,
     multiple=True,
-    help="Folder of a trained network to learn from. May be repeated: what the teachers tell is averaged.",
+    help="Folder of a trained network to learn from. May be repeated: what the teachers say is averaged.",
 )
 @click.option("--joint", is_flag=True, help="Train the teacher beside the student; it is written to OUT/teacher.")
 @click.option(
@@ -90,7 +90,7 @@ def train_student(
 ) -> None:
     """Train a student whose distillation token learns from teachers: trained and frozen ones, or one beside it.
 
-    Its head is cls-sampled-dist by default. A teacher must tell the same classes apart from the same features, and may
+    Its head is cls-sampled-dist by default. A teacher must know the same classes, from the same features, and may
     be made of anything else; its hash is kept in the student's config.yaml.
 
     \b
@@ -150,7 +150,7 @@ def _train(
     type=click.Choice(["text", "phrase"]),
     default="text",
     show_default=True,
-    help="Column that tells what was said: each word of the text, or the whole name of the phrase.",
+    help="Column that says what was spoken: each word of the text, or the whole name of the phrase.",
 )
 @click.option(
     "--lexicon", type=FILE, help="File with a word (or phrase) and its phones a line; else: espeak-ng's rules."

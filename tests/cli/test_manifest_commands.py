@@ -137,7 +137,7 @@ def test_a_corpus_goes_to_kaldi_and_back(corpus: Path, tmp_path: Path) -> None:
         assert (tmp_path / "one" / file).read_bytes() == (corpus / "eval" / file).read_bytes()
 
 
-def test_a_pipe_is_told_with_its_line(tmp_path: Path) -> None:
+def test_a_pipe_is_named_with_its_line(tmp_path: Path) -> None:
     (tmp_path / "k").mkdir()
     (tmp_path / "k" / "wav.scp").write_text("u sox a.wav -t wav - |\n")
     (tmp_path / "k" / "utt2spk").write_text("u s\n")

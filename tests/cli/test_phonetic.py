@@ -98,8 +98,8 @@ def test_features_without_phonetic_columns_do_not_go_with_such_a_network(work: P
         )
     way_out = ("--config", "exp/cls/config.yaml", "--phonetic", "exp/cls/phonetic")
     assert str(caught.value).endswith(f"extract them with {' '.join(way_out)}")
-    run(work, "extract-features", "data/tones/train", *way_out, "--out", "as-told", "--jobs", "1")
-    assert FeatureStore.open(work / "as-told").config == FeatureStore.open(work / "both").config
+    run(work, "extract-features", "data/tones/train", *way_out, "--out", "as-given", "--jobs", "1")
+    assert FeatureStore.open(work / "as-given").config == FeatureStore.open(work / "both").config
 
 
 def test_a_copy_of_another_phonetic_network_is_refused(work: Path, speaker: Path) -> None:

@@ -81,7 +81,7 @@ def is_png(path: Path) -> bool:
     return path.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
 
 
-def test_attention_is_drawn_into_the_networks_folder_unless_told_otherwise(work: Path) -> None:
+def test_attention_is_drawn_into_the_networks_folder_unless_another_is_given(work: Path) -> None:
     assert "wrote exp/student/attention/open.png" in run(work, "attend", "exp/student", "open.wav")
     (work / "phones.txt").write_text("0.1 0.2 o\n0.2 0.4 p\n")
     run(work, "attend", "exp/student", "open.wav", "--out", "a.png", "--phones", "phones.txt")
@@ -107,9 +107,9 @@ def test_attention_over_a_channel_of_two(work: Path) -> None:
     assert is_png(work / "exp/student/attention/two.png")
 
 
-def test_phones_are_told_in_one_way(work: Path) -> None:
+def test_phones_are_given_in_one_way(work: Path) -> None:
     arguments = ["exp/student", "open.wav", "--phones", "phones.txt", "--phonetic", "exp/phonetic"]
-    with pytest.raises(click.UsageError, match="two ways to tell the phones"):
+    with pytest.raises(click.UsageError, match="two ways to give the phones"):
         run(work, "attend", *arguments)
 
 

@@ -139,7 +139,10 @@ def test_cosines_of_mean_scores_and_joined_audio() -> None:
         (["--lda-dim", "3"], "are of a trained back-end"),
         (["--backend-by", "phrase"], "are of a trained back-end"),
         (["--backend", "lda", *TRAINED, "--length-norm"], "--length-norm is of --backend plda"),
-        (["--backend", "lda", *TRAINED, "--backend-by", "phrase", "--backend-classes", "speaker"], "tells speakers"),
+        (
+            ["--backend", "lda", *TRAINED, "--backend-by", "phrase", "--backend-classes", "speaker"],
+            "separates speakers",
+        ),
         (["--enroll", "by-the-book"], "--enroll by-the-book counts utterances"),
         (["--backend", "lda", *TRAINED, "--enroll", "by-the-book"], "lda does not"),
         (["--enroll", "joined-audio"], "needs the embeddings of joined utterances"),

@@ -116,7 +116,7 @@ def test_a_breakdown_by_columns_is_in_the_table_and_in_the_file(scores: Path) ->
     assert conditions[4]["eer"] == pytest.approx(np.mean([one["eer"] for one in conditions[1:4]]))
 
 
-def test_an_unknown_column_is_told_with_those_there_are(scores: Path) -> None:
+def test_an_unknown_column_is_named_with_those_there_are(scores: Path) -> None:
     done = shell("evaluate", "--scores", str(scores), "--by", "languge")
     assert done.returncode == 1
     assert "unknown column 'languge' (known: model, spk, phrase, utts, gender, utt, path)" in done.stderr
@@ -125,7 +125,7 @@ def test_an_unknown_column_is_told_with_those_there_are(scores: Path) -> None:
     assert "give --data" in both.output
 
 
-def test_the_official_arithmetic_is_told_in_the_table_the_file_and_the_comparison(scores: Path) -> None:
+def test_the_official_arithmetic_is_named_in_the_table_the_file_and_the_comparison(scores: Path) -> None:
     options = ["--official", "sdsv", "--resamples", "0", "--json", "eval.json"]
     assert "official arithmetic of the SdSV challenges" in called("evaluate", "--scores", str(scores), *options)
     assert json.loads(Path("eval.json").read_text())["arithmetic"] == "sdsv"
@@ -182,7 +182,7 @@ def test_data_and_trials_together_or_neither_are_usage_errors(scores: Path, tmp_
         ("", "scores.tsv: the trial 's0p0 s0-p0-1' has no score"),
     ],
 )
-def test_bad_scores_are_told_with_their_lines(scores: Path, line: str, message: str) -> None:
+def test_bad_scores_are_named_with_their_lines(scores: Path, line: str, message: str) -> None:
     replace_line(scores, 2, line)
     result = call("evaluate", "--scores", str(scores), "--json", "eval.json")
     assert result.exit_code != 0
@@ -219,7 +219,7 @@ def cohort(work: Path) -> list[str]:
 
 def test_scores_are_normalised_by_a_cohort(scores: Path, cohort: list[str]) -> None:
     raw = pd.read_csv(scores, sep="\t")
-    for options, told in [
+    for options, note in [
         (["--norm", "s-norm"], "s-norm by 30 utterances"),
         (["--norm", "as-norm", "--top", "8"], "as-norm by 30 utterances, top 8"),
         (
@@ -228,7 +228,7 @@ def test_scores_are_normalised_by_a_cohort(scores: Path, cohort: list[str]) -> N
         ),
         (["--norm", "s-norm", "--cohort-of", "speakers"], "s-norm by 5 speakers"),
     ]:
-        assert told in called(
+        assert note in called(
             "score", "--embeddings", "emb", "--data", "data/mine/eval", "--out", "n.tsv", *cohort, *options
         )
         normalised = pd.read_csv("n.tsv", sep="\t")
@@ -237,7 +237,7 @@ def test_scores_are_normalised_by_a_cohort(scores: Path, cohort: list[str]) -> N
         assert np.corrcoef(normalised["score"], raw["score"])[0, 1] > 0.5
 
 
-def test_a_cohort_smaller_than_the_top_is_told_with_both_numbers(work: Path, cohort: list[str]) -> None:
+def test_a_cohort_smaller_than_the_top_is_named_with_both_numbers(work: Path, cohort: list[str]) -> None:
     options = ["--data", "data/mine/eval", "--out", "n.tsv", "--norm", "as-norm"]
     done = shell("score", "--embeddings", "emb", *options, *cohort)
     assert done.returncode == 1

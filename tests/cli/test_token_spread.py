@@ -54,7 +54,7 @@ def call(*arguments: str) -> str:
     return result.output
 
 
-def test_without_data_the_vectors_alone_are_told(work: Path) -> None:
+def test_without_data_the_vectors_alone_are_measured(work: Path) -> None:
     write_network(work / "exp/net", "cls-sampled", vectors=5, weights="learned")
     output = call("--network", "exp/net")
     assert "exp/net: 5 vectors of 4 values, weights learned" in output
@@ -62,7 +62,7 @@ def test_without_data_the_vectors_alone_are_told(work: Path) -> None:
     assert "embeddings" not in output
 
 
-def test_with_data_the_embeddings_are_told_with_what_the_speech_is(work: Path) -> None:
+def test_with_data_the_embeddings_are_measured_with_what_the_speech_is(work: Path) -> None:
     write_network(work / "exp/net", "cls-sampled-dist", vectors=3, distribution="gaussian")
     output = call("--network", "exp/net", "--data", "data/noise/eval", "--json", "spread.json")
     assert "drawn from its Gaussian by seed" in output

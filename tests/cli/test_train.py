@@ -85,7 +85,7 @@ def test_short_forms_find_the_one_corpus_and_name_the_folder_after_the_head(work
     assert (work / "exp/avg/network.safetensors").is_file()
 
 
-def test_a_teachers_head_is_the_sampled_token_unless_told_otherwise(teacher: Path) -> None:
+def test_a_teachers_head_is_the_sampled_token_unless_another_is_given(teacher: Path) -> None:
     assert "head: cls-sampled\n" in (teacher / "config.yaml").read_text()
 
 
@@ -147,8 +147,8 @@ def test_features_of_another_kind_are_refused(work: Path, teacher: Path) -> None
     assert "(features.bands: that of the features is (9,), that of the network is (8,))" in str(caught.value)
     assert str(caught.value).endswith("extract them with --config exp/teacher/config.yaml")
     assert not (work / "exp/c").exists()
-    run(work, "extract-features", "data/tones/eval", "--config", "exp/teacher/config.yaml", "--out", "as-told")
-    run(work, "extract-embeddings", "--network", "exp/teacher", "--features", "as-told", "--out", "exp/c")
+    run(work, "extract-features", "data/tones/eval", "--config", "exp/teacher/config.yaml", "--out", "as-given")
+    run(work, "extract-embeddings", "--network", "exp/teacher", "--features", "as-given", "--out", "exp/c")
 
 
 def test_a_configuration_of_other_features_than_the_stored_is_refused(work: Path) -> None:

@@ -31,7 +31,7 @@ def of_fold(fold: int, first: str = "prepare") -> list[str]:
 
 def test_folds_are_prepared_and_the_plan_is_run_and_shown(arabic: Script, tmp_path: Path) -> None:
     result, calls = arabic(
-        "--folds", "1 3", "--seeds", "0", "--systems", "avg cls", "--jobs", "2", "--against", "avg cls"
+        "--folds", "1,3", "--seeds", "0", "--systems", "avg cls", "--jobs", "2", "--against", "avg,cls"
     )
     assert result.returncode == 0, result.stderr
     assert names(calls) == [*of_fold(1), *of_fold(3), "ablate", "ablation-table"]

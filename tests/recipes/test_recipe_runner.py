@@ -85,7 +85,7 @@ def test_a_killed_recipe_does_not_say_that_it_ended_well(recipe: Recipe, signal:
 
 def test_stages_can_be_chosen(recipe: Recipe) -> None:
     recipe("--stop-stage", "2")
-    _, calls = recipe("--stage", "3", "--stop_stage", "3", "--systems", "cls avg")
+    _, calls = recipe("--stage", "3", "--stop_stage", "3", "--systems", "cls,avg")
     assert names(calls) == ["train exp/cls", "train exp/avg"]
 
 
