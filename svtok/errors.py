@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 class SvtokError(Exception):
-    """Something the user can mend. The message tells what, where, and what to do."""
+    """Something the user can mend. The message says what, where, and what to do."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Problem:
 
 
 class ProblemsError(SvtokError):
-    """Several problems, all told at once."""
+    """Several problems, all at once."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = list(problems)
@@ -46,6 +46,15 @@ def raise_problems(problems: Sequence[Problem]) -> None:
     """Raise ProblemsError if there is any problem."""
     if problems:
         raise ProblemsError(problems)
+
+
+def first_few(names: Sequence[str], most: int = 5) -> str:
+    """The first few names, with commas between.
+
+    >>> first_few(["a", "b", "c"], most=2)
+    'a, b, ...'
+    """
+    return ", ".join([*names[:most], *(["..."] if len(names) > most else [])])
 
 
 def unknown_name(kind: str, name: str, known: Iterable[str], elsewhere: Iterable[str] = ()) -> str:

@@ -116,9 +116,8 @@ def extract_embeddings(
       svtok extract-embeddings --network exp/cls --data data/my/eval --out exp/cls/embeddings/eval
       svtok extract-embeddings --network exp/cls --data data/my/eval --joined-models
     """
-    from svtok.embeddings.extract import extract_joined_embeddings, extract_set_embeddings
+    from svtok.embeddings.extract import extract_embeddings as extract
     from svtok.trained.inference import pick_device
 
-    extract = extract_joined_embeddings if joined_models else extract_set_embeddings
-    count = extract(network, data, features, out, pick_device(device))
+    count = extract(network, data, features, out, pick_device(device), joined=joined_models)
     click.echo(f"{out}: embeddings of {count} {'models' if joined_models else 'utterances'}")

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from svtok.embeddings.store import Embeddings
-from svtok.errors import SvtokError
+from svtok.errors import SvtokError, first_few
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Enrolled:
     counts: NDArray[np.intp]
 
     def means(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The mean over each model's utterances (M, K) of what is told of each utterance (U, K)."""
+        """The mean over each model's utterances (M, K) of values of each utterance (U, K)."""
         if len(self.counts) == 0:
             return values
         starts = np.cumsum(self.counts) - self.counts
@@ -32,7 +32,7 @@ class Enrolled:
         return normalise_length(self.means(normalise_length(self.vectors)))
 
     def of(self, models: NDArray[np.integer]) -> Enrolled:
-        """Some of the models, told by their places, in this order."""
+        """Some of the models, by their places, in this order."""
         counts = self.counts[models]
         starts = (np.cumsum(self.counts) - self.counts)[models]
         within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
@@ -51,8 +51,7 @@ def rows_of(embeddings: Embeddings, utts: Sequence[str]) -> NDArray[np.intp]:
     missing = sorted({utt for utt, row in zip(utts, rows, strict=True) if row < 0})
     if missing:
         count = "1 utterance has" if len(missing) == 1 else f"{len(missing)} utterances have"
-        names = ", ".join(missing[:5]) + (", ..." if len(missing) > 5 else "")
-        raise SvtokError(f"{count} no embedding: {names}; extract the embeddings of this very set")
+        raise SvtokError(f"{count} no embedding: {first_few(missing)}; extract the embeddings of this very set")
     return rows
 
 
@@ -79,7 +78,7 @@ def enrolled_joined(joined: Embeddings, models: pd.DataFrame) -> Enrolled:
     missing = sorted(set(names) - set(joined.utts))
     if missing:
         raise SvtokError(
-            f"{len(missing)} models have no embedding of their joined utterances: {', '.join(missing[:5])}; make those "
+            f"{len(missing)} models have no embedding of their joined utterances: {first_few(missing)}; make those "
             "of this very set with `svtok extract-embeddings --joined-models`"
         )
     return Enrolled(joined.vectors[rows_of(joined, names)], np.ones(len(names), dtype=np.intp))

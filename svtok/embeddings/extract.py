@@ -23,7 +23,7 @@ from svtok.manifest.sets import PreparedSet, read_set
 from svtok.parallel import default_jobs
 from svtok.places import stored_features
 from svtok.trained.folder import CONFIG, TrainedNetwork, load_network
-from svtok.trained.inference import embed_all
+from svtok.trained.inference import Features, embed_all
 from svtok.trained.phones import stored_embedder
 
 
@@ -101,34 +101,35 @@ def _check_kind(store: FeatureStore, trained: TrainedNetwork, network_folder: Pa
         )
 
 
-def extract_set_embeddings(
-    network_folder: Path, data: Path, features: Path | None, out: Path, device: torch.device
+def extract_embeddings(
+    network_folder: Path, data: Path, features: Path | None, out: Path, device: torch.device, *, joined: bool = False
 ) -> int:
-    """Write the embeddings of the set `data` by the network of a folder to `out`; returns how many.
+    """Write embeddings of a prepared set by the network of a folder.
 
-    Features and errors are as `network_input` tells.
+    Args:
+        network_folder: a trained network.
+        data: the prepared set.
+        features: as of `network_input`.
+        out: the folder to write.
+        device: where the network computes.
+        joined: embed each model's joined utterances (`JoinedFeatures`), by its name, in place of each utterance.
+
+    Returns:
+        How many embeddings there are.
+
+    Raises:
+        SvtokError: as `network_input`; with `joined`, the set has no models, or `out` holds embeddings of other names.
     """
     with network_input(network_folder, data, features, device) as given:
-        utts = given.prepared.utterances["utt"].tolist()
-        vectors = embed_all(given.trained.network, given.store, utts, device, what=f"embeddings {out}")
-    write_embeddings(out, utts, vectors, given.trained.hash)
-    return len(utts)
-
-
-def extract_joined_embeddings(
-    network_folder: Path, data: Path, features: Path | None, out: Path, device: torch.device
-) -> int:
-    """Write the embedding of each model's joined utterances (`JoinedFeatures`) by its name; returns how many.
-
-    Features and errors are as `network_input` tells. Raises SvtokError, too, where the set has no models, or `out`
-    holds embeddings of other names.
-    """
-    with network_input(network_folder, data, features, device) as given:
-        joined = JoinedFeatures(given.store, given.prepared)
-        refuse_other_names(out, joined.models)
-        vectors = embed_all(given.trained.network, joined, joined.models, device, what=f"embeddings {out}")
-    write_embeddings(out, joined.models, vectors, given.trained.hash)
-    return len(joined.models)
+        names = given.prepared.utterances["utt"].tolist()
+        source: Features = given.store
+        if joined:
+            source = joined_features = JoinedFeatures(given.store, given.prepared)
+            names = joined_features.models
+            refuse_other_names(out, names)
+        vectors = embed_all(given.trained.network, source, names, device, what=f"embeddings {out}")
+    write_embeddings(out, names, vectors, given.trained.hash)
+    return len(names)
 
 
 def _open_features(

@@ -11,7 +11,7 @@ from svtok.config import Section, load_yaml, validated
 from svtok.errors import Problem, raise_problems, unknown_name
 
 SECTIONS = ("features", "network", "objective", "training", "run")
-"""The top-level keys that a configuration file may have; that of a trained network tells of its run, too."""
+"""The top-level keys that a configuration file may have; that of a trained network has its run, too."""
 
 
 class VadConfig(Section):

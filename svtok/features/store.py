@@ -142,8 +142,15 @@ def write_features(
 ) -> None:
     """Write the three files into `folder`, which exists.
 
-    `blocks` are the features in the order of `utts`, each float32 (any number of frames, F); `frames` tells how many
-    belong to each utterance. The array is written by ordinary writes, not through a memory map, for a full disk then
+    Args:
+        folder: where to.
+        utts: the name of each utterance.
+        frames: how many frames each has.
+        blocks: the features in the order of `utts`, each float32 (any number of frames, F).
+        config: what the features are.
+        fingerprint: what they were made of.
+
+    The array is written by ordinary writes, not through a memory map, for a full disk then
     is an OSError and not a bus error.
     """
     lengths = np.asarray(frames, dtype=np.int64)

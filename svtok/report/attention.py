@@ -71,7 +71,7 @@ def read_phones(path: Path, duration: float) -> list[Phone]:
 def recognise_phones(folder: Path, audio: Path, channel: str | None = None) -> list[Phone]:
     """What the phonetic network of a folder hears in an audio file: the phones on its best path, blanks left out.
 
-    Trained by CTC, the network tells a phone in a few frames, not from its beginning to its end. Raises SvtokError
+    Trained by CTC, the network shows a phone in a few frames, not from its beginning to its end. Raises SvtokError
     where the folder holds no trained phonetic network, and where `read_recording` does.
     """
     trained = load_phone_network(folder)
@@ -136,7 +136,7 @@ class Spectrogram:
 class Attention:
     """Attention weights of tokens over one utterance.
 
-    `spans` (T', 2) tells from when to when, in seconds, each frame that the attention sees stands; `layers` has one
+    `spans` (T', 2) says from when to when, in seconds, each frame that the attention sees stands; `layers` has one
     array (heads, tokens, tokens + T') a layer, each row summing to 1, the tokens before the frames.
     """
 
@@ -224,7 +224,7 @@ def draw_attention(
 
     A strip's height is how often a frame has what an equal share would be, on one scale for the whole picture; a line
     marks the equal share. `phones` are named under each spectrogram and bounded by lines throughout; `phones_label`
-    tells where they come from.
+    says where they come from.
     """
     columns, layers, heads = len(attention.tokens), len(attention.layers), len(attention.layers[0])
     width = float(np.clip(3 * spectrogram.duration, 4.5, 11))  # of the time axis, inches

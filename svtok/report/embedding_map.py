@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from svtok.embeddings.enroll import normalise_length, rows_of
 from svtok.embeddings.store import Embeddings
-from svtok.errors import SvtokError, unknown_name
+from svtok.errors import SvtokError, first_few, unknown_name
 from svtok.manifest.sets import read_corpus_info
 from svtok.places import corpus_folder
 from svtok.report.plots import COLOURS, MARKERS, new_figure, save_png
@@ -33,7 +33,7 @@ NAMED_A_COLUMN = 25
 class EmbeddingMap:
     """Points (N, 2) of utterances and the group that each is of.
 
-    `shares` (2,) tells each axis's share of the variance where the axes are principal components; None for t-SNE.
+    `shares` (2,) holds each axis's share of the variance where the axes are principal components; None for t-SNE.
     """
 
     points: NDArray[np.float64]
@@ -53,7 +53,7 @@ def choose_utterances(
         known = sorted(set(utterances[column]))
         for value in values:
             if value not in known:
-                raise SvtokError(f"no utterance has {column} '{value}' ({_some(known)})")
+                raise SvtokError(f"no utterance has {column} '{value}' (there are: {first_few(known, 10)})")
         utterances = utterances[utterances[column].isin(values)]
         if utterances.empty:
             raise SvtokError("no utterance has all of the values that --only asks for")
@@ -67,10 +67,6 @@ def _check_column(utterances: pd.DataFrame, column: str) -> None:
     known = [name for name in utterances.columns if name not in NOT_GROUPS]
     if column not in known:
         raise SvtokError(unknown_name("column of utterances.tsv", column, known))
-
-
-def _some(values: Sequence[str]) -> str:
-    return f"there are: {', '.join(values[:10])}{', ...' if len(values) > 10 else ''}"
 
 
 def map_embeddings(
@@ -137,9 +133,9 @@ def title_of(drawn: EmbeddingMap, data: Path, *, of: int) -> str:
 
 
 def draw_map(drawn: EmbeddingMap, path: Path, *, title: str, legend: str) -> None:
-    """Draw the points as a PNG, each group with a colour and a marker of its own; `legend` tells what a group is.
+    """Draw the points as a PNG, each group with a colour and a marker of its own; `legend` says what a group is.
 
-    Of more than MOST_NAMED groups the first by name are told apart, the others are grey.
+    Of more than MOST_NAMED groups the first by name have their own, the others are grey.
     """
     names = sorted(set(drawn.groups))
     named = min(len(names), MOST_NAMED)

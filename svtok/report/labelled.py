@@ -33,8 +33,17 @@ def columns_of_trials(
 ) -> dict[str, pd.Categorical[str]]:
     """For each column named, its value for each of N trials.
 
-    That of the trial's model where models have the column, else that of its test utterance. `model_rows` and
-    `test_rows` (N,) tell the rows of both tables. Raises ProblemsError that names all unknown columns.
+    That of the trial's model where models have the column, else that of its test utterance.
+
+    Args:
+        names: the columns.
+        models: the table of models.
+        utterances: the table of utterances.
+        model_rows: (N,), the row of each trial's model in its table.
+        test_rows: (N,), the row of each trial's test utterance in its table.
+
+    Raises:
+        ProblemsError: with all unknown columns.
     """
     known = dict.fromkeys([*models.columns, *utterances.columns])
     raise_problems([Problem(unknown_name("column", name, known)) for name in names if name not in known])
@@ -71,9 +80,14 @@ class LabelledScores:
 def label_with_set(path: Path, prepared: PreparedSet, *, by: Sequence[str] | None = None) -> LabelledScores:
     """The scores in `path` of a prepared set's trials. Types are derived where the trials have none.
 
-    `by` names columns of its models or utterances to break the evaluation down by; None: as `by_default` tells.
-    Raises SvtokError where the set has no models or trials, ProblemsError where the scores are not those of its trials
-    or a column is unknown.
+    Args:
+        path: a table of scores.
+        prepared: a set with models and trials.
+        by: columns of its models or utterances to break the evaluation down by; None: those of `by_default`.
+
+    Raises:
+        SvtokError: the set has no models or trials.
+        ProblemsError: the scores are not those of its trials, or a column is unknown.
     """
     models, utterances, trials = prepared.models, prepared.utterances, prepared.trials
     if models is None or trials is None:

@@ -120,7 +120,7 @@ def read_training_log(folder: Path) -> pd.DataFrame:
             problems.append(Problem(what, path, number))
     raise_problems(problems)
     if not rows:
-        raise SvtokError(f"{path}: tells no epoch yet; wait for the first to end")
+        raise SvtokError(f"{path}: holds no epoch yet; wait for the first to end")
     return pd.DataFrame(rows).astype(float)
 
 
@@ -129,9 +129,9 @@ def _is_number(value: object) -> bool:
 
 
 def corpus_of(folder: Path) -> CorpusInfo | None:
-    """The corpus that the network of a folder was trained on; None where that is not told, or not there any more.
+    """The corpus that the network of a folder was trained on; None where that is not known, or not there any more.
 
-    Its place, as config.yaml tells it, is relative to the working folder or to WORK of a folder WORK/exp/NAME.
+    Its place, as config.yaml says it, is relative to the working folder or to WORK of a folder WORK/exp/NAME.
     """
     run = load_yaml(folder / CONFIG).get("run", {})
     if "train" not in run:
@@ -149,7 +149,7 @@ def title_of(folders: Sequence[Path]) -> str:
 
 
 def short_names(folders: Sequence[Path]) -> list[str]:
-    """The last part of each folder's path, with as many parts before it as it takes to tell all apart.
+    """The last part of each folder's path, with as many parts before it as it takes to distinguish all.
 
     Raises SvtokError for a folder that is named twice.
     """
@@ -174,8 +174,8 @@ def points_of(log: pd.DataFrame, panel: Panel) -> tuple[NDArray[np.float64], NDA
     """The epochs for which a log has the panel's value, and the values as they are drawn: each (epochs,)."""
     if panel.key not in log:
         return np.empty(0), np.empty(0)
-    told = log.dropna(subset=panel.key)
-    return told["epoch"].to_numpy(), panel.factor * told[panel.key].to_numpy()
+    known = log.dropna(subset=panel.key)
+    return known["epoch"].to_numpy(), panel.factor * known[panel.key].to_numpy()
 
 
 def legend_entry(name: str, log: pd.DataFrame) -> str:

@@ -127,7 +127,7 @@ def _range(values: NDArray[np.float64]) -> Range:
 
 @dataclass(frozen=True)
 class TokenSpread:
-    """What is told of a network; of embeddings only where a set was given."""
+    """What is known of a network; of embeddings only where a set was given."""
 
     network: str
     sampled: SampledConfig

@@ -77,7 +77,7 @@ class Cosine:
 
 SHRINKAGE, PHRASE_SHRINKAGE = 0.1, 0.8
 """Chosen, as the other defaults, by the dev set of Arabic Speech Commands: 18 training speakers say 40 phrases six
-times each, in 256 dimensions. A phrase alone has too few speakers and utterances to tell how they vary."""
+times each, in 256 dimensions. A phrase alone has too few speakers and utterances to show how they vary."""
 
 
 class BackendConfig(Section):

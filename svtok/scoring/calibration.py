@@ -35,7 +35,7 @@ def fit_affine(targets: Array, nontargets: Sequence[Array], shares: Sequence[flo
         P E[log(1 + exp(-l - logit P)) | target] + (1 - P) E[log(1 + exp(l + logit P)) | non-target]
     (Brümmer and du Preez, 2006; with P = 0.5 it is Cllr), where the mean over non-targets takes each kind by its share.
 
-    A finite sample can be told apart without an error, and then the least cost is at infinite weights. So that no ratio
+    A finite sample can be separated without an error, and then the least cost is at infinite weights. So that no ratio
     says more than the sample can show, the expectations are not over the sample alone: of T targets, a share of
     1 / (T + 2) is taken to be like the non-targets (Laplace's rule of succession: the chance of what T trials have not
     shown), and of N non-targets 1 / (N + 2) like the targets. The ratios of a sample without an error are then between
@@ -56,7 +56,7 @@ def fit_affine(targets: Array, nontargets: Sequence[Array], shares: Sequence[flo
     scores = np.concatenate(kinds)
     mean, deviation = scores.mean(axis=0), scores.std(axis=0)
     if not all(map(len, kinds)) or not (deviation > 0).all():
-        raise ValueError(f"{[len(kind) for kind in kinds]} trials with deviations {deviation} cannot be told apart")
+        raise ValueError(f"{[len(kind) for kind in kinds]} trials with deviations {deviation} cannot be separated")
     scores = np.column_stack([(scores - mean) / deviation, np.ones(len(scores))])  # (N, S + 1)
     for_target, for_nontarget = _evidence([len(kind) for kind in kinds], shares)
     solution = _regression(scores, prior * for_target, (1 - prior) * for_nontarget, logit(prior))

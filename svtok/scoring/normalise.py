@@ -19,12 +19,12 @@ from numpy.typing import NDArray
 
 from svtok.embeddings.enroll import Enrolled, enrolled_utterances
 from svtok.embeddings.store import Embeddings
-from svtok.errors import SvtokError
+from svtok.errors import SvtokError, first_few
 
 ROWS_A_BLOCK = 512
 """Embeddings whose scores against the cohort are held at once."""
 SAMPLED = 16
-"""One score in so many is looked at to tell where the highest ones are."""
+"""One score in so many is looked at to find where the highest ones are."""
 
 
 class Statistics(NamedTuple):
@@ -66,7 +66,7 @@ def cohort_statistics(rows: NDArray[np.float32], cohort: NDArray[np.float32], *,
 def _highest(scores: NDArray[np.float32], top: int) -> NDArray[np.float32]:
     """The `top` highest of each row (R, C), in any order: (R, top). The rows are reordered.
 
-    One score in SAMPLED tells what about the highest ones are above, so that only those few need to be partitioned;
+    One score in SAMPLED shows what the highest ones are about above, so that only those few need to be partitioned;
     where it misjudges, the whole row is.
     """
     sample = scores[:, ::SAMPLED].copy()
@@ -92,7 +92,18 @@ def symmetric_norm(
     model_index: NDArray[np.integer],
     test_index: NDArray[np.integer],
 ) -> NDArray[np.float32]:
-    """The scores (N,) normalised by the statistics of their models and tests, told by their places (N,) in these."""
+    """Scores normalised by the statistics of their models and by those of their tests; the mean of both.
+
+    Args:
+        scores: (N,).
+        models: of M models.
+        tests: of T tests.
+        model_index: (N,), the model of each score.
+        test_index: (N,), the test of each score.
+
+    Returns:
+        (N,).
+    """
     by_model = (scores - models.mean[model_index]) / models.std[model_index]
     by_model += (scores - tests.mean[test_index]) / tests.std[test_index]
     by_model /= 2
@@ -151,10 +162,9 @@ class Norm:
         sizes = {phrase: len(self.cohort_of(phrase)) for phrase in dict.fromkeys(phrases)}
         small = [f"{phrase} {size}" for phrase, size in sizes.items() if size < least]
         if self.by_phrase and small:
-            more = ", ..." if len(small) > 5 else ""
             raise SvtokError(
                 f"the cohort needs {least} of each phrase of the models, and has fewer of {len(small)}: "
-                f"{', '.join(small[:5])}{more}"
+                f"{first_few(small)}"
             )
 
 
@@ -163,8 +173,13 @@ def make_cohort(
 ) -> Cohort:
     """A cohort of some embeddings: a member each, or one of each speaker, or of each class (speaker and phrase).
 
-    `utterances` is the table that tells speakers and phrases; with it, only its utterances are taken. Raises SvtokError
-    where it is needed and missing, or an utterance has no embedding.
+    Args:
+        embeddings: of the utterances of the cohort.
+        utterances: the table that has their speakers and phrases; with it, only its utterances are taken.
+        of: what a member is.
+
+    Raises:
+        SvtokError: the table is needed and missing, or an utterance has no embedding.
     """
     if utterances is None:
         if of != "utterances":
@@ -188,6 +203,6 @@ def refuse_unfit(others: Embeddings, trials: Embeddings, what: str = "cohort") -
     shared = sorted(set(others.utts) & set(trials.utts))
     if shared:
         raise SvtokError(
-            f"{len(shared)} utterances of the {what} are among those scored ({', '.join(shared[:5])}): it is to be of "
+            f"{len(shared)} utterances of the {what} are among those scored ({first_few(shared)}): it is to be of "
             "other recordings, such as those of the training set"
         )

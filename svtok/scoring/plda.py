@@ -34,12 +34,19 @@ class Covariances(NamedTuple):
 
 
 def class_covariances(vectors: NDArray[np.float32], classes: NDArray[np.integer]) -> Covariances:
-    """The mean and both covariances of vectors (N, D), of which `classes` (N,) tells the class from 0 on.
+    """The mean and both covariances of vectors of several classes.
 
     By moments (the analysis of variance of one random effect; S. Searle, G. Casella, C. McCulloch, "Variance
     Components", 1992, ch. 3): the mean square between classes is that within them plus n0 times the covariance of the
     classes, with n0 their size, or for unequal sizes n_c (N - sum n_c^2 / N) / (C - 1). Both are unbiased, and closed
-    forms; on balanced data EM ends about there. Raises SvtokError where there are not two classes or no class has two.
+    forms; on balanced data EM ends about there.
+
+    Args:
+        vectors: (N, D).
+        classes: (N,), the class of each, a number from 0 on.
+
+    Raises:
+        SvtokError: there are not two classes, or no class has two vectors.
     """
     sizes = np.bincount(classes)
     number, count = len(vectors), len(sizes)
@@ -69,6 +76,10 @@ def shrink(within: NDArray[np.float64], shrinkage: float) -> NDArray[np.float64]
 
     As in J. Friedman, "Regularized discriminant analysis", JASA 84, 1989. With few classes a covariance is singular,
     or far too small in some directions, which would then rule the scores.
+
+    >>> shrink(np.array([[3.0, 0.0], [0.0, 1.0]]), 0.5)
+    array([[2.5, 0. ],
+           [0. , 1.5]])
     """
     dim = len(within)
     return (1 - shrinkage) * within + shrinkage * np.trace(within) / dim * np.eye(dim)
@@ -108,9 +119,16 @@ def fit_lda(
 ) -> Projection:
     """The `dim` first discriminant directions of embeddings (N, D), scaled so that classes vary by 1 in each.
 
-    `classes` (N,) are numbers from 0 on; the default of `dim` is all there are, the less of D and classes - 1. The
-    covariance within the classes is shrunk (`covariances.shrink`). R. Fisher, "The use of multiple measurements in
-    taxonomic problems", 1936. Raises SvtokError where there are fewer directions, or the classes do not do.
+    R. Fisher, "The use of multiple measurements in taxonomic problems", 1936.
+
+    Args:
+        vectors: (N, D).
+        classes: (N,), the class of each, a number from 0 on.
+        dim: None for all directions that there are, the less of D and classes - 1.
+        shrinkage: of the covariance within the classes, see `shrink`.
+
+    Raises:
+        SvtokError: there are fewer directions, or the classes do not do.
     """
     found = class_covariances(normalise_length(vectors), classes)
     most = min(vectors.shape[1], int(classes.max()))
@@ -169,13 +187,22 @@ def fit_plda(
     shrinkage: float,
     length_norm: bool,
 ) -> Plda:
-    """The model of embeddings (N, D) whose classes (N,) are numbers from 0 on.
+    """The model of embeddings of several classes.
 
     They are projected by LDA (`fit_lda`), which also whitens them, and with `length_norm` divided by their length
     there (D. Garcia-Romero, C. Espy-Wilson, "Analysis of i-vector length normalization in speaker recognition
     systems", Interspeech 2011). B and W are estimated by moments (`class_covariances`); W is shrunk, and directions
-    in which classes differ less than chance would have it get no B. Raises SvtokError as `fit_lda`, and where lengths
-    are to be normalised in one dimension.
+    in which classes differ less than chance would have it get no B.
+
+    Args:
+        vectors: (N, D).
+        classes: (N,), the class of each, a number from 0 on.
+        lda_dim: P, directions that LDA keeps; None for all that there are.
+        shrinkage: of both covariances within the classes, see `shrink`.
+        length_norm: whether vectors are divided by their length after LDA.
+
+    Raises:
+        SvtokError: as `fit_lda`, and where lengths are to be normalised in one dimension.
     """
     space = fit_lda(vectors, classes, dim=lda_dim, shrinkage=shrinkage)
     if length_norm and space.directions.shape[1] == 1:

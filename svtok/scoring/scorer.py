@@ -31,7 +31,20 @@ def inner_products(
     model_index: NDArray[np.integer],
     test_index: NDArray[np.integer],
 ) -> NDArray[np.float32]:
-    """Inner product of row model_index[n] of models (M, K) and row test_index[n] of tests (T, K): (N,).
+    """Inner products of some pairs of rows.
+
+    Args:
+        models: (M, K).
+        tests: (T, K).
+        model_index: (N,), the row of `models` of each pair.
+        test_index: (N,), the row of `tests` of each pair.
+
+    Returns:
+        (N,). Whether all products are computed or those asked for alone depends on how many these are.
+
+    >>> rows = np.eye(3, dtype=np.float32)
+    >>> inner_products(rows, 2 * rows, np.array([0, 0, 2]), np.array([0, 1, 2]))
+    array([2., 0., 2.], dtype=float32)
 
     Memory beyond the arguments and the result: a block of fixed size (32 MB, or one row of T products where that is
     more), and 8 bytes a trial where the trials are many and not sorted by model.

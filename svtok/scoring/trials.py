@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from svtok.embeddings.enroll import Enrolled, enrolled_joined, enrolled_utterances, rows_of
 from svtok.embeddings.store import Embeddings
-from svtok.errors import SvtokError
+from svtok.errors import SvtokError, first_few
 
 if TYPE_CHECKING:
     from svtok.manifest.sets import PreparedSet
@@ -32,7 +32,7 @@ class TrialSides:
     test_index: NDArray[np.int32]
 
     def of(self, trials: NDArray[np.intp]) -> TrialSides:
-        """Some of the trials, told by their places, with only the models and tests that they have."""
+        """Some of the trials, by their places, with only the models and tests that they have."""
         models, model_index = np.unique(self.model_index[trials], return_inverse=True)
         tests, test_index = np.unique(self.test_index[trials], return_inverse=True)
         sides = self.enrolled.of(models), self.phrases[models], self.test_vectors[tests]
@@ -51,9 +51,14 @@ class TrialSides:
 def trial_sides(prepared: PreparedSet, embeddings: Embeddings, joined: Embeddings | None = None) -> TrialSides:
     """The embeddings of both sides of the set's trials, in the order of its trials.
 
-    Test utterances and those of the models are looked up in `embeddings`; with `joined`, models are looked up there, by
-    their names. Raises SvtokError where the set has no models or trials, a trial's model is unknown, an embedding is
-    missing, or both kinds of embeddings are of different networks.
+    Args:
+        prepared: a set with models and trials.
+        embeddings: of the test utterances and, without `joined`, of those of the models.
+        joined: of the models, by their names.
+
+    Raises:
+        SvtokError: the set has no models or trials, a trial's model is unknown, an embedding is missing, or the two
+            kinds of embeddings are of different networks.
     """
     if prepared.models is None or prepared.trials is None:
         lacking = "models.tsv" if prepared.models is None else "trials.tsv"
@@ -66,7 +71,7 @@ def trial_sides(prepared: PreparedSet, embeddings: Embeddings, joined: Embedding
     model_rows = pd.Index(models["model"]).get_indexer(pd.Index(model_names))
     if (model_rows < 0).any():
         unknown = [name for name, row in zip(model_names, model_rows, strict=True) if row < 0]
-        raise SvtokError(f"{len(unknown)} models of the trials are not in the models table: {', '.join(unknown[:5])}")
+        raise SvtokError(f"{len(unknown)} models of the trials are not in the models table: {first_few(unknown)}")
     if joined is None:
         enrolled = enrolled_utterances(embeddings, models)
     else:

@@ -60,7 +60,7 @@ def test_lines_that_are_no_epoch_are_all_told(tmp_path: Path) -> None:
 def test_folders_without_an_epoch_are_refused(tmp_path: Path) -> None:
     with pytest.raises(SvtokError, match=r"it has no training\.jsonl"):
         read_training_log(tmp_path)
-    with pytest.raises(SvtokError, match="tells no epoch yet"):
+    with pytest.raises(SvtokError, match="holds no epoch yet"):
         read_training_log(write_network(tmp_path / "exp", []))
 
 

@@ -94,7 +94,7 @@ def test_what_cannot_be_fitted_is_refused() -> None:
     targets, nontargets = normal_scores(0)
     with pytest.raises(ValueError, match="between 0 and 1, not 1"):
         fit_affine(targets, nontargets, [0.5, 0.5], prior=1)
-    with pytest.raises(ValueError, match=r"\[2, 2\] trials .* cannot be told apart"):
+    with pytest.raises(ValueError, match=r"\[2, 2\] trials .* cannot be separated"):
         fit_affine(np.ones((2, 1)), [np.ones((2, 1))], [1], prior=0.5)
     with pytest.raises(ValueError, match=r"\[40, 0\] trials"):
         fit_affine(targets, [np.empty((0, 1))], [1], prior=0.5)
