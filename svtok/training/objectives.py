@@ -241,7 +241,8 @@ class JointDistillation(Objective):
     tells there is both what its own loss is of and what the student learns from.
 
     Args:
-        config, teacher_config: of each network and its objective.
+        config: of the student and its objective.
+        teacher_config: of the teacher and its objective.
         sizes: number of classes of each group.
     """
 

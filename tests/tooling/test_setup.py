@@ -53,10 +53,11 @@ def test_a_second_run_installs_nothing_until_a_pin_changes(checkout: Path) -> No
     assert calls(checkout)[2:] == [".[sphere,synth,tensorboard]"]
 
 
-def test_dev_is_installed_into_the_same_environment(checkout: Path) -> None:
+def test_dev_and_docs_are_installed_into_the_same_environment(checkout: Path) -> None:
     setup(checkout)
     setup(checkout, "--dev")
-    assert calls(checkout) == ["venv", ".[sphere,synth,tensorboard]", ".[dev]"]
+    setup(checkout, "--docs")
+    assert calls(checkout) == ["venv", ".[sphere,synth,tensorboard]", ".[dev]", ".[docs]"]
 
 
 def test_a_failed_installation_is_done_again(checkout: Path) -> None:
