@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from svtok.embeddings.store import Embeddings
     from svtok.scoring.backend import Backend, Enrollment
     from svtok.scoring.normalise import CohortOf, Norm
+    from svtok.scoring.warping import Takes
 
 USUAL_TOP = 300
 
@@ -33,10 +34,11 @@ USUAL_TOP = 300
 backend_options = together(
     click.option(
         "--backend",
-        type=click.Choice(["cosine", "lda", "plda"]),
+        type=click.Choice(["cosine", "lda", "plda", "dtw"]),
         default="cosine",
         show_default=True,
-        help="lda: the cosine after LDA. plda: log-likelihood ratio of the two-covariance model, after LDA.",
+        help="lda: the cosine after LDA. plda: log-likelihood ratio of the two-covariance model, after LDA. dtw: how "
+        "well the test can be warped in time onto the enrolled takes; knows any phrase, trained or not.",
     ),
     click.option("--backend-train", type=FOLDER, help="Folder of embeddings to train it on, of the network."),
     click.option("--backend-data", type=FOLDER, help="Prepared set of these, with their speakers and phrases."),
@@ -86,7 +88,7 @@ class BackendChoice:
     def __post_init__(self) -> None:
         """Refuse options that lack another one, or would do nothing."""
         chosen = (self.backend_train, self.backend_data, self.backend_classes, self.lda_dim, self.shrinkage)
-        if self.backend == "cosine":
+        if self.backend in ("cosine", "dtw"):
             if any(one is not None for one in (*chosen, self.length_norm)) or self.backend_by != "all":
                 raise click.UsageError(
                     "--backend-..., --lda-dim, --shrinkage and --length-norm are of a trained back-end: choose one "
@@ -198,9 +200,16 @@ class NormChoice:
 
 
 @click.command("score")
-@click.option("--embeddings", type=FOLDER, required=True, help="Folder of the set's embeddings.")
+@click.option("--embeddings", type=FOLDER, help="Folder of the set's embeddings.")
 @data_option("eval")
 @scores_out_option
+@click.option("--frames", type=FOLDER, help="Folder of the set's features, whose frames --backend dtw warps.")
+@click.option(
+    "--takes",
+    type=click.Choice(["mean", "best"]),
+    show_default="mean",
+    help="With --backend dtw: the score is the mean of those of the enrolled takes, or the best of them.",
+)
 @click.option(
     "--enroll",
     type=click.Choice(["mean-embedding", "mean-score", "joined-audio", "by-the-book"]),
@@ -217,7 +226,14 @@ class NormChoice:
 @norm_options
 @makes("out", format=FORMAT)
 def score(
-    embeddings: Path, data: Path, out: Path, enroll: Enrollment | None, joined_embeddings: Path | None, **options: Any
+    embeddings: Path | None,
+    data: Path,
+    out: Path,
+    frames: Path | None,
+    takes: Takes | None,
+    enroll: Enrollment | None,
+    joined_embeddings: Path | None,
+    **options: Any,
 ) -> None:
     """Score the trials of a prepared set, by the cosine of model and test embedding or by a trained back-end.
 
@@ -233,10 +249,22 @@ def score(
         --cohort-data data/my/train --cohort-of classes --cohort-by phrase
       svtok score --embeddings exp/cls/embeddings/eval --data data/my/eval --out exp/cls/plda.tsv \\
         --backend plda --backend-train exp/cls/embeddings/train --backend-data data/my/train
+      svtok score --backend dtw --frames feats-mfcc/my/eval --data data/my/eval --out exp/dtw/scores.tsv
     """
     backend_choice = BackendChoice(**{field.name: options[field.name] for field in fields(BackendChoice)})
     norm_choice = NormChoice(**{field.name: options[field.name] for field in fields(NormChoice)})
     _check_enrollment(enroll, joined_embeddings, backend_choice.backend)
+    if backend_choice.backend == "dtw":
+        if embeddings or enroll or norm_choice.norm:
+            raise click.UsageError("--embeddings, --enroll and --norm are of back-ends that compare embeddings")
+        if frames is None:
+            raise click.UsageError("--backend dtw warps frames: name the features of the set with --frames")
+        _score_by_warping(data, frames, takes or "mean", out)
+        return
+    if frames or takes:
+        raise click.UsageError("--frames and --takes are of --backend dtw")
+    if embeddings is None:
+        raise click.UsageError("name the embeddings of the set with --embeddings")
 
     from svtok.embeddings.store import read_embeddings
     from svtok.manifest.sets import read_set
@@ -253,6 +281,19 @@ def score(
     assert prepared.trials is not None  # or trial_sides has raised
     write_scores(out, prepared.trials, scores)
     click.echo(f"{out}: {len(scores)} scores{of_backend}{of_norm}")
+
+
+def _score_by_warping(data: Path, frames: Path, takes: Takes, out: Path) -> None:
+    from svtok.features.store import FeatureStore
+    from svtok.manifest.sets import read_set
+    from svtok.scoring.scores import write_scores
+    from svtok.scoring.warping import score_by_warping
+
+    prepared = read_set(data)
+    scores = score_by_warping(prepared, FeatureStore.open(frames), takes=takes)
+    assert prepared.trials is not None  # or scoring has raised
+    write_scores(out, prepared.trials, scores)
+    click.echo(f"{out}: {len(scores)} scores by warping {frames}")
 
 
 def _check_enrollment(enroll: Enrollment | None, joined_embeddings: Path | None, backend: str) -> None:

@@ -80,7 +80,7 @@ def warping_costs(
         ended = np.flatnonzero(ends == diagonal)
         totals[ended] = now[first_lengths[ended], ended]
         before, last, now = last, now, before
-    return totals / (first_lengths + second_lengths)
+    return (totals / (first_lengths + second_lengths)).astype(np.float32)
 
 
 def score_by_warping(prepared: PreparedSet, frames: Frames, *, takes: Takes = "mean") -> NDArray[np.float32]:
@@ -114,7 +114,7 @@ def score_by_warping(prepared: PreparedSet, frames: Frames, *, takes: Takes = "m
     costs = _costs_of_pairs(frames, enrolled, list(tests), take_of, np.repeat(test_of, counts))
     if takes == "best":
         return -np.minimum.reduceat(costs, starts)
-    return -np.add.reduceat(costs, starts) / counts.astype(np.float32)
+    return (-np.add.reduceat(costs, starts) / counts).astype(np.float32)
 
 
 def _costs_of_pairs(
