@@ -183,6 +183,7 @@ def test_a_cut_of_one_byte_is_never_missed(kind: str, copy: Callable[[str], Path
 
 @pytest.mark.parametrize(("kind", "file"), FILES)
 @pytest.mark.parametrize("content", WRONG.values(), ids=WRONG.keys())
+@pytest.mark.slow
 def test_a_file_that_holds_something_else(kind: str, file: str, content: bytes, copy: Callable[[str], Path]) -> None:
     folder = copy(kind)
     (folder / file).write_bytes(content)
@@ -225,6 +226,7 @@ def test_a_file_of_another_kind_of_folder(kind: str, file: str, copy: Callable[[
 
 @settings(max_examples=200, deadline=None)
 @given(data=st.data())
+@pytest.mark.slow
 def test_bytes_changed_anywhere(
     whole: dict[str, Path], data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

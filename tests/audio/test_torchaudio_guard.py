@@ -38,6 +38,7 @@ def fake_torchaudio(folder: Path, *, functional: str) -> None:
         path.write_text(text)
 
 
+@pytest.mark.slow
 def test_the_python_parts_of_the_installed_torchaudio_work_in_a_fresh_process() -> None:
     done = python(
         USE

@@ -18,6 +18,8 @@ from svtok.metrics import cllr
 from svtok.scoring.fusion import read_fusion
 from svtok.scoring.scores import read_scores, write_scores
 
+pytestmark = pytest.mark.slow
+
 SPEAKERS, PHRASES, TAKES = 5, 4, 3
 
 

@@ -11,6 +11,8 @@ from svtok.cli.extract import extract_features
 from svtok.errors import ProblemsError, SvtokError
 from svtok.features.store import FeatureStore
 
+pytestmark = pytest.mark.slow
+
 
 def run(*arguments: str) -> Result:
     return CliRunner().invoke(extract_features, [*arguments, "--jobs", "1"], catch_exceptions=False)
@@ -77,7 +79,7 @@ def test_a_bad_recording_ends_the_command_with_1_and_writes_nothing(data: Path) 
         [sys.executable, "-m", "svtok", "extract-features", "--data", str(data / "train"), "--jobs", "1"],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
     )
     assert done.returncode == 1
     assert "error: 1 problem found\n" in done.stderr

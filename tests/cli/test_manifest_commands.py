@@ -12,6 +12,8 @@ from click.testing import CliRunner, Result
 from svtok.cli.main import svtok
 from svtok.errors import ProblemsError
 
+pytestmark = pytest.mark.slow
+
 
 def run(*arguments: object) -> Result:
     return CliRunner().invoke(svtok, [str(argument) for argument in arguments])

@@ -15,6 +15,8 @@ from svtok.embeddings.store import read_embeddings
 from svtok.errors import ProblemsError, SvtokError
 from svtok.features.store import FeatureStore
 
+pytestmark = pytest.mark.slow
+
 FRONT_END = {"channels": 4, "blocks": [8], "layers_per_block": 1, "subsample": 2}
 TRAINING = {"epochs": 1, "batch_size": 4, "precision": "fp32"}
 PHONETIC = {"network": {"front_end": FRONT_END, "bottleneck": 3}, "training": TRAINING}

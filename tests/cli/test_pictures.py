@@ -23,6 +23,8 @@ from svtok.trained.config import Config, PhoneticConfig
 from svtok.trained.folder import write_config, write_settings, write_weights
 from svtok.trained.phones import PHONES, PhoneList
 
+pytestmark = pytest.mark.slow
+
 
 def write_network(folder: Path, head: str) -> None:
     """The folder of a tiny network, as a training leaves it."""

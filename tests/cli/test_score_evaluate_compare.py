@@ -16,6 +16,8 @@ from svtok.cli.main import svtok
 from svtok.embeddings.store import write_embeddings
 from svtok.manifest.sets import CorpusInfo, PreparedSet, write_corpus_info, write_set
 
+pytestmark = pytest.mark.slow
+
 SPEAKERS, PHRASES, TAKES, ENROLLED = 4, 3, 3, 1
 
 

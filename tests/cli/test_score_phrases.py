@@ -15,6 +15,8 @@ from svtok.features.store import write_features
 from svtok.manifest.protocol import make_models_and_trials
 from svtok.manifest.sets import PreparedSet, write_set
 
+pytestmark = pytest.mark.slow
+
 BANDS = 6
 SETTINGS = [
     "network.front_end.channels=6",

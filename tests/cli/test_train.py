@@ -19,6 +19,8 @@ from svtok.features.extract import extract_features
 from svtok.manifest.sets import read_set
 from svtok.trained.folder import load_network
 
+pytestmark = pytest.mark.slow
+
 CONFIG = {
     "features": {"bands": 8},
     "network": {

@@ -19,6 +19,8 @@ import svtok as package
 from svtok.cli.fresh import is_up_to_date
 from svtok.cli.main import svtok
 
+pytestmark = pytest.mark.slow
+
 TRAIN = ("train", "--data", "data/mine/train", "--config", "conf.yaml", "--head", "cls", "--device", "cpu")
 CHAIN = {
     "prepare": ("prepare", "table", "--csv", "mine.csv", "--enroll-takes", "2", "--jobs", "1"),

@@ -25,6 +25,8 @@ from svtok.experiments.commands import Command
 from svtok.experiments.plan import Choice, Plan, Run, run_key, runs_of_plan
 from svtok.experiments.results import Row, read_results
 
+pytestmark = pytest.mark.slow
+
 STAND_IN = """
 import os, sys, time
 from pathlib import Path

@@ -40,6 +40,7 @@ def whole(targets: NDArray[np.floating[Any]], nontargets: NDArray[np.floating[An
         return roc(targets, nontargets)
 
 
+@pytest.mark.slow
 @given(score_lists, score_lists, st.sampled_from(["float32", "float64"]))
 def test_eer_and_minimum_cost_are_the_same_to_the_last_bit(
     targets: list[float], nontargets: list[float], dtype: type
@@ -57,6 +58,7 @@ def test_eer_and_minimum_cost_are_the_same_to_the_last_bit(
     assert min_cllr(roc(some, others)) == pytest.approx(min_cllr(curve), abs=1e-12)
 
 
+@pytest.mark.slow
 def test_with_many_scores_few_are_sorted_and_the_curve_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "BUCKETS", 1 << 12)
     sorted_scores = []

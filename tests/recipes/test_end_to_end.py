@@ -14,6 +14,8 @@ import numpy as np
 import pytest
 import soundfile
 
+pytestmark = pytest.mark.recipe
+
 ROOT = Path(__file__).resolve().parents[2]
 TINY = (
     "network.front_end.channels=8 network.front_end.blocks=[8] network.layers=1 network.attention_heads=2 "

@@ -140,6 +140,7 @@ def test_a_step_goes_down_to_zero_before_the_next() -> None:
     np.testing.assert_allclose(outline(np.array([0.5, 1])), [0, 0.5, 0.5, 0, 0, 1, 1, 0])
 
 
+@pytest.mark.slow
 def test_the_picture_has_a_column_a_token_and_grows_with_the_layers(audio: Path, tmp_path: Path) -> None:
     sizes = {}
     kinds: dict[str, dict[str, Any]] = {"cls": {"head": "cls"}, "dist": {}, "deep": {"layers": 3}}

@@ -104,6 +104,7 @@ def test_the_title_tells_the_corpus_and_whether_it_is_synthetic(
     assert title_of([elsewhere]) == "Training of b on toy (SYNTHETIC speech)"
 
 
+@pytest.mark.slow
 def test_a_readable_png_is_drawn_of_many_networks_and_of_one_epoch(tmp_path: Path) -> None:
     log = read_training_log(write_network(tmp_path / "a", ROWS))
     draw_curves({"one": log[:1]}, tmp_path / "one.png", title="a title")

@@ -135,6 +135,7 @@ def test_the_title_tells_what_was_left_out_and_synthetic_speech(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("groups", [1, 30, 400])
+@pytest.mark.slow
 def test_a_readable_png_is_drawn_of_few_and_of_very_many_groups(tmp_path: Path, groups: int) -> None:
     points = np.random.default_rng(0).standard_normal((800, 2))
     names = [f"speaker-{number % groups:04}" for number in range(800)]

@@ -38,6 +38,7 @@ def test_the_file_is_a_line_a_trial_in_their_order(tmp_path: Path) -> None:
 
 
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=20))
+@pytest.mark.slow
 def test_scores_of_double_precision_come_back_as_they_were(
     tmp_path_factory: pytest.TempPathFactory, values: list[float]
 ) -> None:
@@ -47,6 +48,7 @@ def test_scores_of_double_precision_come_back_as_they_were(
 
 
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False, width=32), min_size=1, max_size=20))
+@pytest.mark.slow
 def test_scores_of_single_precision_come_back_as_they_were(
     tmp_path_factory: pytest.TempPathFactory, values: list[float]
 ) -> None:

@@ -26,6 +26,7 @@ def test_help_loads_nothing_heavy(arguments: list[str]) -> None:
     assert result.stdout.splitlines()[-1].split() == ["LOADED"]
 
 
+@pytest.mark.slow
 def test_every_listed_command_and_corpus_shows_its_help() -> None:
     code = """
 import click
@@ -45,6 +46,7 @@ visit(svtok, [])
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+@pytest.mark.slow
 def test_a_wheel_holds_every_file_of_the_package_and_the_licence(tmp_path: Path) -> None:
     source = tmp_path / "source"
     source.mkdir()

@@ -13,6 +13,8 @@ from svtok.nets.network import Network
 from svtok.trained.folder import load_network
 from svtok.training.run import Run, train_network
 
+pytestmark = pytest.mark.slow
+
 Measures = Callable[[Run], Callable[[Network], float]]
 
 

@@ -13,6 +13,8 @@ from svtok.nets.network import Network
 from svtok.trained.folder import load_network
 from svtok.training.run import Run, train_network
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("head", ["cls-dist", "cls-sampled-dist"])
 def test_a_student_names_its_teachers_hash_and_leaves_the_teacher_alone(

@@ -65,6 +65,7 @@ def test_genders_and_keys_make_everything_known(tmp_path: Path) -> None:
     assert not set(sets["train"].utterances["spk"]) & set(sets["dev"].utterances["spk"])
 
 
+@pytest.mark.slow
 def test_the_full_release_has_the_numbers_of_sdsv_2020() -> None:
     release = full_release(seed=1)
     assert len(release.train) == 101_063

@@ -21,6 +21,8 @@ from svtok.corpora.synthetic.rsr2015 import synthesize
 from svtok.corpora.synthetic.rsr2015_lists import FullScale, Settings, write_lists
 from svtok.errors import SvtokError
 
+pytestmark = pytest.mark.slow
+
 TINY = Settings(speakers=2, dev_speakers=4, eval_speakers=4, phrases=2, sessions=4)
 EVAL_M = ("m004", "m005")
 FLAGGED = ((True, True), (True, False), (False, True), (False, False))  # speaker and phrase equal: TC, TW, IC, IW

@@ -77,6 +77,7 @@ def prepared_sets(draw: st.DrawFn) -> PreparedSet:
 
 @one_set
 @given(prepared=prepared_sets())
+@pytest.mark.slow
 def test_a_set_comes_back_from_kaldi_as_it_went(prepared: PreparedSet, tmp_path: Path) -> None:
     write_data_dir(prepared, tmp_path / "kaldi")
     back = read_data_dir(tmp_path / "kaldi")

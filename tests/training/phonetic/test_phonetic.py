@@ -21,6 +21,8 @@ from svtok.trained.phones import load_phone_network
 from svtok.training.phonetic import PhoneticRun, train_phonetic
 from svtok.training.pronounce import Spelling
 
+pytestmark = pytest.mark.slow
+
 BANDS = 4
 WORDS = {"no": "c", "on": "b a", "yes": "a b"}
 TINY = {
