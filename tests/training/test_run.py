@@ -224,7 +224,7 @@ def test_factored_classes_and_the_skip_learn_and_come_back(
     assert train_network(run)
     log = rows(run.out)
     assert log[-1]["loss"] < log[0]["loss"]
-    classifier = load_network(run.out).network.classifiers[head]
+    classifier: Any = load_network(run.out).network.classifiers[head]
     speakers, phrases = ({"speaker": (4, 0), "phrase": (0, 2)}).get(classes, (4, 2))
     assert (len(classifier.speakers), len(classifier.phrases)) == (speakers, phrases)
     assert (classifier.own is not None) == residual
