@@ -48,7 +48,7 @@ class MemoryLayer(nn.Module):
         else:
             weights, slots = flat_scores(query, self.keys, self.top_k).softmax(dim=2), None  # (B, S, slots)
             read = weights @ self.values  # (B, S, D)
-        if self.training:
+        if self.training and self.usage.due():
             self.usage.add(weights.detach(), slots, mask)
         return read if self.project is None else self.project(torch.cat([x, read], dim=2))
 
@@ -58,13 +58,22 @@ class MemoryLayer(nn.Module):
 
 
 class SlotUsage(nn.Module):
-    """How much each slot was read by real rows in training, since it was last told; no part of a saved network."""
+    """How much each slot was read by real rows in training, since it was last asked; no part of a saved network.
+
+    Only every 10th step is looked at, the first one among them: to count costs as much as a tenth of a step.
+    """
 
     reads: Tensor
 
-    def __init__(self, slots: int) -> None:
+    def __init__(self, slots: int, every: int = 10) -> None:
         super().__init__()
+        self.every, self.steps = every, 0
         self.register_buffer("reads", torch.zeros(slots), persistent=False)
+
+    def due(self) -> bool:
+        """Whether the present step is to be counted; to be asked once a step."""
+        self.steps += 1
+        return (self.steps - 1) % self.every == 0
 
     def add(self, weights: Tensor, slots: Tensor | None, mask: Tensor) -> None:
         """Count weights (B, S, N) of the slots (B, S, N), by default of all N in their order, in the rows of a mask."""
@@ -83,6 +92,7 @@ class SlotUsage(nn.Module):
         """
         reads = self.reads.to("cpu", torch.float64, copy=True)
         self.reads.zero_()
+        self.steps = 0  # so that a training that was cut off between two epochs looks at the same steps
         if not reads.any():
             return {}
         share = reads / reads.sum()  # (slots,)

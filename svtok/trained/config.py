@@ -101,11 +101,20 @@ class StepsConfig(Section):
 
     epochs: int = Field(25, ge=1, description="passes over the training set")
     batch_size: int = Field(64, ge=2, description="utterances a step")
+    length_jitter: float = Field(
+        0.05,
+        ge=0,
+        le=1,
+        description="a batch holds utterances of about one length; by what share lengths are changed at random before "
+        "they are sorted, so that others meet in each epoch; 1: batches at random, with more padding to compute",
+    )
     crop_frames: int = Field(0, ge=0, description="longer utterances are cropped to so many frames; 0: never")
     learning_rate: float = Field(1e-3, gt=0, description="largest learning rate of AdamW")
     final_learning_rate: float = Field(1e-5, ge=0, description="learning rate at the end of the cosine")
     warm_up: float = Field(0.1, ge=0, lt=1, description="share of the steps in which the learning rate rises from 0")
-    weight_decay: float = Field(0.05, ge=0, description="AdamW's decay of matrices; vectors are not decayed")
+    weight_decay: float = Field(
+        0.05, ge=0, description="AdamW's decay of what inputs are multiplied by (not of tokens, biases ...)"
+    )
     clip_gradient: float = Field(1.0, gt=0, description="largest norm of the gradient")
     precision: Literal["bf16", "fp32"] = Field("bf16", description="arithmetic of the forward and backward pass")
     keep: Literal["last", "best"] = Field(

@@ -140,13 +140,24 @@ def crop(features: np.ndarray, frames: int, rng: np.random.Generator) -> np.ndar
     return features[start : start + frames]
 
 
-def bucketed_batches(lengths: np.ndarray, batch_size: int, rng: np.random.Generator) -> list[np.ndarray]:
+def bucketed_batches(
+    lengths: np.ndarray, batch_size: int, rng: np.random.Generator, jitter: float = 0.05
+) -> list[np.ndarray]:
     """Numbers of the utterances of each batch: neighbours in length together, the batches in random order.
 
-    Lengths are jittered by 5 %, so that the same utterances do not always meet. Every utterance is in one batch; a
-    last batch of one, which BatchNorm cannot take, joins the batch before it.
+    Lengths are jittered, so that the same utterances do not always meet. Every utterance is in one batch; a last batch
+    of one, which BatchNorm cannot take, joins the batch before it.
+
+    Args:
+        lengths: frames of each utterance, (N,).
+        batch_size: utterances of a batch.
+        rng: draws the jitter and the order.
+        jitter: the largest relative change of a length; 1: any utterances may meet.
     """
-    order = np.argsort(lengths * rng.uniform(0.95, 1.05, len(lengths)), kind="stable")
+    if jitter < 1:
+        order = np.argsort(lengths * rng.uniform(1 - jitter, 1 + jitter, len(lengths)), kind="stable")
+    else:
+        order = rng.permutation(len(lengths))
     batches = [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
     if len(batches) > 1 and len(batches[-1]) == 1:
         last = batches.pop()
@@ -157,8 +168,8 @@ def bucketed_batches(lengths: np.ndarray, batch_size: int, rng: np.random.Genera
 class EpochSampler:
     """The keys of each batch of one epoch; `epoch` is set before each pass."""
 
-    def __init__(self, lengths: np.ndarray, batch_size: int, seed: int) -> None:
-        self.lengths, self.batch_size, self.seed, self.epoch = lengths, batch_size, seed, 0
+    def __init__(self, lengths: np.ndarray, batch_size: int, seed: int, jitter: float = 0.05) -> None:
+        self.lengths, self.batch_size, self.seed, self.jitter, self.epoch = lengths, batch_size, seed, jitter, 0
 
     def __len__(self) -> int:
         full, rest = divmod(len(self.lengths), self.batch_size)
@@ -166,7 +177,7 @@ class EpochSampler:
 
     def __iter__(self) -> Iterator[list[Key]]:
         rng = np.random.default_rng([self.seed, self.epoch])
-        for batch in bucketed_batches(self.lengths, self.batch_size, rng):
+        for batch in bucketed_batches(self.lengths, self.batch_size, rng, self.jitter):
             yield [(int(number), self.epoch) for number in batch]
 
 
@@ -192,7 +203,7 @@ def make_loader(data: TrainingUtterances) -> tuple[DataLoader[Any], EpochSampler
     lengths = np.array([data.store.frames(utt) for utt in data.utts], dtype=np.float64)
     if data.config.crop_frames:
         lengths = np.minimum(lengths, data.config.crop_frames)
-    sampler = EpochSampler(lengths, data.config.batch_size, data.seed)
+    sampler = EpochSampler(lengths, data.config.batch_size, data.seed, data.config.length_jitter)
     workers = data.config.workers
     loader: DataLoader[Any] = DataLoader(
         data,

@@ -17,7 +17,7 @@ from svtok.nets.network import diagnostics
 from svtok.progress import progress
 from svtok.trained.config import StepsConfig
 from svtok.training.data import Batch, EpochSampler
-from svtok.training.optimizer import make_optimizer, warm_up_cosine
+from svtok.training.optimizer import make_optimizer, restore_optimizer, warm_up_cosine
 
 Row = dict[str, Any]
 """What is logged of an epoch."""
@@ -27,6 +27,18 @@ Weights = dict[str, dict[str, Tensor]]
 
 MAIN = "network"
 """The module whose diagnostics are logged without its name before them."""
+
+
+STEPS_UNSEEN = 8
+"""Steps after which the losses are looked at, so that a training that diverged stops."""
+
+
+class DivergedError(SvtokError):
+    """A training whose loss or weights are no longer finite numbers; `where` names the step."""
+
+    def __init__(self, where: str, message: str) -> None:
+        super().__init__(message)
+        self.where = where
 
 
 @dataclass
@@ -70,7 +82,7 @@ class Trainer:
         """Go on after the epochs of a saved state."""
         for name, module in self.trained.items():
             module.load_state_dict(state[name])
-        self.optimizer.load_state_dict(state["optimizer"])
+        restore_optimizer(self.optimizer, state["optimizer"], self.trained.values())
         self.rows, self.best = state["rows"], state["best"]
 
     def run(self) -> Weights:
@@ -100,22 +112,35 @@ class Trainer:
         utterances = 0
         batches = len(self.sampler)
         what = f"epoch {epoch + 1} of {self.config.epochs}"
+        unseen: list[Tensor] = []  # losses that nobody looked at yet: to look is to wait for the GPU
         for number, batch in enumerate(progress(self.loader, total=batches, what=what)):
             values = self._step(epoch * batches + number, self.config.epochs * batches, batch.to(self.device))
+            unseen.append(values["loss"])
+            if len(unseen) == STEPS_UNSEEN or number + 1 == batches:
+                finite = torch.stack(unseen).isfinite().tolist()
+                if not all(finite):
+                    step = number + 1 - len(finite) + finite.index(False)
+                    raise self._diverged(f"step {step + 1} of {batches} of epoch {epoch + 1} (the loss is not finite)")
+                unseen.clear()
             size = len(batch.labels)
             utterances += size
             sums = {name: sums.get(name, 0) + value * size for name, value in values.items()}
         means = {name: float(total) / utterances for name, total in sums.items()}
         if not all(torch.isfinite(p).all() for module in self.trained.values() for p in module.parameters()):
-            raise SvtokError(
-                f"training diverged in epoch {epoch + 1} (a weight is NaN or infinite); lower "
-                "training.learning_rate or use training.precision=fp32"
-            )
+            raise self._diverged(f"step {batches} of {batches} of epoch {epoch + 1} (a weight is not finite)")
         rate = self.optimizer.param_groups[0]["lr"]
         due = (epoch + 1) % self.config.measure_every == 0 or epoch + 1 == self.config.epochs
         error = self.measure() if due else None
         row = {"epoch": epoch + 1, **means, "learning_rate": rate, self.measured: error}
         return {**row, "seconds": round(time.monotonic() - started, 2), **self._diagnostics()}
+
+    def _diverged(self, where: str) -> DivergedError:
+        kept = f"; the {len(self.rows)} epochs before are kept" if self.rows else ""
+        return DivergedError(
+            where,
+            f"training diverged at {where}{kept}. Run it again with a lower training.learning_rate, a lower "
+            "training.clip_gradient or training.precision=fp32, which goes on after them",
+        )
 
     def _diagnostics(self) -> Row:
         """What the parts of the modules observed in the epoch, such as `encoder.layers.0.memory.slots_used`."""

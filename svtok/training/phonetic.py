@@ -29,9 +29,9 @@ from svtok.trained.phones import PHONES, PhoneList, decode, read_phone_list
 from svtok.training.checkpoint import CHECKPOINT, load_checkpoint, save_checkpoint
 from svtok.training.data import Batch, TrainingUtterances, make_loader, pad
 from svtok.training.log import make_log, write_log
-from svtok.training.loop import Row, Trainer
+from svtok.training.loop import DivergedError, Row, Trainer
 from svtok.training.pronounce import FIRST_ROW, Phones, Spelling, pronounce
-from svtok.training.run import has_ended
+from svtok.training.run import DIVERGED, describe_divergence, divergences, has_ended
 
 UTTERANCES_AT_ONCE = 32
 
@@ -131,14 +131,20 @@ def train_phonetic(run: PhoneticRun) -> bool:
     }
     if has_ended(run.out, config, about, anew=run.anew):
         return False
-    write_config(run.out, config, about)
+    diverged = divergences(run.out, PhoneticConfig)
+    write_config(run.out, config, {**about, **({DIVERGED: diverged} if diverged else {})})
     phones.write(run.out / PHONES)
     torch.manual_seed(run.seed)
     trainer = _make_trainer(run, pronunciations, references, phones)
     if state := load_checkpoint(run.out):
         trainer.restore(state)
     write_log(run.out, trainer.rows)
-    write_weights(run.out, trainer.run()["network"])
+    try:
+        weights = trainer.run()
+    except DivergedError as error:
+        write_config(run.out, config, {**about, DIVERGED: [*diverged, describe_divergence(error, config.training)]})
+        raise
+    write_weights(run.out, weights["network"])
     (run.out / CHECKPOINT).unlink(missing_ok=True)
     return True
 

@@ -17,7 +17,7 @@ from svtok.features.config import differences
 from svtok.features.store import PHONETIC, FeatureStore, Source, about_source
 from svtok.nets.network import Network
 from svtok.trained.classes import ClassList
-from svtok.trained.config import Config, TrainingConfig
+from svtok.trained.config import Config, StepsConfig, TrainingConfig
 from svtok.trained.folder import (
     CLASSES,
     CONFIG,
@@ -35,7 +35,7 @@ from svtok.trained.phones import PHONES, stored_embedder
 from svtok.training.checkpoint import CHECKPOINT, load_checkpoint, save_checkpoint
 from svtok.training.data import TrainingUtterances, make_loader
 from svtok.training.log import BOARD, make_log, write_log
-from svtok.training.loop import Row, Trainer
+from svtok.training.loop import DivergedError, Row, Trainer
 from svtok.training.objectives import Classification, Distillation, JointDistillation, Networks, Objective
 
 
@@ -57,6 +57,12 @@ class Run:
     joint: Config | None = None
     anew: bool = False
 
+
+DIVERGED = "diverged"
+"""The key under which config.yaml keeps where a training diverged, and with which values."""
+
+STEERING = tuple(f"training.{name}" for name in ("learning_rate", "final_learning_rate", "clip_gradient", "precision"))
+"""What may be changed when a training that diverged goes on from its last whole epoch."""
 
 Measure = Callable[[Network], float]
 """The error of a network on a dev set, a fraction."""
@@ -170,6 +176,18 @@ def has_ended(
     return (folder / WEIGHTS).is_file()
 
 
+def divergences(folder: Path, kind: type[BaseModel]) -> list[str]:
+    """Where the unfinished training of a folder has diverged so far: what config.yaml says under `run.diverged`."""
+    if not (folder / LOG).is_file():
+        return []
+    return list(read_settings(folder, kind)[1].get(DIVERGED, []))
+
+
+def describe_divergence(error: DivergedError, config: StepsConfig) -> str:
+    """What config.yaml keeps of a divergence: the step, and with which values it came to it."""
+    return f"{error.where}, learning rate {config.learning_rate}, {config.precision}"
+
+
 def remove_run(folder: Path) -> None:
     """Remove a run from its folder, but for config.yaml and what is none of its files; half done, it is no network."""
     for name in (WEIGHTS, CHECKPOINT, LOG, CLASSES, PHONES, TEACHER, PHONETIC, BOARD):
@@ -184,10 +202,12 @@ def _differences(
 ) -> list[Problem]:
     """A problem for each value in which the run of a folder is another one.
 
-    `said_at_end` are the dotted keys that the folder's configuration has only once its run has ended.
+    `said_at_end` are the dotted keys that the folder's configuration has only once its run has ended. A run that
+    diverged may go on with other values of `STEERING`.
     """
     old_config, old_about = read_settings(folder, type(config))
     old_about.pop("svtok", None)
+    may_differ = STEERING if old_about.pop(DIVERGED, None) else ()
     old = _flat({**old_config.model_dump(mode="json"), "run": old_about})
     new = _flat({**config.model_dump(mode="json"), "run": about})
     return [
@@ -197,7 +217,7 @@ def _differences(
             folder,
         )
         for key in sorted(old.keys() | new.keys())
-        if old.get(key) != new.get(key) and not key.endswith(".data") and key not in said_at_end
+        if old.get(key) != new.get(key) and not key.endswith(".data") and key not in (*said_at_end, *may_differ)
     ]
 
 
@@ -235,9 +255,15 @@ def train_network(run: Run, measure: Measure | None = None) -> bool:
     about_student = {**about, "teacher": hashes or None, **({"joint": True} if joint else {})}
     if has_ended(run.out, config, about_student, anew=run.anew, joint=(joint, about) if joint else None):
         return False
-    write_settings(run.out, config, classes, about_student)
-    if joint:
-        write_settings(run.out / TEACHER, joint, classes, about)
+    diverged = divergences(run.out, Config)
+
+    def write_all_settings() -> None:
+        history = {DIVERGED: diverged} if diverged else {}
+        write_settings(run.out, config, classes, {**about_student, **history})
+        if joint:
+            write_settings(run.out / TEACHER, joint, classes, {**about, **history})
+
+    write_all_settings()
     if phonetic:
         for folder in (run.out, run.out / TEACHER) if joint else (run.out,):
             phonetic.copy_to(folder / PHONETIC)
@@ -246,10 +272,16 @@ def train_network(run: Run, measure: Measure | None = None) -> bool:
     if state := load_checkpoint(run.out):
         trainer.restore(state)
     write_log(run.out, trainer.rows)
-    weights = trainer.run()
+    try:
+        weights = trainer.run()
+    except DivergedError as error:
+        diverged.append(describe_divergence(error, config.training))
+        write_all_settings()
+        raise
     if joint:
         write_weights(run.out / TEACHER, weights["teacher"])
-        write_settings(run.out, config, classes, {**about_student, "teacher": weights_hash(run.out / TEACHER)})
+        about_student["teacher"] = weights_hash(run.out / TEACHER)
+        write_all_settings()
     write_weights(run.out, weights["network"])
     (run.out / CHECKPOINT).unlink(missing_ok=True)
     return True

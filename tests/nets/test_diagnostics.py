@@ -27,6 +27,7 @@ def test_padding_does_not_count(tiny: Callable[..., NetworkConfig]) -> None:
     network: Any = Network(tiny(layers=2, dropout=0.0), feature_dim=5, classes=4).eval()
     frames = torch.randn(2, 9, 5) * 50
     memory = network.encoder.layers[0].memory.train()
+    memory.usage.every = 1
     network(frames, torch.tensor([9, 4]))
     together = memory.usage.reads.clone()
     assert together.sum() == pytest.approx(9 + 4 + 2)

@@ -141,3 +141,13 @@ def test_usage_is_counted_in_training_only_and_never_saved(layer: MemoryLayer) -
     assert layer.usage.reads.sum() == pytest.approx(6)
     assert not any("usage" in name for name in layer.state_dict())
     assert set(layer.diagnostics()) == {"slots_used", "slots_perplexity"}
+
+
+def test_usage_looks_at_every_tenth_step_and_again_at_the_first_after_it_was_asked() -> None:
+    layer, x = make(), torch.randn(2, 3, 4, dtype=torch.float64)
+    for _ in range(11):
+        layer.train()(x, REAL)
+    assert layer.usage.reads.sum() == pytest.approx(12)  # of the 1st and the 11th step, 6 rows each
+    layer.diagnostics()
+    layer(x, REAL)
+    assert layer.usage.reads.sum() == pytest.approx(6)

@@ -67,3 +67,10 @@ def test_a_network_reads_the_view_that_it_is_to_see(batch: Batch) -> None:
     assert batch.view("clean")[0] is batch.clean
     assert batch.view("clean")[1] is batch.clean_lengths
     assert batch.view("unerased")[1] is batch.lengths
+
+
+def test_a_jitter_of_one_lets_any_utterances_meet() -> None:
+    lengths = np.repeat([10.0, 1000.0], 32)
+    batches = bucketed_batches(lengths, 8, np.random.default_rng(0), jitter=1)
+    assert sorted(np.concatenate(batches)) == list(range(64))
+    assert any(len(set(lengths[batch])) == 2 for batch in batches)

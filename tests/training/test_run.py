@@ -5,12 +5,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 import yaml
+from torch import Tensor
 
 from svtok.errors import ProblemsError, SvtokError
 from svtok.nets.config import HEADS
 from svtok.nets.network import Network
 from svtok.trained.folder import load_network
+from svtok.training.data import Batch
+from svtok.training.loop import Trainer
 from svtok.training.run import Run, train_network
 
 pytestmark = pytest.mark.slow
@@ -196,7 +200,7 @@ def test_a_folder_of_other_files_is_refused(make_run: Callable[..., Run]) -> Non
 
 
 def test_weights_that_diverge_end_the_run_with_advice(make_run: Callable[..., Run]) -> None:
-    with pytest.raises(SvtokError, match=r"diverged in epoch 1 .* lower training\.learning_rate"):
+    with pytest.raises(SvtokError, match=r"diverged at step \d of \d of epoch 1 .* lower training\.learning_rate"):
         train_network(make_run(training={"learning_rate": 1e30, "warm_up": 0}))
 
 
@@ -228,3 +232,28 @@ def test_factored_classes_and_the_skip_learn_and_come_back(
     speakers, phrases = ({"speaker": (4, 0), "phrase": (0, 2)}).get(classes, (4, 2))
     assert (len(classifier.speakers), len(classifier.phrases)) == (speakers, phrases)
     assert (classifier.own is not None) == residual
+
+
+def test_a_training_that_diverged_names_the_step_and_goes_on_with_other_values(
+    make_run: Callable[..., Run], rows: Callable[[Path], list[dict[str, Any]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Four steps an epoch; a weight breaks in the second of the third epoch, so the third has no finite loss."""
+    step = Trainer._step
+
+    def break_weights(trainer: Trainer, number: int, steps: int, batch: Batch) -> dict[str, Tensor]:
+        values = step(trainer, number, steps, batch)
+        if number == 2 * 4 + 1:
+            next(trainer.trained["network"].parameters()).data.fill_(torch.nan)
+        return values
+
+    monkeypatch.setattr(Trainer, "_step", break_weights)
+    fields = {"epochs": 4, "batch_size": 8}
+    with pytest.raises(SvtokError, match=r"diverged at step 3 of 4 of epoch 3 .* the 2 epochs before are kept"):
+        train_network(make_run(training=fields))
+    monkeypatch.setattr(Trainer, "_step", step)
+    with pytest.raises(ProblemsError, match=r"training\.epochs: was 4, now 5"):
+        train_network(make_run(training={**fields, "epochs": 5}))
+    train_network(run := make_run(training={**fields, "learning_rate": 0.005}))
+    assert [row["epoch"] for row in rows(run.out)] == [1, 2, 3, 4]
+    about = yaml.safe_load((run.out / "config.yaml").read_text())["run"]
+    assert about["diverged"] == ["step 3 of 4 of epoch 3 (the loss is not finite), learning rate 0.01, fp32"]
