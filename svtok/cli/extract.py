@@ -8,6 +8,7 @@ import click
 
 from svtok.cli.fresh import Options, features_read, makes
 from svtok.cli.options import (
+    AT_LEAST_ZERO,
     FILE,
     FOLDER,
     data_option,
@@ -86,6 +87,8 @@ def extract_features(
 
 def _embeddings_folder(given: Options) -> Path:
     name = given["data"].name
+    if given["frame_states"]:
+        return Path(given["network"] / "states" / name)
     return Path(given["network"] / "embeddings" / (f"{name}-joined" if given["joined_models"] else name))
 
 
@@ -100,10 +103,29 @@ def _embeddings_folder(given: Options) -> Path:
     help="One embedding for each enrollment model, of its utterances joined in time; --out is by default "
     "NETWORK/embeddings/SET-joined.",
 )
+@click.option(
+    "--frame-states",
+    is_flag=True,
+    help="The states of all frames in place of embeddings, for `svtok score --backend dtw`; --out is by default "
+    "NETWORK/states/SET.",
+)
+@click.option(
+    "--layer",
+    type=AT_LEAST_ZERO,
+    show_default="the last",
+    help="With --frame-states: after which layer of the encoder; 0: after the front-end.",
+)
 @device_option
 @makes("out", format=FORMAT, default=_embeddings_folder, reads=features_read)
 def extract_embeddings(
-    network: Path, data: Path, features: Path | None, out: Path, joined_models: bool, device: str
+    network: Path,
+    data: Path,
+    features: Path | None,
+    out: Path,
+    joined_models: bool,
+    frame_states: bool,
+    layer: int | None,
+    device: str,
 ) -> None:
     """Compute the embedding of each utterance of a prepared set.
 
@@ -115,9 +137,20 @@ def extract_embeddings(
     Example:
       svtok extract-embeddings --network exp/cls --data data/my/eval --out exp/cls/embeddings/eval
       svtok extract-embeddings --network exp/cls --data data/my/eval --joined-models
+      svtok extract-embeddings --network exp/cls --data data/my/eval --frame-states
     """
+    if frame_states and joined_models:
+        raise click.UsageError("--frame-states are of utterances, --joined-models of models: ask for one")
+    if layer is not None and not frame_states:
+        raise click.UsageError("--layer is of --frame-states")
     from svtok.embeddings.extract import extract_embeddings as extract
     from svtok.trained.inference import pick_device
 
+    if frame_states:
+        from svtok.embeddings.states import extract_frame_states
+
+        count = extract_frame_states(network, data, features, out, pick_device(device), layer=layer)
+        click.echo(f"{out}: frame states of {count} utterances")
+        return
     count = extract(network, data, features, out, pick_device(device), joined=joined_models)
     click.echo(f"{out}: embeddings of {count} {'models' if joined_models else 'utterances'}")

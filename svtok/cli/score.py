@@ -203,7 +203,7 @@ class NormChoice:
 @click.option("--embeddings", type=FOLDER, help="Folder of the set's embeddings.")
 @data_option("eval")
 @scores_out_option
-@click.option("--frames", type=FOLDER, help="Folder of the set's features, whose frames --backend dtw warps.")
+@click.option("--frames", type=FOLDER, help="Folder of the set's features or frame states, which --backend dtw warps.")
 @click.option(
     "--takes",
     type=click.Choice(["mean", "best"]),
@@ -249,7 +249,7 @@ def score(
         --cohort-data data/my/train --cohort-of classes --cohort-by phrase
       svtok score --embeddings exp/cls/embeddings/eval --data data/my/eval --out exp/cls/plda.tsv \\
         --backend plda --backend-train exp/cls/embeddings/train --backend-data data/my/train
-      svtok score --backend dtw --frames feats-mfcc/my/eval --data data/my/eval --out exp/dtw/scores.tsv
+      svtok score --backend dtw --frames exp/cls/states/eval --data data/my/eval --out exp/cls/dtw.tsv
     """
     backend_choice = BackendChoice(**{field.name: options[field.name] for field in fields(BackendChoice)})
     norm_choice = NormChoice(**{field.name: options[field.name] for field in fields(NormChoice)})
@@ -284,13 +284,13 @@ def score(
 
 
 def _score_by_warping(data: Path, frames: Path, takes: Takes, out: Path) -> None:
-    from svtok.features.store import FeatureStore
+    from svtok.embeddings.states import open_frames
     from svtok.manifest.sets import read_set
     from svtok.scoring.scores import write_scores
     from svtok.scoring.warping import score_by_warping
 
     prepared = read_set(data)
-    scores = score_by_warping(prepared, FeatureStore.open(frames), takes=takes)
+    scores = score_by_warping(prepared, open_frames(frames), takes=takes)
     assert prepared.trials is not None  # or scoring has raised
     write_scores(out, prepared.trials, scores)
     click.echo(f"{out}: {len(scores)} scores by warping {frames}")

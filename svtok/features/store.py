@@ -66,8 +66,10 @@ class FeatureStore:
         if not (folder / ABOUT).is_file():
             raise SvtokError(f"{folder}: no features here; make them with 'svtok extract-features'")
         about = read_about(folder / ABOUT, About, format_number=FOLDER_FORMAT, remedy=REDO)
-        array, index = read_array(folder / ARRAY, REDO, mapped=True), _read_index(folder / INDEX)
-        _check(folder, array, index, about.features)
+        array, index = read_array(folder / ARRAY, REDO, mapped=True), read_index(folder / INDEX, REDO)
+        check_index(folder, array, index, about.features.dim, (INDEX, ARRAY), REDO)
+        if about.features.phonetic and not (folder / PHONETIC).is_dir():
+            raise SvtokError(f"{folder}: damaged features (the folder {PHONETIC} is missing); {REDO}")
         return cls(folder, array, index, about)
 
     @property
@@ -108,27 +110,63 @@ class FeatureStore:
         return FeatureStore.open, (self.folder,)
 
 
-def _read_index(path: Path) -> pd.DataFrame:
-    """`utt start frames`, ids as they stand in the file. Raises SvtokError for another table."""
+def read_index(path: Path, remedy: str) -> pd.DataFrame:
+    """Where the frames of each utterance are in an array: `utt start frames`, ids as they stand in the file.
+
+    Raises:
+        SvtokError: the file is missing, damaged or another table; the message ends with `remedy`.
+    """
     try:
         table = read_columns(path, ["utt", "start", "frames"]).to_pandas()
         return table.astype({"start": np.int64, "frames": np.int64})
     except (SvtokError, OSError, ValueError, OverflowError) as error:
-        raise SvtokError(f"{path}: missing or damaged ({error}); {REDO}") from error
+        raise SvtokError(f"{path}: missing or damaged ({error}); {remedy}") from error
 
 
-def _check(folder: Path, array: np.ndarray, index: pd.DataFrame, config: FeaturesConfig) -> None:
-    """Raise SvtokError unless the utterances, one after the other, fill an array of the config's kind."""
+def check_index(
+    folder: Path, array: np.ndarray, index: pd.DataFrame, dim: int, names: tuple[str, str], remedy: str
+) -> None:
+    """Raise SvtokError unless the utterances of an index, one after the other, fill an array of `dim` columns."""
     frames = index["frames"].to_numpy()
     in_order = np.array_equal(index["start"], np.cumsum(frames) - frames) and bool((frames > 0).all())
-    right_kind = array.shape == (frames.sum(), config.dim) and array.dtype == np.float32
-    if config.phonetic and not (folder / PHONETIC).is_dir():
-        raise SvtokError(f"{folder}: damaged features (the folder {PHONETIC} is missing); {REDO}")
+    right_kind = array.shape == (frames.sum(), dim) and array.dtype == np.float32
     if not (in_order and right_kind and index["utt"].is_unique):
         raise SvtokError(
-            f"{folder}: {INDEX} ({len(index)} utterances, {frames.sum()} frames of {config.dim} dimensions) does not "
-            f"fit {ARRAY} ({array.dtype} of shape {array.shape}); {REDO}"
+            f"{folder}: {names[0]} ({len(index)} utterances, {frames.sum()} frames of {dim} dimensions) does not "
+            f"fit {names[1]} ({array.dtype} of shape {array.shape}); {remedy}"
         )
+
+
+def write_frames(
+    array: Path, index: Path, utts: Sequence[str], frames: npt.ArrayLike, blocks: Iterable[np.ndarray], *, dim: int
+) -> str:
+    """Write the frames of utterances as one array, and where those of each begin.
+
+    The array is written by ordinary writes, not through a memory map, for a full disk then is an OSError and not a bus
+    error.
+
+    Args:
+        array, index: the files to write.
+        utts: the utterances.
+        frames: how many belong to each.
+        blocks: all frames, in the order of `utts`: each (any number of frames, dim).
+        dim: values of a frame.
+
+    Returns:
+        SHA-256 (hex) of the values.
+    """
+    lengths = np.asarray(frames, dtype=np.int64)
+    content = hashlib.sha256()
+    with open(array, "wb") as stream:
+        shape = (int(lengths.sum()), dim)
+        np.lib.format.write_array_header_1_0(stream, {"descr": "<f4", "fortran_order": False, "shape": shape})
+        for block in blocks:
+            written = np.ascontiguousarray(block, dtype="<f4").data
+            stream.write(written)
+            content.update(written)
+    table = pd.DataFrame({"utt": list(utts), "start": np.cumsum(lengths) - lengths, "frames": lengths})
+    write_rows(table, index, delimiter="\t", header=True)
+    return content.hexdigest()
 
 
 def write_features(
@@ -140,31 +178,9 @@ def write_features(
     config: FeaturesConfig,
     fingerprint: str,
 ) -> None:
-    """Write the three files into `folder`, which exists.
-
-    Args:
-        folder: where to.
-        utts: the name of each utterance.
-        frames: how many frames each has.
-        blocks: the features in the order of `utts`, each float32 (any number of frames, F).
-        config: what the features are.
-        fingerprint: what they were made of.
-
-    The array is written by ordinary writes, not through a memory map, for a full disk then
-    is an OSError and not a bus error.
-    """
-    lengths = np.asarray(frames, dtype=np.int64)
-    content = hashlib.sha256()
-    with open(folder / ARRAY, "wb") as stream:
-        shape = (int(lengths.sum()), config.dim)
-        np.lib.format.write_array_header_1_0(stream, {"descr": "<f4", "fortran_order": False, "shape": shape})
-        for block in blocks:
-            written = np.ascontiguousarray(block, dtype="<f4").data
-            stream.write(written)
-            content.update(written)
-    index = pd.DataFrame({"utt": list(utts), "start": np.cumsum(lengths) - lengths, "frames": lengths})
-    write_rows(index, folder / INDEX, delimiter="\t", header=True)
-    about = About(features=config, fingerprint=fingerprint, content=content.hexdigest(), svtok=svtok.__version__)
+    """Write the three files into `folder`, which exists: the features of `utts` by `write_frames`."""
+    content = write_frames(folder / ARRAY, folder / INDEX, utts, frames, blocks, dim=config.dim)
+    about = About(features=config, fingerprint=fingerprint, content=content, svtok=svtok.__version__)
     write_yaml(folder / ABOUT, about)
 
 

@@ -183,6 +183,12 @@ class Encoder(nn.Module):
             x = layer(x, mask)
         return self.norm(self.layers[-1](x, mask, rows))
 
+    def up_to(self, layer: int, x: Tensor, mask: Tensor) -> Tensor:
+        """x (B, S, D), mask (B, S) -> all rows after the first `layer` layers, (B, S, D); normalised after the last."""
+        for part in self.layers[:layer]:
+            x = part(x, mask)
+        return self.norm(x) if layer == len(self.layers) else x
+
     def attention(self, x: Tensor, mask: Tensor, rows: int) -> list[Tensor]:
         """The attention weights of the first `rows` rows to all S rows, one tensor (B, heads, rows, S) a layer."""
         weights = []

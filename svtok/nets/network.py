@@ -116,6 +116,26 @@ class Network(nn.Module):
         readings = [self.encoder.attention(*_behind(start, x, mask), rows=len(self.tokens)) for start in starts]
         return [_average(list(layer), weights) for layer in zip(*readings, strict=True)]
 
+    def frame_states(self, frames: Tensor, lengths: Tensor, layer: int) -> tuple[Tensor, Tensor]:
+        """The states of the frames after a layer of the encoder; layer 0 is the front-end.
+
+        Args:
+            frames: (B, T, F).
+            lengths: (B,).
+            layer: from 0 to the number of layers; tokens start as evaluation has them (the first, of several).
+
+        Returns:
+            States (B, T', D), padded, and how many each utterance has: (B,).
+        """
+        x, mask = self.front_end(frames, lengths)
+        counts = mask.sum(dim=1)
+        if self.encoder is None or not layer:
+            return x, counts
+        x = self.positions(x)
+        if self.tokens:
+            x, mask = _behind(evaluation_rows(self.tokens)[0][0], x, mask)
+        return self.encoder.up_to(layer, x, mask)[:, len(self.tokens) :], counts
+
     def classify(self, states: dict[str, Tensor]) -> dict[str, Tensor]:
         """Logits (B, classes) of each state, by its name, in fp32 whatever the states (B, D) were computed in.
 

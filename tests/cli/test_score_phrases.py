@@ -111,3 +111,11 @@ def test_phrases_without_a_class_are_refused_and_scored_by_a_phrase_embedding_in
     called("fuse", "apply", "exp/fusion.yaml", *scores, "--out", "exp/fused.tsv")
     right, wrong = mean_by_phrase("exp/fused.tsv")
     assert right > wrong
+
+
+def test_phrases_without_a_class_are_scored_by_warping_the_frames_states() -> None:
+    data = ["--data", "data/tiny/other"]
+    called("extract-embeddings", "--network", "exp/phrase", *data, "--frame-states")
+    called("score", *data, "--backend", "dtw", "--frames", "exp/phrase/states/other", "--out", "dtw.tsv")
+    right, wrong = mean_by_phrase("dtw.tsv")
+    assert right > wrong + 0.1

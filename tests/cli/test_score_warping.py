@@ -90,3 +90,10 @@ def test_options_that_do_not_go_together_are_refused(options: list[str], message
     assert result.exit_code == 2
     assert message in " ".join(result.output.split())
     assert not Path("dtw.tsv").exists()
+
+
+@pytest.mark.parametrize("options", [["--joined-models"], []])
+def test_layers_and_states_of_models_are_refused(options: list[str]) -> None:
+    more = [*options, "--frame-states"] if options else ["--layer", "1"]
+    result = CliRunner().invoke(svtok, ["extract-embeddings", "--network", "n", "--data", "data/mine/dev", *more])
+    assert result.exit_code == 2
