@@ -113,3 +113,9 @@ def test_the_back_end_is_fitted_and_scores_trials() -> None:
     target, impostor = Scorer(back_end).scores(sides)
     assert target > 0.9
     assert impostor < 0
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in EXAMPLES.glob("*.py")))
+def test_a_page_shows_the_example(name: str) -> None:
+    pages = [page.read_text(encoding="utf-8") for page in (EXAMPLES.parent / "extending").glob("*.md")]
+    assert any(f'\n--8<-- "examples/{name}.py"\n' in page for page in pages)
