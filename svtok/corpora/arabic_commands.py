@@ -19,7 +19,9 @@ import pandas as pd
 from svtok.corpora.common import find_takes, folders_in, prepare_takes, warn_of_unused
 from svtok.errors import Problem, SvtokError, raise_problems
 from svtok.manifest.protocol import make_models_and_trials
+from svtok.manifest.schema import normal
 from svtok.manifest.sets import SETS, PreparedSet
+from svtok.manifest.tables import Lines
 
 AUTHORS_SPLIT: Mapping[str, tuple[int, ...]] = {
     "train": (1, 5, 6, 9, 11, 13, 15, 16, 17, 18, 19, 20, 22, 23, 24, 27, 29, 30),
@@ -116,7 +118,7 @@ def _rows(dataset: Path, problems: list[Problem]) -> Iterator[tuple[str, ...]]:
 
 def _phrase(word: str) -> str:
     """The folder of a word as an id: 'zoom in' is 'zoom-in'."""
-    return "-".join(word.split())
+    return "-".join(normal(word).split())
 
 
 def _utt(word: str, name: re.Match[str]) -> str:
@@ -126,8 +128,8 @@ def _utt(word: str, name: re.Match[str]) -> str:
 def _read_excluded(table: Path, problems: list[Problem]) -> set[str]:
     """The ids of the takes to leave out, be they WAV or FLAC, there or not; lines of another form go to `problems`."""
     excluded = set()
-    if table.is_file():
-        for number, line in enumerate(table.read_text(encoding="utf-8").splitlines(), start=1):
+    if table.is_file() and table.stat().st_size:
+        for number, line in Lines.open(table):
             path, _, reason = line.partition("\t")
             folder, *names = path.split("/")
             match = FILE_NAME.fullmatch(names[-1]) if folder == "dataset" and len(names) == 2 else None

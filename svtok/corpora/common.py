@@ -13,7 +13,7 @@ import pandas as pd
 
 from svtok.errors import AudioError, Problem, SvtokError, raise_problems, warn
 from svtok.manifest.recordings import listen, warn_of_recordings, with_lengths
-from svtok.manifest.schema import TRIAL_TYPES, Place, codes_of
+from svtok.manifest.schema import TRIAL_TYPES, UTTERANCES, Place, codes_of, normal_table
 from svtok.manifest.sets import SETS, PreparedSet, without_utterances
 
 
@@ -150,9 +150,11 @@ Protocol = Callable[..., tuple[pd.DataFrame, pd.DataFrame]]
 def look_at_takes(takes: pd.DataFrame, problems: list[Problem], jobs: int) -> pd.DataFrame:
     """The table of utterances, with num_samples and sample_rate of the decoded recordings, sorted by utterance.
 
-    `takes` has the columns utt, path, spk, phrase, and others as they are known. Raises ProblemsError with the
+    `takes` has the columns utt, path, spk, phrase, and others as they are known; ids and texts become normal
+    (`svtok.manifest.schema.normal`). Raises ProblemsError with the
     `problems` that are known, and every recording that cannot be used or is there twice.
     """
+    takes = normal_table(takes, UTTERANCES)
     paths = [Path(path) for path in takes["path"]]
     heard = listen(takes, paths, jobs=jobs)
     faults = [Problem(found.what, found.path) for found in heard if isinstance(found, AudioError)]

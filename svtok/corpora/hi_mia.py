@@ -32,6 +32,7 @@ from svtok.corpora.common import Protocol, Published, check_counts, look_at_take
 from svtok.errors import Problem, ProblemsError, SvtokError, raise_problems, unknown_name, warn
 from svtok.manifest.protocol import first_takes, make_models_and_trials
 from svtok.manifest.sets import SETS, PreparedSet
+from svtok.manifest.tables import Lines
 
 PUBLISHED = Published(
     {"train speakers": 254, "dev speakers": 42, "eval speakers": 44},
@@ -183,7 +184,7 @@ def _read_trials(path: Path, utts: set[str], allow_missing: bool) -> pd.DataFram
     rows: list[tuple[str, str, str]] = []
     problems, missing = [], 0
     lines_of: dict[tuple[str, str], int] = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in Lines.open(path):
         fault = _trial_fault(line)
         if fault is None:
             enrollment, test, label = line.replace(".wav", "").split()

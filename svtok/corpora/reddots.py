@@ -205,7 +205,7 @@ def _read_trn(path: Path, texts: Mapping[str, str], problems: list[Problem]) -> 
     to `problems`."""
     rows = []
     seen: set[str] = set()
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in Lines.open(path):
         model, *files = re.split(r"[\s,]+", line.strip())
         faults = [fault for file in files if (fault := _file_fault(file, texts))]
         if not files:

@@ -22,6 +22,7 @@ from svtok.corpora.common import Published, find_takes, folders_in, prepare_take
 from svtok.errors import Problem, SvtokError
 from svtok.manifest.protocol import PAIR, first_takes, make_models_and_trials
 from svtok.manifest.sets import PreparedSet
+from svtok.manifest.tables import Lines
 
 PUBLISHED = Published({"phrases": 35, "speakers": 2618, "recordings": 105_829}, "Warden, arXiv 1804.03209, 2018")
 LISTS = {"dev": "validation_list.txt", "eval": "testing_list.txt"}
@@ -98,7 +99,7 @@ def _read_list(path: Path, problems: list[Problem]) -> set[str]:
         problems.append(Problem("there is no such file; it comes with the archive, and holds the split", path))
         return set()
     speakers = set()
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in Lines.open(path):
         word, _, name = line.strip().partition("/")
         if word and (match := FILE_NAME.fullmatch(name)):
             speakers.add(match["spk"])

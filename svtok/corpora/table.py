@@ -16,7 +16,7 @@ import pandas as pd
 from svtok.errors import AudioError, Problem, ProblemsError, SvtokError, raise_problems, unknown_name
 from svtok.manifest.protocol import make_models_and_trials
 from svtok.manifest.recordings import Heard, check_recordings, listen, warn_of_recordings, with_lengths
-from svtok.manifest.schema import UTTERANCES, Place, as_numbers, check_cells, check_keys
+from svtok.manifest.schema import UTTERANCES, Place, as_numbers, check_cells, check_keys, normal
 from svtok.manifest.sets import SETS, PreparedSet
 
 REQUIRED = ("path", "spk", "phrase")
@@ -62,13 +62,14 @@ def _read_cells(path: Path) -> tuple[list[str], list[list[str]], list[int]]:
     first = text.partition("\n")[0]
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=first.count), strict=True)
     try:
-        header = [cell.strip() for cell in next(reader, [])]
+        header = [normal(cell).strip() for cell in next(reader, [])]
         raise_problems([Problem(what, path, 1) for what in _check_header(header)])
         cells, lines, problems = [], [], []
         for row in reader:
             row = [cell.strip() for cell in row]
             if len(row) == len(header) and any(row):
-                cells.append(row)
+                named = zip(header, row, strict=True)
+                cells.append([cell if name == "path" else normal(cell).strip() for name, cell in named])
                 lines.append(reader.line_num)
             elif any(row):
                 what = f"{len(row)} cells where the header has {len(header)}"
@@ -239,7 +240,7 @@ def _utterances(listed: Listing, channel: str | None, jobs: int) -> pd.DataFrame
     if "channel" in utterances:
         utterances["channel"] = utterances["channel"].replace("", "1")  # of files of one channel, or it is a problem
     problems = list(check_cells(utterances, UTTERANCES, listed.place))
-    problems += check_keys(utterances, UTTERANCES, listed.place, ordered=False)
+    problems += check_keys(utterances, UTTERANCES, listed.place)
     for name in {"start", "end"} & set(utterances):
         utterances[name] = as_numbers(utterances[name])
     problems += check_recordings(utterances, heard, listed.place)
@@ -250,7 +251,7 @@ def _utterances(listed: Listing, channel: str | None, jobs: int) -> pd.DataFrame
 
 def _make_ids(utterances: pd.DataFrame) -> pd.Series:
     """speaker-phrase-name of the file; '-2', '-3' is put behind ids that were given before."""
-    stems = utterances["path"].map(lambda path: "_".join(Path(path).stem.split()))
+    stems = utterances["path"].map(lambda path: _as_id(normal(Path(path).stem).strip()))
     ids = utterances["spk"] + "-" + utterances["phrase"] + "-" + stems
     number = ids.groupby(ids).cumcount() + 1
     return ids.where(number == 1, ids + "-" + number.astype(str))

@@ -24,7 +24,7 @@ ARRAY, INDEX, ABOUT = "embeddings.npy", "embeddings.tsv", "embeddings.yaml"
 class Embeddings:
     """One vector an utterance, and the hash of the network that made them.
 
-    `utts` has N names, each once, in bytewise order; `vectors` is (N, D) float32.
+    `utts` has N names, each once; `vectors` is (N, D) float32, a row for each in that order.
     """
 
     utts: list[str]

@@ -111,14 +111,14 @@ class FeatureStore:
 
 
 def read_index(path: Path, remedy: str) -> pd.DataFrame:
-    """Where the frames of each utterance are in an array: `utt start frames`, ids as they stand in the file.
+    """Where the frames of each utterance are in an array: `utt start frames`, in the order of the array.
 
     Raises:
         SvtokError: the file is missing, damaged or another table; the message ends with `remedy`.
     """
     try:
         table = read_columns(path, ["utt", "start", "frames"]).to_pandas()
-        return table.astype({"start": np.int64, "frames": np.int64})
+        return table.astype({"start": np.int64, "frames": np.int64}).sort_values("start", ignore_index=True)
     except (SvtokError, OSError, ValueError, OverflowError) as error:
         raise SvtokError(f"{path}: missing or damaged ({error}); {remedy}") from error
 

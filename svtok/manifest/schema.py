@@ -2,13 +2,15 @@
 
 Every cell is filled: where a value is not known for all rows, the whole column is left out, or the ids that are not
 known, as those of speakers where a challenge keeps its keys secret, are UNKNOWN. Ids hold no blanks and no control
-characters; paths and texts may hold blanks inside, but no tabs and no line ends.
+characters; paths and texts may hold blanks inside, but no tabs and no line ends. All but paths, which must name the
+file that is there, is normal text (`normal`): one name is written in one way.
 """
 
 from __future__ import annotations
 
 import math
 import re
+import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,12 +23,12 @@ import pandas as pd
 from svtok.audio import CHANNELS
 from svtok.errors import Problem, unknown_name
 
-Kind = Literal["id", "ids", "text", "seconds", "count", "type", "channel"]
+Kind = Literal["id", "ids", "text", "path", "seconds", "count", "type", "channel"]
 
 TRIAL_TYPES = ("TC", "TW", "IC", "IW")
 TRIAL_LABELS = ("target", "nontarget")
 UNKNOWN = "?"
-MOST_OF_A_KIND = 1000  # lines told of one fault in one column of one table; the others are counted
+MOST_OF_A_KIND = 1000  # lines named for one fault in one column of one table; the others are counted
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ UTTERANCES = Schema(
     "utterances",
     (
         Column("utt", "id", required=True),
-        Column("path", "text", required=True),
+        Column("path", "path", required=True),
         Column("spk", "id", required=True),
         Column("phrase", "id", required=True),
         Column("gender", "id"),
@@ -86,6 +88,38 @@ TRIALS = Schema(
 )
 
 
+_OTHER_BLANKS = re.compile("[\u00a0\u1680\u2000-\u200b\u202f\u205f\u3000]")  # Unicode's Zs, and the zero-width space
+
+
+def normal(text: str) -> str:
+    """The text in Unicode's normal form C, with a plain blank for every other kind of blank.
+
+    So are ids, phrases, texts and names of speakers wherever they come in: `José` with one letter é or with an e and
+    an accent is one speaker, and a no-break space is a blank. Blanks are those of Unicode's class Zs and U+200B, the
+    zero-width space. U+200C and U+200D, which join letters or keep them apart, are letters of the text.
+    """
+    return text if text.isascii() else _OTHER_BLANKS.sub(" ", unicodedata.normalize("NFC", text))
+
+
+def normal_column(column: pd.Series) -> pd.Series:
+    """The column with each text in it as `normal` makes it; a Categorical stays one."""
+    categorical = isinstance(column.dtype, pd.CategoricalDtype)
+    values = list(column.cat.categories if categorical else column)
+    texts = [normal(value) if isinstance(value, str) else value for value in values]
+    if texts == values:
+        return column
+    if not categorical:
+        return pd.Series(texts, column.index, dtype=column.dtype)
+    codes, names = pd.factorize(np.array(texts, dtype=object))
+    return pd.Series(pd.Categorical.from_codes(np.append(codes, -1)[column.cat.codes], pd.Index(names)), column.index)
+
+
+def normal_table(frame: pd.DataFrame, schema: Schema) -> pd.DataFrame:
+    """The table with all of its ids and texts as `normal` makes them; paths stay as they are."""
+    names = [column.name for column in schema.columns if column.kind in ("id", "ids", "text") and column.name in frame]
+    return frame.assign(**{name: normal_column(frame[name]) for name in names})
+
+
 @dataclass(frozen=True)
 class Place:
     """Where the rows of a table stand: a file, and the line of its first row or (`lines`) of each of its rows."""
@@ -97,12 +131,14 @@ class Place:
     def line(self, row: int) -> int:
         return self.first_line + row if self.lines is None else self.lines[row]
 
-    def problems(self, rows: npt.NDArray[np.int64], what: Callable[[int], str]) -> Iterator[Problem]:
-        """One problem a row, told by `what(row)`; of very many, the first ones and the number of the others."""
-        for row in rows[:MOST_OF_A_KIND].tolist():
+    def problems(
+        self, rows: npt.NDArray[np.intp], what: Callable[[int], str], most: int = MOST_OF_A_KIND
+    ) -> Iterator[Problem]:
+        """One problem a row, which `what(row)` describes; of very many the first ones, and the number of the others."""
+        for row in rows[:most].tolist():
             yield Problem(what(row), self.path, self.line(row))
-        if len(rows) > MOST_OF_A_KIND:
-            yield Problem(f"{len(rows) - MOST_OF_A_KIND} more lines with the same fault as the last", self.path)
+        if len(rows) > most:
+            yield Problem(f"{len(rows) - most} more lines with the same fault as the last", self.path)
 
     def problems_of_values(self, codes: npt.NDArray[np.int64], faults: Sequence[str | None]) -> Iterator[Problem]:
         """For each value of a column (`codes`: which one each row holds) that is at fault, the first row with it."""
@@ -146,21 +182,40 @@ def check_cells(frame: pd.DataFrame, schema: Schema, place: Place) -> Iterator[P
             yield Problem("column 'type' mixes trial types with target/nontarget", place.path)
 
 
-def check_keys(frame: pd.DataFrame, schema: Schema, place: Place, *, ordered: bool) -> Iterator[Problem]:
-    """Keys that repeat and, where the rows should be `ordered` by them, the first row that comes too late."""
+def check_keys(
+    frame: pd.DataFrame,
+    schema: Schema,
+    place: Place,
+    *,
+    keys: npt.NDArray[np.int64] | None = None,
+    most: int = MOST_OF_A_KIND,
+) -> Iterator[Problem]:
+    """Keys that repeat, each with the line where it stands first; `most` of them are named.
+
+    `keys` are those of `sort_keys`, where they are known already.
+    """
     if any(frame[name].isna().any() for name in schema.key):
-        return  # told as empty cells
-    keys = sort_keys(frame, schema)
-    steps = np.diff(keys, prepend=-1)
-    sorted_by_key = bool((steps >= 0).all())
-    repeated = np.flatnonzero(steps == 0 if sorted_by_key else pd.Series(keys).duplicated())
-    key = " ".join(schema.key)
+        return  # which check_cells finds
+    keys = sort_keys(frame, schema) if keys is None else keys
+    if (np.diff(keys) > 0).all():
+        return
+    repeated = np.flatnonzero(pd.Series(keys).duplicated())
+    if len(repeated) == 0:
+        return
+    _, first, key_of = np.unique(keys, return_index=True, return_inverse=True)
     cells = [frame[name] for name in schema.key]
-    yield from place.problems(repeated, lambda row: f"{key} '{' '.join(c.iloc[row] for c in cells)}' is there twice")
-    if ordered and not sorted_by_key:
-        late = np.flatnonzero(steps < 0)
-        what = f"the rows are not sorted bytewise by {key} (as LC_ALL=C sort does): {len(late)} come too late"
-        yield Problem(what, place.path, place.line(int(late[0])))
+
+    def what(row: int) -> str:
+        key = " ".join(column.iloc[row] for column in cells)
+        hint = "" if key.isascii() else " (composed and decomposed letters are the same)"
+        return f"{' '.join(schema.key)} '{key}' is there twice, first in line {place.line(first[key_of[row]])}{hint}"
+
+    yield from place.problems(repeated, what, most)
+
+
+def in_order(frame: pd.DataFrame, keys: npt.NDArray[np.int64]) -> pd.DataFrame:
+    """The rows in the order of their keys, which `sort_keys` returns."""
+    return frame if (np.diff(keys) >= 0).all() else frame.iloc[np.argsort(keys, kind="stable")].reset_index(drop=True)
 
 
 def sort_keys(frame: pd.DataFrame, schema: Schema) -> npt.NDArray[np.int64]:
@@ -265,6 +320,7 @@ _FAULTS: dict[Kind, Callable[[str], str | None]] = {
     "id": _id_fault,
     "ids": _ids_fault,
     "text": _text_fault,
+    "path": _text_fault,
     "type": _type_fault,
     "channel": _channel_fault,
 }

@@ -1,22 +1,26 @@
 """Reading and writing delimited tables, the one place: no quotes, no escapes, one row a line, fast for ten million.
 
-Below, the tables of utterances, enrollment models and trials (TSV; trials also as Parquet).
+Below, the tables of utterances, enrollment models and trials (TSV; trials also as Parquet). They are written in the
+bytewise order of their keys, and read from any order into that one.
 """
 
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.compute as pc  # type: ignore[import-untyped]
 import pyarrow.csv as pa_csv  # type: ignore[import-untyped]
 
-from svtok.errors import Problem, ProblemsError, SvtokError, raise_problems
+from svtok.errors import Problem, ProblemsError, raise_problems
 from svtok.files import writing_file
 from svtok.manifest.schema import (
     MODELS,
@@ -30,6 +34,10 @@ from svtok.manifest.schema import (
     check_cells,
     check_columns,
     check_keys,
+    in_order,
+    normal,
+    normal_column,
+    normal_table,
     sort_keys,
 )
 
@@ -40,7 +48,7 @@ BYTES_A_BLOCK = 1 << 24
 
 @dataclass(frozen=True)
 class Lines:
-    """A text file: its first line, and its bytes."""
+    """A text file: its first line, and its bytes, which are UTF-8."""
 
     path: Path
     header: str
@@ -50,19 +58,28 @@ class Lines:
     def open(cls, path: Path) -> Lines:
         """Read the file. Raises ProblemsError where it is not there or empty, or names each line that is not UTF-8."""
         if not path.is_file():
-            raise ProblemsError([Problem("the file does not exist", path)])
+            raise ProblemsError([Problem("there is no such file", path)])
         content = path.read_bytes().removeprefix(b"\xef\xbb\xbf")
         if not content:
             raise ProblemsError([Problem("the file is empty", path)])
-        if not content.isascii():  # which is quickly told
+        if not content.isascii():  # which is soon seen
             raise_problems([Problem("not UTF-8", path, line) for line in _undecodable(content)])
         end = content.find(b"\n")
         return cls(path, content[: None if end < 0 else end].decode().removesuffix("\r"), content)
 
-    def empty_lines(self) -> list[int]:
-        """The numbers of the lines that hold nothing."""
-        lines = self.content.removesuffix(b"\n").split(b"\n")
-        return [number for number, line in enumerate(lines, start=1) if line in (b"", b"\r")]
+    def __iter__(self) -> Iterator[tuple[int, str]]:
+        """The number of each line, from 1, and its text. A line ends with a line feed, and with nothing else."""
+        lines = self.content.decode().removesuffix("\n").split("\n")
+        return ((number, line.removesuffix("\r")) for number, line in enumerate(lines, start=1))
+
+    def separated_by(self, delimiter: Literal[",", " "]) -> Lines:
+        """The lines with one delimiter between fields, where there are blanks and tabs too, or several of them."""
+        odd = (b"\t", b" ") if delimiter == "," else (b"\t", b"  ", b" \n", b" \r", b"\n ")
+        if not any(text in self.content for text in odd):
+            return self
+        trimmed = re.sub(rb"^[ \t]+|[ \t]+(?=\r?$)", b"", self.content, flags=re.MULTILINE)
+        between = rb"[ \t]*,[ \t]*|[ \t]+" if delimiter == "," else rb"[ \t]+"
+        return replace(self, content=re.sub(between, delimiter.encode(), trimmed))
 
 
 def _undecodable(content: bytes) -> list[int]:
@@ -82,17 +99,35 @@ def _undecodable(content: bytes) -> list[int]:
 
 
 def read_rows(
-    lines: Lines, names: list[str], *, delimiter: str, dictionaries: Collection[str] = (), header: bool = True
+    lines: Lines,
+    names: list[str],
+    *,
+    delimiter: str,
+    dictionaries: Collection[str] = (),
+    header: bool = True,
+    as_written: Collection[str] = (),
 ) -> pa.Table:
-    """The rows as columns of text with the names given; those in `dictionaries`, whose values repeat much, as such.
+    """The rows of a delimited file, in its order. A quotation mark is a character as any other.
 
-    Raises ProblemsError with every line that has not one field for each name.
+    Args:
+        lines: The file.
+        names: A name for each field of a line.
+        delimiter: What stands between two fields.
+        dictionaries: The columns whose values repeat much, and so are kept once.
+        header: Whether the first line is no row.
+        as_written: The columns that stay as they are, as paths do; the others become normal text (`schema.normal`).
+
+    Returns:
+        Columns of text with the names given.
+
+    Raises:
+        ProblemsError: with every line that has not one field for each name.
     """
     texts = pa.dictionary(pa.int32(), pa.string())
     schema = pa.schema([(name, texts if name in dictionaries else pa.string()) for name in names])
     problems: list[Problem] = []
 
-    def tell(row: pa_csv.InvalidRow) -> str:
+    def note(row: pa_csv.InvalidRow) -> str:
         fields = "1 field" if row.actual_columns == 1 else f"{row.actual_columns} fields"
         what = f"{fields} where there should be {row.expected_columns} ({' '.join(names)})"
         problems.append(Problem(what, lines.path, row.number))
@@ -100,25 +135,36 @@ def read_rows(
 
     if header and lines.content.find(b"\n") in (-1, len(lines.content) - 1):
         return schema.empty_table()  # the header is all
-    table = pa_csv.read_csv(
-        io.BytesIO(lines.content),
-        # one thread: with more, a bad row does not know its line
-        pa_csv.ReadOptions(
-            use_threads=False, block_size=BYTES_A_BLOCK, column_names=names, skip_rows=1 if header else 0
-        ),
-        pa_csv.ParseOptions(
-            delimiter=delimiter,
-            quote_char=False,
-            double_quote=False,
-            escape_char=False,
-            ignore_empty_lines=False,
-            invalid_row_handler=tell,
-        ),
-        pa_csv.ConvertOptions(column_types=schema, strings_can_be_null=False, check_utf8=False),
-    )
+    try:
+        table = pa_csv.read_csv(
+            io.BytesIO(lines.content),
+            # one thread: with more, a bad row does not know its line
+            pa_csv.ReadOptions(
+                use_threads=False, block_size=BYTES_A_BLOCK, column_names=names, skip_rows=1 if header else 0
+            ),
+            pa_csv.ParseOptions(
+                delimiter=delimiter,
+                quote_char=False,
+                double_quote=False,
+                escape_char=False,
+                ignore_empty_lines=False,
+                invalid_row_handler=note,
+            ),
+            pa_csv.ConvertOptions(column_types=schema, strings_can_be_null=False, check_utf8=False),
+        )
+    except pa.ArrowInvalid as error:
+        raise ProblemsError([Problem(f"not a table of text: {error}", lines.path)]) from error
     if any(_has_empty(column) for column in table[names[0]].chunks):  # as an empty line has in each column
-        problems += [Problem("the line is empty", lines.path, line) for line in lines.empty_lines()]
+        problems += [Problem("the line is empty", lines.path, number) for number, line in lines if not line]
     raise_problems(sorted(problems, key=lambda problem: problem.line or 0))
+    return table if lines.content.isascii() else _normal(table, as_written)
+
+
+def _normal(table: pa.Table, as_written: Collection[str]) -> pa.Table:
+    for number, field in enumerate(table.schema):
+        if field.name not in as_written:
+            column = normal_column(table[number].to_pandas())
+            table = table.set_column(number, field, pa.array(column).cast(field.type))
     return table
 
 
@@ -159,18 +205,12 @@ def _bytes(strings: pa.Array) -> pa.Buffer:
 def fields_of_lines(path: Path) -> Iterator[tuple[int, list[str]]]:
     """The number of each line of a text file that is neither empty nor a comment, and its fields between blanks.
 
-    Raises SvtokError where there is no such file, ProblemsError where it is empty or not UTF-8.
+    Raises ProblemsError where there is no such file, or it is empty or not UTF-8.
     """
-    if not path.is_file():
-        raise SvtokError(f"{path}: there is no such file")
-    for number, line in enumerate(Lines.open(path).content.decode().split("\n"), start=1):
-        fields = line.split()
+    for number, line in Lines.open(path):
+        fields = normal(line).split()
         if fields and not line.startswith("#"):
             yield number, fields
-
-
-__all__ = ["enrollments", "read_models", "read_trials", "read_utterances", "write_models", "write_trials"]
-__all__ += ["write_utterances"]
 
 
 def read_utterances(path: Path) -> pd.DataFrame:
@@ -210,17 +250,22 @@ def enrollments(models: pd.DataFrame) -> pd.DataFrame:
 
 
 def load_table(path: Path, schema: Schema) -> tuple[pd.DataFrame, list[Problem]]:
-    """A table and all that is wrong with its cells and keys; a cell that is not the number it should be is NaN.
+    """A table in the order of its file, and all that is wrong with its cells and keys.
 
-    Raises ProblemsError where there are no rows and columns to speak of: no such file, unknown or missing columns,
-    lines with too few or too many fields.
+    A cell that is not the number it should be is NaN. Raises ProblemsError where there are no rows and columns to speak
+    of: no such file, unknown or missing columns, lines with too few or too many fields.
     """
-    if not path.is_file():
-        raise ProblemsError([Problem("the file does not exist", path)])
+    frame, problems, _ = _load(path, schema)
+    return frame, problems
+
+
+def _load(path: Path, schema: Schema) -> tuple[pd.DataFrame, list[Problem], npt.NDArray[np.int64]]:
+    """As `load_table`, and the keys of the rows."""
     table = _read_parquet(path, schema) if path.suffix == ".parquet" else _read_tsv(path, schema)
     frame = _trials_as_categories(table.to_pandas()) if schema is TRIALS else table.to_pandas()
-    problems = _problems_of(frame, schema, place_of(path, schema))
-    return _with_numbers(frame, schema), problems
+    keys = sort_keys(frame, schema)
+    problems = _problems_of(frame, schema, place_of(path, schema), keys)
+    return _with_numbers(frame, schema), problems, keys
 
 
 def place_of(path: Path, schema: Schema) -> Place:
@@ -229,37 +274,46 @@ def place_of(path: Path, schema: Schema) -> Place:
 
 
 def _read(path: Path, schema: Schema) -> pd.DataFrame:
-    frame, problems = load_table(path, schema)
+    frame, problems, keys = _load(path, schema)
     raise_problems(problems)
-    return frame
+    return in_order(frame, keys)
 
 
 def _read_tsv(path: Path, schema: Schema) -> pa.Table:
     lines = Lines.open(path)
     names = lines.header.split("\t")
     raise_problems([Problem(what, path, 1) for what in check_columns(names, schema)])
-    return read_rows(lines, names, delimiter="\t", dictionaries=names if schema is TRIALS else ())
+    paths = [column.name for column in schema.columns if column.kind == "path"]
+    return read_rows(lines, names, delimiter="\t", dictionaries=names if schema is TRIALS else (), as_written=paths)
 
 
 def _read_parquet(path: Path, schema: Schema) -> pa.Table:
     import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
+    if not path.is_file():
+        raise ProblemsError([Problem("there is no such file", path)])
     text = pa.dictionary(pa.int32(), pa.string())
     try:
         table = pq.read_table(path)
         raise_problems([Problem(what, path) for what in check_columns(table.column_names, schema)])
         empty = [Problem(f"{name} is empty in some row", path) for name in table.column_names if table[name].null_count]
         raise_problems(empty)
-        return table.cast(pa.schema([(name, text) for name in table.column_names]))
-    except pa.ArrowException as error:
+        table = table.cast(pa.schema([(name, text) for name in table.column_names]))
+        table.validate(full=True)  # its texts are UTF-8
+        return _normal(table, ())
+    except (pa.ArrowException, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise  # of the disk, not of the content
         raise ProblemsError([Problem(f"not a Parquet table of text: {error}", path)]) from error
 
 
 def _write(frame: pd.DataFrame, path: Path, schema: Schema) -> None:
     place = Place(f"the table of {schema.name} for {path}")
     raise_problems([Problem(what, place.path) for what in check_columns(list(frame.columns), schema)])
-    frame = _in_order(frame[[name for name in schema.names if name in frame]], schema)
-    raise_problems(_problems_of(frame, schema, place))
+    frame = normal_table(frame[[name for name in schema.names if name in frame]], schema)
+    keys = sort_keys(frame, schema)
+    raise_problems(_problems_of(frame, schema, place, keys))
+    frame = in_order(frame, keys)
     with writing_file(path) as temporary:
         if path.suffix == ".parquet":
             _trials_as_categories(frame).to_parquet(temporary, index=False)
@@ -267,16 +321,9 @@ def _write(frame: pd.DataFrame, path: Path, schema: Schema) -> None:
             write_rows(_with_numbers(frame, schema), temporary, delimiter="\t", header=True)
 
 
-def _problems_of(frame: pd.DataFrame, schema: Schema, place: Place) -> list[Problem]:
-    problems = [*check_cells(frame, schema, place), *check_keys(frame, schema, place, ordered=True)]
+def _problems_of(frame: pd.DataFrame, schema: Schema, place: Place, keys: npt.NDArray[np.int64]) -> list[Problem]:
+    problems = [*check_cells(frame, schema, place), *check_keys(frame, schema, place, keys=keys)]
     return sorted(problems, key=lambda problem: problem.line or 0)
-
-
-def _in_order(frame: pd.DataFrame, schema: Schema) -> pd.DataFrame:
-    if any(frame[name].isna().any() for name in schema.key):
-        return frame  # the check tells of it
-    keys = sort_keys(frame, schema)
-    return frame if (np.diff(keys) >= 0).all() else frame.iloc[np.argsort(keys, kind="stable")]
 
 
 def _with_numbers(frame: pd.DataFrame, schema: Schema) -> pd.DataFrame:

@@ -20,8 +20,8 @@ __all__ = [
     "derive_types",
     "is_unknown",
     "rows_in",
-    "told_types",
     "types_of",
+    "types_or_labels",
 ]
 
 TARGET_TYPES = ("TC", "target")
@@ -33,14 +33,14 @@ class UnknownTypesError(SvtokError):
 
 
 def types_of(trials: pd.DataFrame, models: pd.DataFrame, utterances: pd.DataFrame) -> pd.Categorical[str]:
-    """The type of each trial: what the trials themselves say, or else what `derive_types` finds out."""
+    """The type TC TW IC IW of each trial, as the trials say, or else as `derive_types` finds."""
     if "type" in trials and set(trials["type"].unique()) <= set(TRIAL_TYPES):
         return pd.Categorical(trials["type"], categories=list(TRIAL_TYPES))
     return derive_types(trials, models, utterances)
 
 
-def told_types(trials: pd.DataFrame, models: pd.DataFrame, utterances: pd.DataFrame) -> pd.Categorical[str]:
-    """The type of each trial as the trials say, be it only target or nontarget, or else what `derive_types` finds."""
+def types_or_labels(trials: pd.DataFrame, models: pd.DataFrame, utterances: pd.DataFrame) -> pd.Categorical[str]:
+    """As `types_of`, but where the trials say only target or nontarget, this."""
     return pd.Categorical(trials["type"]) if "type" in trials else derive_types(trials, models, utterances)
 
 

@@ -51,7 +51,7 @@ def read_phones(path: Path, duration: float) -> list[Phone]:
     """
     phones: list[Phone] = []
     problems = []
-    for number, line in enumerate(Lines.open(path).content.decode().splitlines(), start=1):
+    for number, line in Lines.open(path):
         phone = _parsed(line)
         fault = "not 'start end phone', in seconds, with start before end" if phone is None else None
         if phone and not (phone.start >= 0 and phone.end <= duration + ROUNDING):

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from svtok.errors import Problem, SvtokError, raise_problems, unknown_name
 from svtok.manifest.schema import UNKNOWN, codes_of
 from svtok.manifest.sets import PreparedSet
-from svtok.manifest.trial_types import TARGET_TYPES, rows_in, told_types
+from svtok.manifest.trial_types import TARGET_TYPES, rows_in, types_or_labels
 from svtok.metrics import Counts, count_trials
 from svtok.scoring.scores import read_scores, scores_of_trials
 
@@ -93,7 +93,7 @@ def label_with_set(path: Path, prepared: PreparedSet, *, by: Sequence[str] | Non
     if models is None or trials is None:
         raise SvtokError(f"{prepared.folder or 'the set'} has no models and trials, so it cannot be evaluated")
     score = scores_of_trials(read_scores(path), trials, path=path)
-    types = told_types(trials, models, utterances)
+    types = types_or_labels(trials, models, utterances)
     model_rows, test_rows = rows_in(trials["model"], models["model"]), rows_in(trials["utt"], utterances["utt"])
     if (model_rows < 0).any() or (test_rows < 0).any():
         raise SvtokError(f"trials of {prepared.folder} name unknown models or utterances: run `svtok validate`")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +13,10 @@ from numpy.typing import NDArray
 
 from svtok.errors import Problem, ProblemsError, raise_problems
 from svtok.files import writing_file
-from svtok.manifest.schema import TRIALS, sort_keys
+from svtok.manifest.schema import TRIALS, Place, check_keys
 from svtok.manifest.tables import read_columns, write_rows
 
 COLUMNS = ["model", "utt", "score"]
-FIRST_LINE = 2
 MOST_NAMED = 5
 
 
@@ -29,8 +27,9 @@ def write_scores(path: Path, trials: pd.DataFrame, scores: NDArray[np.floating[A
     naming the first few, where a score is NaN or infinite.
     """
     bad = np.flatnonzero(~np.isfinite(scores))
+    place = Place(f"the scores for {path}")
     raise_problems(
-        list(_first_few(bad, lambda row: f"the score of '{_name(trials, row)}' would be {scores[row]}", path))
+        list(place.problems(bad, lambda row: f"the score of '{_name(trials, row)}' would be {scores[row]}", MOST_NAMED))
     )
     with writing_file(path) as temporary:
         write_rows(trials[["model", "utt"]].assign(score=scores), temporary, delimiter="\t", header=True)
@@ -47,28 +46,14 @@ def read_scores(path: Path) -> pd.DataFrame:
         raise ProblemsError([Problem("there is no score in the file", path)])
     scores = _numbers(table["score"])
     frame = table.select(["model", "utt"]).to_pandas().assign(score=scores)
-
-    def bad_score(row: int) -> str:
-        return f"score '{table['score'][row]}' is not a finite number"
-
-    def repeated(row: int) -> str:
-        return f"model utt '{_name(frame, row)}' is there twice"
-
-    raise_problems(
-        [
-            *_first_few(np.flatnonzero(~np.isfinite(scores)), bad_score, path, FIRST_LINE),
-            *_first_few(_repeated(frame), repeated, path, FIRST_LINE),
-        ]
+    place = Place(path, 2)
+    not_finite = place.problems(
+        np.flatnonzero(~np.isfinite(scores)),
+        lambda row: f"score '{table['score'][row]}' is not a finite number",
+        MOST_NAMED,
     )
+    raise_problems([*not_finite, *check_keys(frame, TRIALS, place, most=MOST_NAMED)])
     return frame
-
-
-def _repeated(frame: pd.DataFrame) -> NDArray[np.intp]:
-    """The rows whose trial an earlier row has."""
-    keys = sort_keys(frame, TRIALS)
-    if (np.diff(keys) > 0).all():
-        return np.empty(0, dtype=np.intp)
-    return np.flatnonzero(pd.Series(keys).duplicated())
 
 
 def _numbers(texts: pa.ChunkedArray) -> NDArray[np.float64]:
@@ -79,31 +64,36 @@ def _numbers(texts: pa.ChunkedArray) -> NDArray[np.float64]:
         return np.asarray(pd.to_numeric(texts.to_pandas(), errors="coerce"), dtype=np.float64)
 
 
-def scores_of_trials(scores: pd.DataFrame, trials: pd.DataFrame, *, path: Path) -> NDArray[np.float64]:
-    """The score (N,) of each trial, in the order of the trials; the scores, read from `path`, may have another order.
+def scores_of_trials(
+    scores: pd.DataFrame, trials: pd.DataFrame, *, path: Path, trials_of: str = "the trials"
+) -> NDArray[np.float64]:
+    """The score of each trial, found by its model and its utterance.
 
-    Raises ProblemsError, naming the first few, where a trial has no score or a score is of no trial.
+    Args:
+        scores: `model`, `utt` (both Categorical) and `score`, in any order.
+        trials: `model` and `utt` (both Categorical), each pair once.
+        path: The file that the scores were read from.
+        trials_of: What the trials are called in an error.
+
+    Returns:
+        The scores (N,), in the order of the trials.
+
+    Raises:
+        ProblemsError: where a trial has no score or a score is of no trial; the first few are named.
     """
     scored, wanted = _keys(scores, trials), _keys(trials, trials)
     if np.array_equal(scored, wanted):
         return scores["score"].to_numpy(np.float64)
     order = np.argsort(scored, kind="stable")
     rows = order[np.minimum(np.searchsorted(scored, wanted, sorter=order), len(order) - 1)]
-    raise_problems(
-        [
-            *_first_few(
-                np.flatnonzero(scored[rows] != wanted),
-                lambda row: f"the trial '{_name(trials, row)}' has no score",
-                path,
-            ),
-            *_first_few(
-                np.flatnonzero(~np.isin(scored, wanted)),
-                lambda row: f"'{_name(scores, row)}' is not among the trials",
-                path,
-                FIRST_LINE,
-            ),
-        ]
+    lacking, strange = np.flatnonzero(scored[rows] != wanted), np.flatnonzero(~np.isin(scored, wanted))
+    problems = [Problem(f"the trial '{_name(trials, row)}' has no score", path) for row in lacking[:MOST_NAMED]]
+    if len(lacking) > MOST_NAMED:
+        problems.append(Problem(f"{len(lacking) - MOST_NAMED} more trials have no score", path))
+    problems += Place(path, 2).problems(
+        strange, lambda row: f"'{_name(scores, row)}' is not among {trials_of}", MOST_NAMED
     )
+    raise_problems(problems)
     return scores["score"].to_numpy(np.float64)[rows]
 
 
@@ -118,16 +108,6 @@ def _keys(frame: pd.DataFrame, trials: pd.DataFrame) -> NDArray[np.int64]:
         key = key * len(known) + codes
     key[unknown] = -1
     return key
-
-
-def _first_few(
-    rows: NDArray[np.intp], what: Callable[[int], str], path: Path, first_line: int | None = None
-) -> Iterator[Problem]:
-    """A problem for each of the first few rows, with its line in the file where it has one, and how many more."""
-    for row in rows[:MOST_NAMED].tolist():
-        yield Problem(what(row), path, None if first_line is None else first_line + row)
-    if len(rows) > MOST_NAMED:
-        yield Problem(f"{len(rows) - MOST_NAMED} more like the last", path)
 
 
 def _name(frame: pd.DataFrame, row: int) -> str:

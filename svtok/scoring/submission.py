@@ -26,7 +26,7 @@ from svtok.scoring.scores import read_scores, scores_of_trials
 ANSWER, METADATA = "answer.txt", "metadata"
 DESCRIPTION, SYSTEMS = "public-description", "fused-systems-count"
 SAME_DATE = (1980, 1, 1, 0, 0, 0)  # so that the same scores give the same file
-MOST_TOLD = 5
+MOST_NAMED = 5
 
 
 def write_submission(out: Path, scores: Path, trials: Path, *, description: str, fused_systems: int) -> int:
@@ -114,14 +114,12 @@ def _check_answer(content: bytes, path: Path, number: int, expected: NDArray[np.
     if len(texts) != number:
         yield Problem(f"{len(texts)} lines, but the list of trials has {number} trials", path)
     numbers = pd.to_numeric(texts, errors="coerce").to_numpy(np.float64)
-    yield from _few(np.flatnonzero(~np.isfinite(numbers)), "'{}' is not a finite number", texts, path)
+    place = Place(path)
+    yield from place.problems(
+        np.flatnonzero(~np.isfinite(numbers)), lambda row: f"'{texts[row]}' is not a finite number", MOST_NAMED
+    )
     if expected is not None and len(numbers) == number:
         other = np.isfinite(numbers) & (numbers != expected)
-        yield from _few(np.flatnonzero(other), "{} is not the score of this trial", texts, path)
-
-
-def _few(rows: NDArray[np.intp], what: str, texts: pd.Series, path: Path) -> Iterator[Problem]:
-    """A problem for each of the first few rows, and how many more there are."""
-    yield from Place(path).problems(rows[:MOST_TOLD], lambda row: what.format(texts[row]))
-    if len(rows) > MOST_TOLD:
-        yield Problem(f"{len(rows) - MOST_TOLD} more lines like the last", path)
+        yield from place.problems(
+            np.flatnonzero(other), lambda row: f"{texts[row]} is not the score of this trial", MOST_NAMED
+        )

@@ -14,7 +14,7 @@ import numpy as np
 
 from svtok.audio.espeak import phones_of, require_espeak
 from svtok.errors import Problem, SvtokError, raise_problems
-from svtok.manifest.schema import Place, codes_of
+from svtok.manifest.schema import Place, codes_of, normal
 from svtok.manifest.sets import UTTERANCES_FILE, PreparedSet
 from svtok.manifest.tables import fields_of_lines
 from svtok.trained.phones import PhoneList
@@ -129,7 +129,7 @@ def _by_rules(codes: np.ndarray, said: Sequence[tuple[str, str]], place: Place) 
             faults[numbers[0]] = str(error)
             continue
         for number, phones in zip(numbers, found, strict=True):
-            pronunciations[number] = phones
+            pronunciations[number] = tuple(map(normal, phones))
             faults[number] = None if phones else f"espeak-ng's rules for '{language}' do not know '{said[number][1]}'"
     raise_problems(list(place.problems_of_values(codes, faults)))
     return pronunciations

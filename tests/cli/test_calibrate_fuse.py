@@ -114,12 +114,21 @@ def test_a_fusion_of_speaker_and_phrase_refuses_wrong_phrases(work: Path, rule: 
 
 
 def test_other_trials_end_with_a_message_and_nothing_written(work: Path) -> None:
-    header, first, second, *rest = Path("phrase-dev.tsv").read_text().splitlines(keepends=True)
-    Path("phrase-dev.tsv").write_text("".join([header, second, first, *rest]))
+    header, _, *rest = Path("phrase-dev.tsv").read_text().splitlines(keepends=True)
+    Path("phrase-dev.tsv").write_text("".join([header, *rest, "s0p0\ts9-p0-1\t0.5\n"]))
     done = shell("fuse", "fit", *both("dev"), "--data", "data/my/dev", "--out", "f.yaml")
     assert done.returncode == 1
-    assert "phrase-dev.tsv:2: the trial is 's0p0 s0-p0-2' where speaker-dev.tsv has 's0p0 s0-p0-1'" in done.stderr
+    assert "phrase-dev.tsv: the trial 's0p0 s0-p0-1' has no score" in done.stderr
+    assert "'s0p0 s9-p0-1' is not among the trials" in done.stderr
     assert not Path("f.yaml").exists()
+
+
+def test_files_of_scores_in_different_orders_are_fused_as_those_in_one(work: Path) -> None:
+    called("fuse", "fit", *both("dev"), "--data", "data/my/dev", "--out", "in-order.yaml")
+    header, *rest = Path("phrase-dev.tsv").read_text().splitlines(keepends=True)
+    Path("phrase-dev.tsv").write_text("".join([header, *reversed(rest)]))
+    called("fuse", "fit", *both("dev"), "--data", "data/my/dev", "--out", "reversed.yaml")
+    assert Path("reversed.yaml").read_text() == Path("in-order.yaml").read_text()
 
 
 def test_another_number_of_systems_than_in_the_fit_is_refused_with_their_names(work: Path) -> None:

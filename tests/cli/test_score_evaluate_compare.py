@@ -178,7 +178,7 @@ def test_data_and_trials_together_or_neither_are_usage_errors(scores: Path, tmp_
     ("line", "message"),
     [
         ("s0p0\ts0-p0-1\tnan\n", "scores.tsv:2: score 'nan' is not a finite number"),
-        ("s0p0\ts0-p0-2\t0.5\n", "scores.tsv:3: model utt 's0p0 s0-p0-2' is there twice"),
+        ("s0p0\ts0-p0-2\t0.5\n", "scores.tsv:3: model utt 's0p0 s0-p0-2' is there twice, first in line 2"),
         ("s9p0\ts0-p0-1\t0.5\n", "scores.tsv:2: 's9p0 s0-p0-1' is not among the trials"),
         ("s0p0\ts0-p0-1\n", "scores.tsv:2: "),
         ("", "scores.tsv: the trial 's0p0 s0-p0-1' has no score"),

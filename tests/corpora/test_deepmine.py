@@ -189,8 +189,8 @@ def test_everything_that_is_wrong_is_said_at_once_with_file_and_line(make_releas
             {"docs/trials.txt": TRIALS.partition("\n")[2]},
             "docs/trials.txt:1: the header line is missing: the first line is 'model_00001 evl_000000'",
         ),
-        ({"docs/train_labels.txt": None}, "docs/train_labels.txt: the file does not exist"),
-        ({"docs/trials.txt": None}, "docs/trials.txt: the file does not exist"),
+        ({"docs/train_labels.txt": None}, "docs/train_labels.txt: there is no such file"),
+        ({"docs/trials.txt": None}, "docs/trials.txt: there is no such file"),
         (
             {"docs/trials.txt": "model-id evaluation-file-id\n"},
             "docs/trials.txt: there is nothing after the header line",

@@ -173,7 +173,7 @@ def test_all_problems_of_cells_and_recordings_are_said_at_once(tmp_path: Path) -
     assert [(line, what.split("; ")[0]) for line, what in problems if ".wav:" not in what] == [
         (2, "end 9.0 is after the end of the file, 0.5 s"),
         (3, "speaker 'a' is 'f' here and 'm' further up"),
-        (3, "utt 'u' is there twice"),
+        (3, "utt 'u' is there twice, first in line 2"),
         (4, "gender is empty"),
         (4, "start 'x' is not a number of seconds"),
         (5, "end 0.5 is not after start 1.0"),

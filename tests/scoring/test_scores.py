@@ -69,7 +69,7 @@ def test_scores_that_are_no_finite_numbers_are_named_with_their_lines(tmp_path: 
 
 def test_repeated_trials_are_named_with_their_lines(tmp_path: Path) -> None:
     path = write(tmp_path, "m b 1", "m a 1", "m b 2")
-    assert problems_of(path) == [":4: model utt 'm b' is there twice"]
+    assert problems_of(path) == [":4: model utt 'm b' is there twice, first in line 2"]
 
 
 def test_lines_with_too_few_or_too_many_columns_are_named(tmp_path: Path) -> None:
@@ -113,7 +113,7 @@ def test_of_many_differences_the_first_are_named_and_the_others_counted() -> Non
         scores_of_trials(scores, wanted, path=Path("s.tsv"))
     assert [str(problem) for problem in caught.value.problems][-2:] == [
         "s.tsv: the trial 'm u07' has no score",
-        "s.tsv: 12 more like the last",
+        "s.tsv: 12 more trials have no score",
     ]
 
 
@@ -125,9 +125,9 @@ def test_of_many_bad_scores_the_first_few_are_named_and_the_others_counted(tmp_p
         read_scores(path)
     assert [(problem.what, problem.line) for problem in caught.value.problems] == [
         *(("score 'nan' is not a finite number", 2 + n) for n in range(5)),
-        ("4 more like the last", None),
-        *(("model utt 'm9 u' is there twice", 12 + n) for n in range(5)),
-        ("2 more like the last", None),
+        ("4 more lines with the same fault as the last", None),
+        *(("model utt 'm9 u' is there twice, first in line 11", 12 + n) for n in range(5)),
+        ("2 more lines with the same fault as the last", None),
     ]
 
 

@@ -31,15 +31,23 @@ def test_files_of_the_same_trials_stand_side_by_side(tmp_path: Path) -> None:
     np.testing.assert_array_equal(scores, [[1, 0.5], [2, -3]])
 
 
-def test_the_first_difference_of_each_file_is_told_with_its_line(tmp_path: Path) -> None:
+def test_the_trials_of_the_files_may_stand_in_any_order(tmp_path: Path) -> None:
     one = write(tmp_path, "one", "a u1 1", "a u2 2", "b u1 3")
-    swapped = write(tmp_path, "swapped", "a u1 1", "b u1 2", "a u2 3")
-    unknown = write(tmp_path, "unknown", "a u9 1", "a u2 2", "b u1 3")
+    two = write(tmp_path, "two", "b u1 30", "a u1 10", "a u2 20")
+    trials, scores = read_stack([one, two])
+    assert trials.astype(object).to_numpy().tolist() == [["a", "u1"], ["a", "u2"], ["b", "u1"]]
+    np.testing.assert_array_equal(scores, [[1, 10], [2, 20], [3, 30]])
+
+
+def test_trials_that_one_file_lacks_or_has_alone_are_named(tmp_path: Path) -> None:
+    one = write(tmp_path, "one", "a u1 1", "a u2 2")
+    other = write(tmp_path, "other", "a u9 1", "a u2 2")
     short = write(tmp_path, "short", "a u1 1")
-    told = problems_of(one, swapped, unknown, short)
-    assert told[0].startswith(f"{swapped}:3: the trial is 'b u1' where {one} has 'a u2'")
-    assert told[1].startswith(f"{unknown}:2: the trial is 'a u9' where {one} has 'a u1'")
-    assert told[2] == f"{short}: has 1 trials, {one} has 3"
+    assert problems_of(one, other, short) == [
+        f"{other}: the trial 'a u1' has no score",
+        f"{other}:2: 'a u9' is not among the trials of {one}",
+        f"{short}: the trial 'a u2' has no score",
+    ]
 
 
 def prepared(trials: list[str], **types: list[str]) -> PreparedSet:

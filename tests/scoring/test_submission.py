@@ -136,7 +136,7 @@ def test_a_wrong_order_is_seen_with_the_scores(trials: Path, scores: Path, make_
 def test_many_problems_are_counted(tmp_path: Path, make_zip: Write) -> None:
     lines = pd.Series(range(100)).astype(str)
     (tmp_path / "t").write_text("model-id evaluation-file-id\n" + "".join(f"m e{line}\n" for line in lines))
-    with pytest.raises(ProblemsError, match="95 more lines like the last"):
+    with pytest.raises(ProblemsError, match="95 more lines with the same fault as the last"):
         check_submission(make_zip(answer="x\n" * 100, metadata=METADATA), tmp_path / "t")
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 
@@ -103,7 +103,7 @@ def _read_trn(
     seen: set[str] = set()
     rows = []
     by_sentence = True
-    for number, line in enumerate(Lines.open(path).content.decode().splitlines(), start=1):
+    for number, line in Lines.open(path):
         model, *files = re.split(r"[ \t]*,[ \t]*|[ \t]+", line.strip())
         faults = [fault for file in files if (fault := _file_fault(file, part))]
         names = {file: name for file in files if (name := _utterance(file))}
@@ -147,7 +147,7 @@ def _read_ndx(
     """The trials, checked by columns (a list has up to ten million lines, but names few models and files), and whether
     the ids say which are of the right sentence."""
     lines = read_rows(
-        _with_commas(path), NDX_COLUMNS, delimiter=",", dictionaries=NDX_COLUMNS, header=False
+        Lines.open(path).separated_by(","), NDX_COLUMNS, delimiter=",", dictionaries=NDX_COLUMNS, header=False
     ).to_pandas()
     place = Place(path, 1)
     model_codes, model_ids = codes_of(lines["model"])
@@ -217,15 +217,6 @@ def _first_rows(
 def _look_for(utt: str, file: str, audio: Collection[str] | None, absent: Absent, path: Path, line: int) -> None:
     if audio is not None and utt not in audio:
         absent.setdefault(utt, Problem(f"'{file}': there is no such recording", path, line))
-
-
-def _with_commas(path: Path) -> Lines:
-    """The lines of a key file with one comma between fields, whether there were commas, blanks or both."""
-    lines = Lines.open(path)
-    if b" " not in lines.content and b"\t" not in lines.content:
-        return lines
-    trimmed = re.sub(rb"^[ \t]+|[ \t]+(?=\r?$)", b"", lines.content, flags=re.MULTILINE)
-    return replace(lines, content=re.sub(rb"[ \t]*,[ \t]*|[ \t]+", b",", trimmed))
 
 
 def _stem(file: str) -> str:

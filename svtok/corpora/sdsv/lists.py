@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -101,7 +100,7 @@ def read_trials(path: Path, models: Sequence[str] | None, problems: list[Problem
 
 def read_keys(path: Path, trials: int, problems: list[Problem]) -> pd.Series:
     """The type of each trial, from the first column of a file with a header and a line for each trial."""
-    lines = _open(path)
+    lines = Lines.open(path).separated_by(" ")
     width = len(lines.header.split())
     types = _rows(lines, [str(number) for number in range(width)], repeating=True).column(0).to_pandas()
     if len(types) != trials:
@@ -111,7 +110,7 @@ def read_keys(path: Path, trials: int, problems: list[Problem]) -> pd.Series:
 
 def read_genders(path: Path, problems: list[Problem]) -> dict[str, str]:
     """The gender, m or f, of each speaker (or model): two columns, with or without a header."""
-    lines = _open(path)
+    lines = Lines.open(path).separated_by(" ")
     header = lines.header.split()[-1].lower() not in GENDERS
     table = _rows(lines, ["name", "gender"], header=header).to_pandas()
     place = Place(path, 1 + header)
@@ -134,7 +133,7 @@ def _read(
 
     `hints` says more of a list with some other number of columns.
     """
-    lines = _open(path)
+    lines = Lines.open(path).separated_by(" ")
     header = lines.header.split()
     columns = next((names for names in choices if len(names) == len(header)), None)
     if columns is None:
@@ -142,15 +141,6 @@ def _read(
         what = f"{len(header)} columns where there should be {wanted}{(hints or {}).get(len(header), '')}"
         raise ProblemsError([Problem(what, path, 1)])
     return _rows(lines, list(columns), repeating=repeating)
-
-
-def _open(path: Path) -> Lines:
-    """The lines of a list with one blank between fields, and none at the end of a line."""
-    lines = Lines.open(path)
-    if not any(odd in lines.content for odd in (b"\t", b"  ", b" \n", b" \r", b"\n ")):
-        return lines
-    trimmed = re.sub(rb"^[ \t]+|[ \t]+(?=\r?$)", b"", lines.content, flags=re.MULTILINE)
-    return replace(lines, content=re.sub(rb"[ \t]+", b" ", trimmed))
 
 
 def _rows(lines: Lines, names: list[str], *, repeating: bool = False, header: bool = True) -> pa.Table:

@@ -31,7 +31,7 @@ def read_trial_list(path: Path) -> pd.DataFrame:
         frame = frame.set_axis(["type", "model", "utt"], axis=1)[["model", "utt", "type"]]
         frame["type"] = frame["type"].map(LABEL_OF)
     place = Place(path)
-    problems = [*check_cells(frame, TRIALS, place), *check_keys(frame, TRIALS, place, ordered=False)]
+    problems = [*check_cells(frame, TRIALS, place), *check_keys(frame, TRIALS, place)]
     if "label" in frame and not problems:
         labels, types = frame["label"].to_numpy(object), frame["type"].to_numpy(object)
         wrong = np.flatnonzero(np.where(types == "TC", "target", "nontarget") != labels)
@@ -60,7 +60,7 @@ def read_score_list(path: Path) -> pd.DataFrame:
     problems = list(
         place.problems(np.flatnonzero(~np.isfinite(scores)), lambda row: f"score '{texts[row]}' is no number")
     )
-    raise_problems([*problems, *check_keys(frame, TRIALS, place, ordered=False)])
+    raise_problems([*problems, *check_keys(frame, TRIALS, place)])
     return frame[["model", "utt"]].assign(score=scores)
 
 

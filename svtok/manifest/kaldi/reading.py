@@ -13,7 +13,7 @@ import pandas as pd
 
 from svtok.errors import Problem, ProblemsError, raise_problems, warn
 from svtok.manifest.kaldi.lists import read_trial_list
-from svtok.manifest.schema import MODELS, UNKNOWN, UTTERANCES, Place, as_numbers, check_cells
+from svtok.manifest.schema import MODELS, UNKNOWN, UTTERANCES, Place, as_numbers, check_cells, normal
 from svtok.manifest.sets import PreparedSet, audio_paths
 from svtok.manifest.trial_types import UnknownTypesError, derive_types
 from svtok.manifest.validate import check_set
@@ -57,8 +57,10 @@ class KaldiMap:
         return [self.values.get(key, "") for key in keys]
 
 
-def read_map(path: Path, problems: list[Problem], *, words: int | None = 1) -> KaldiMap:
+def read_map(path: Path, problems: list[Problem], *, words: int | None = 1, paths: bool = False) -> KaldiMap:
     """Read a file of `key value` lines. A value has `words` words, or any number of them where that is None.
+
+    Keys and values become normal text (`svtok.manifest.schema.normal`), but not values that are `paths`.
 
     What is wrong is added to `problems`: no such file, not UTF-8, a line without value or with too many words, a key
     that repeats.
@@ -69,12 +71,14 @@ def read_map(path: Path, problems: list[Problem], *, words: int | None = 1) -> K
         return found
     for number, line in enumerate(path.read_bytes().removesuffix(b"\n").split(b"\n"), start=1):
         try:
-            key, *rest = re.split(r"[ \t]+", line.decode().strip(" \t\r"), maxsplit=1)
+            text = line.decode() if paths else normal(line.decode())
+            key, *rest = re.split(r"\s+", text.strip(), maxsplit=1)
+            key = normal(key)
         except UnicodeDecodeError:
             problems.append(Problem("not UTF-8", path, number))
             continue
         value = rest[0] if rest else ""
-        count = len(re.split(r"[ \t]+", value))
+        count = len(value.split())
         if not value:
             problems.append(Problem(f"there is no value for '{key}'" if key else "the line is empty", path, number))
         elif key in found.values:
@@ -229,7 +233,7 @@ def _read_utterances(folder: Path, phrase: str | None, wav_root: Path, problems:
     columns = {"utt": utts, **_read_recordings(folder, speakers, wav_root, problems)}
     for name, file in UTTERANCE_FILES.items():
         if name == "phrase" and phrase is not None:
-            columns[name] = [phrase] * len(utts)
+            columns[name] = [normal(phrase)] * len(utts)
         elif name == "phrase" and not (folder / file).is_file():
             what = "the file does not exist; write it (utterance, phrase), or name the one phrase of all with --phrase"
             problems.append(Problem(what, folder / file))
@@ -248,7 +252,7 @@ def _read_utterances(folder: Path, phrase: str | None, wav_root: Path, problems:
 
 def _read_recordings(folder: Path, speakers: KaldiMap, wav_root: Path, problems: list[Problem]) -> dict[str, list[str]]:
     """The columns path and, where there are segments, start and end."""
-    scp = read_map(folder / "wav.scp", problems, words=None)
+    scp = read_map(folder / "wav.scp", problems, words=None, paths=True)
     for recording, name in scp.values.items():
         if NOT_A_FILE_NAME.search(name):
             what = (

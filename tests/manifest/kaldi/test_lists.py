@@ -14,9 +14,10 @@ from svtok.manifest.kaldi.lists import (
     write_trial_list,
     write_trial_types,
 )
+from svtok.manifest.schema import normal
 
 characters = st.characters(exclude_categories=("Cs", "Cc", "Zs", "Zl", "Zp"), exclude_characters="\ufeff")
-ids = st.text(characters, min_size=1, max_size=6)
+ids = st.text(characters, min_size=1, max_size=6).map(normal)
 one_file = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=20)
 
 
@@ -109,7 +110,7 @@ def test_the_score_is_found_whatever_toolkit_wrote_it(text: str, tmp_path: Path)
             "m u x\nm v nan\n",
             r"2 problems found\n.*scores:1: score 'x' is no number\n.*scores:2: score 'nan' is no number",
         ),
-        ("m u 1\nm u 2\n", "scores:2: model utt 'm u' is there twice"),
+        ("m u 1\nm u 2\n", "scores:2: model utt 'm u' is there twice, first in line 1"),
         ("", "the file is empty"),
     ],
 )
