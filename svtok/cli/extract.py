@@ -15,11 +15,13 @@ from svtok.cli.options import (
     device_option,
     features_option,
     jobs_option,
-    network_option,
     only_corpus,
 )
 from svtok.embeddings import FORMAT
 from svtok.errors import SvtokError
+from svtok.fresh import recordings
+from svtok.places import EXPERIMENTS
+from svtok.trained import ENCODERS
 
 
 @click.command("extract-features")
@@ -85,18 +87,41 @@ def extract_features(
         click.echo(f"{target}: {len(store)} utterances, {store.dim} dimensions{'' if done else ': up to date'}")
 
 
-def _embeddings_folder(given: Options) -> Path:
+def _embeddings_folder(given: Options) -> Path | None:
     name = given["data"].name
+    if (given["network"] is None) == (given["encoder"] is None):
+        return None  # which the command refuses
+    network = Path(given["network"] or EXPERIMENTS / given["encoder"])
     if given["frame_states"]:
-        return Path(given["network"] / "states" / name)
-    return Path(given["network"] / "embeddings" / (f"{name}-joined" if given["joined_models"] else name))
+        return network / "states" / name
+    return network / "embeddings" / (f"{name}-joined" if given["joined_models"] else name)
+
+
+def _embedded(given: Options) -> object:
+    """What is read beside the set: of an encoder its weights, where they are installed, and the recordings."""
+    if given["encoder"] is None:
+        return features_read(given)
+    from svtok.trained.encoders import weights_file
+
+    try:
+        return weights_file(given["encoder"]), recordings(given["data"])
+    except SvtokError:
+        return None  # the command itself says what is wrong
 
 
 @click.command("extract-embeddings")
-@network_option()
+@click.option("--network", type=FOLDER, help="Folder of a trained network.")
+@click.option(
+    "--encoder",
+    type=click.Choice(ENCODERS),
+    help="In place of --network, a public speaker encoder, which reads the recordings at 16 kHz; resemblyzer: "
+    "pip install --no-deps Resemblyzer==0.1.4.",
+)
 @data_option("eval")
 @features_option
-@click.option("--out", type=FOLDER, help="Folder of the embeddings; default: NETWORK/embeddings/SET.")
+@click.option(
+    "--out", type=FOLDER, help="Folder of the embeddings; default: NETWORK/embeddings/SET (exp/ENCODER/embeddings/SET)."
+)
 @click.option(
     "--joined-models",
     is_flag=True,
@@ -116,9 +141,10 @@ def _embeddings_folder(given: Options) -> Path:
     help="With --frame-states: after which layer of the encoder; 0: after the front-end.",
 )
 @device_option
-@makes("out", format=FORMAT, default=_embeddings_folder, reads=features_read)
+@makes("out", format=FORMAT, default=_embeddings_folder, reads=_embedded)
 def extract_embeddings(
-    network: Path,
+    network: Path | None,
+    encoder: str | None,
     data: Path,
     features: Path | None,
     out: Path,
@@ -138,14 +164,25 @@ def extract_embeddings(
       svtok extract-embeddings --network exp/cls --data data/my/eval --out exp/cls/embeddings/eval
       svtok extract-embeddings --network exp/cls --data data/my/eval --joined-models
       svtok extract-embeddings --network exp/cls --data data/my/eval --frame-states
+      svtok extract-embeddings --encoder resemblyzer --data data/my/eval --out exp/resemblyzer/embeddings/eval
     """
+    if (network is None) == (encoder is None):
+        raise click.UsageError("name a network (--network DIR) or a public encoder (--encoder NAME), and only one")
+    if encoder is not None and (features or joined_models or frame_states):
+        raise click.UsageError("--features, --joined-models and --frame-states are of a --network, not of an --encoder")
     if frame_states and joined_models:
         raise click.UsageError("--frame-states are of utterances, --joined-models of models: ask for one")
     if layer is not None and not frame_states:
         raise click.UsageError("--layer is of --frame-states")
     from svtok.embeddings.extract import extract_embeddings as extract
+    from svtok.embeddings.extract import extract_encoder_embeddings
     from svtok.trained.inference import pick_device
 
+    if encoder is not None:
+        count = extract_encoder_embeddings(encoder, data, out, pick_device(device))
+        click.echo(f"{out}: embeddings of {count} utterances")
+        return
+    assert network is not None
     if frame_states:
         from svtok.embeddings.states import extract_frame_states
 

@@ -15,16 +15,21 @@ import numpy as np
 import torch
 
 from svtok.embeddings.store import INDEX, read_embeddings, write_embeddings
-from svtok.errors import SvtokError
+from svtok.errors import SvtokError, raise_problems
 from svtok.features.config import FeaturesConfig, differences
-from svtok.features.extract import extract_features
+from svtok.features.extract import extract_features, utterances_of
 from svtok.features.store import PHONETIC, FeatureStore
 from svtok.manifest.sets import PreparedSet, read_set
 from svtok.parallel import default_jobs
 from svtok.places import stored_features
+from svtok.progress import progress
+from svtok.trained.encoders import SAMPLE_RATE, load_encoder, parts_of
 from svtok.trained.folder import CONFIG, TrainedNetwork, load_network
 from svtok.trained.inference import Features, embed_all
 from svtok.trained.phones import stored_embedder
+
+RECORDINGS_AT_ONCE = 32
+"""How many recordings a public encoder reads at once."""
 
 
 class JoinedFeatures:
@@ -130,6 +135,38 @@ def extract_embeddings(
         vectors = embed_all(given.trained.network, source, names, device, what=f"embeddings {out}")
     write_embeddings(out, names, vectors, given.trained.hash)
     return len(names)
+
+
+def extract_encoder_embeddings(encoder: str, data: Path, out: Path, device: torch.device) -> int:
+    """Write embeddings of a prepared set by a public encoder, which reads the recordings, resampled where needed.
+
+    Args:
+        encoder: one of `svtok.trained.ENCODERS`.
+        data: the prepared set.
+        out: the folder to write.
+        device: where the encoder computes.
+
+    Returns:
+        How many embeddings there are.
+
+    Raises:
+        SvtokError: the encoder is not installed, or the set cannot be read.
+        ProblemsError: with every utterance that cannot be used.
+    """
+    prepared, trained = read_set(data), load_encoder(encoder, device)
+    vectors, problems, parts = [], [], []
+    utterances = utterances_of(prepared)
+    for number, utterance in enumerate(progress(utterances, total=len(utterances), what=f"embeddings {out}"), start=1):
+        try:
+            parts.append(parts_of(utterance.read(SAMPLE_RATE, resample=True)[0]))
+        except SvtokError as error:
+            problems.append(utterance.problem(error))
+        if parts and (len(parts) == RECORDINGS_AT_ONCE or number == len(utterances)):
+            vectors.append(trained.embed(parts))
+            parts = []
+    raise_problems(problems)
+    write_embeddings(out, [utterance.utt for utterance in utterances], np.concatenate(vectors), trained.hash)
+    return len(utterances)
 
 
 def _open_features(

@@ -98,28 +98,51 @@ def extract_features(
     return True
 
 
-class _Utterance(NamedTuple):
+class Utterance(NamedTuple):
+    """Where the samples of an utterance are: a recording, and seconds and a channel of it, if not all."""
+
     utt: str
     path: Path
     start: float | None
     end: float | None
     channel: str | None = None
 
+    def read(self, sample_rate: int, *, resample: bool) -> tuple[np.ndarray, int]:
+        """Its samples (N,) and their rate in Hz, as `svtok.audio.decode.read_audio`, which raises AudioError."""
+        return read_audio(
+            self.path,
+            start=self.start,
+            end=self.end,
+            channel=self.channel,
+            sample_rate=sample_rate,
+            resample=resample,
+        )
+
+    def problem(self, error: SvtokError) -> Problem:
+        """What is wrong with it, by an error of reading its samples or of their use."""
+        what = error.what if isinstance(error, AudioError) else str(error)
+        return Problem(f"utterance '{self.utt}': {what}", self.path)
+
+
+def utterances_of(prepared: PreparedSet) -> list[Utterance]:
+    """The utterances of a set, in the order of its table."""
+    table = prepared.utterances
+    spans = zip(table["start"], table["end"], strict=True) if "start" in table else [(None, None)] * len(table)
+    channels = table["channel"] if "channel" in table else [None] * len(table)
+    return [
+        Utterance(utt, path, start, end, channel)
+        for utt, path, (start, end), channel in zip(table["utt"], audio_paths(prepared), spans, channels, strict=True)
+    ]
+
 
 class _Part(NamedTuple):
-    utterances: list[_Utterance]
+    utterances: list[Utterance]
     file: Path  # holds the arrays `frames` (utterances,) and `features` (all frames, F)
 
 
 def _parts(prepared: PreparedSet, config: FeaturesConfig, folder: Path) -> list[_Part]:
     """The set cut into parts. A part's file is named by all that its content depends on."""
-    table = prepared.utterances
-    spans = zip(table["start"], table["end"], strict=True) if "start" in table else [(None, None)] * len(table)
-    channels = table["channel"] if "channel" in table else [None] * len(table)
-    utterances = [
-        _Utterance(utt, path, start, end, channel)
-        for utt, path, (start, end), channel in zip(table["utt"], audio_paths(prepared), spans, channels, strict=True)
-    ]
+    table, utterances = prepared.utterances, utterances_of(prepared)
     states = [  # without channels the fingerprint is that of the time before there were any
         [utterance.utt, written, *utterance[2 : 4 + ("channel" in table)], *state(utterance.path)]
         for utterance, written in zip(utterances, table["path"], strict=True)
@@ -152,20 +175,14 @@ def _make_part(part: _Part, config: FeaturesConfig, phonetic: FrameEmbedder | No
 
 
 def _features_or_problem(
-    utterance: _Utterance, config: FeaturesConfig, phonetic: FrameEmbedder | None
+    utterance: Utterance, config: FeaturesConfig, phonetic: FrameEmbedder | None
 ) -> np.ndarray | Problem:
-    utt, path, start, end, channel = utterance
-    wanted = config.sample_rate
     try:
-        wave, rate = read_audio(
-            path, start=start, end=end, channel=channel, sample_rate=wanted, resample=config.resample
-        )
+        wave, rate = utterance.read(config.sample_rate, resample=config.resample)
         features = compute_features(wave, rate, config)
         return np.concatenate([features, phonetic(features)], axis=1) if phonetic else features
-    except AudioError as error:
-        return Problem(f"utterance '{utt}': {error.what}", path)
     except SvtokError as error:
-        return Problem(f"utterance '{utt}': {error}", path)
+        return utterance.problem(error)
 
 
 def _join(

@@ -1,0 +1,2 @@
+ENCODERS = ("resemblyzer",)
+"""Public speaker encoders, which others trained (`svtok.trained.encoders`)."""

@@ -57,7 +57,7 @@ def test_dev_and_docs_are_installed_into_the_same_environment(checkout: Path) ->
     setup(checkout)
     setup(checkout, "--dev")
     setup(checkout, "--docs")
-    assert calls(checkout) == ["venv", ".[sphere,synth,tensorboard]", ".[dev]", ".[docs]"]
+    assert calls(checkout) == ["venv", ".[sphere,synth,tensorboard]", ".[dev]", "Resemblyzer", ".[docs]"]
 
 
 def test_a_failed_installation_is_done_again(checkout: Path) -> None:
