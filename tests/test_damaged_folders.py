@@ -22,12 +22,11 @@ from svtok.metrics import Cost
 from svtok.nets.network import Network
 from svtok.nets.phone_network import PhoneNetwork
 from svtok.report.evaluate import Condition, Evaluation, read_evaluation, write_evaluation
-from svtok.report.plots import read_training_log
 from svtok.scoring.fusion import fit_fusion, read_fusion, write_fusion
 from svtok.scoring.scores import read_scores, write_scores
 from svtok.trained.classes import ClassList
 from svtok.trained.config import Config, PhoneticConfig
-from svtok.trained.folder import load_network, write_config, write_settings, write_weights
+from svtok.trained.folder import load_network, read_training_log, write_config, write_settings, write_weights
 from svtok.trained.phones import PhoneList, load_phone_network
 
 FEATURES = FeaturesConfig(bands=(4,))

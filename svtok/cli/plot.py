@@ -49,7 +49,8 @@ def training(networks: tuple[Path, ...], out: Path) -> None:
     Example:
       svtok plot training exp/avg exp/cls exp/cls-sampled --out exp/training.png
     """
-    from svtok.report.plots import draw_curves, read_training_log, short_names, title_of
+    from svtok.report.plots import draw_curves, short_names, title_of
+    from svtok.trained.folder import read_training_log
 
     logs = dict(zip(short_names(networks), map(read_training_log, networks), strict=True))
     draw_curves(logs, out, title=title_of(networks))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import platform
 import subprocess
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 import torch
 
 import svtok
+from svtok.errors import SvtokError
 from svtok.experiments.commands import data, evaluation, scores
 from svtok.experiments.plan import Plan, Run, network, network_owners, run_key
 from svtok.experiments.results import CONDITIONS, RESAMPLED, Row
@@ -22,7 +22,7 @@ from svtok.metrics import DCF08, resampled_rates
 from svtok.report.evaluate import CONDITIONS as NONTARGETS
 from svtok.report.evaluate import read_evaluation
 from svtok.report.labelled import label_with_set, take_apart
-from svtok.trained.folder import LOG, load_network
+from svtok.trained.folder import LOG, load_network, read_training_log
 
 PACKAGE_ROOT = Path(svtok.__file__).resolve().parents[1]
 """Where svtok is imported from: here, and so in the processes begun in other folders."""
@@ -48,7 +48,7 @@ def rows_of(plan: Plan, run: Run, work: Path, *, hardware: str, commit: str) -> 
     owners = network_owners(plan, run)
     networks = [load_network(work / network(owner)).network for owner in owners]
     parameters = sum(p.numel() for each in networks for p in each.parameters())
-    seconds = _seconds(work / network(run) / LOG) if owners == [run] else 0.0
+    seconds = training_seconds(work / network(run)) if owners == [run] else 0.0
     draws = resampled_eers(
         work / scores(run.folder, plan.test_set), read_set(work / data(run, plan.test_set)), run.fold
     )
@@ -108,10 +108,12 @@ def resampled_eers(path: Path, prepared: PreparedSet, fold: int) -> dict[str, Dr
     return eers
 
 
-def _seconds(log: Path) -> float:
+def training_seconds(folder: Path) -> float:
     """The time that all epochs of a training took together."""
-    epochs = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
-    return round(sum(epoch["seconds"] for epoch in epochs), 1)
+    epochs = read_training_log(folder)
+    if "seconds" not in epochs or epochs["seconds"].isna().any():
+        raise SvtokError(f"{folder / LOG}: damaged (an epoch without 'seconds'); train the network again")
+    return round(sum(epochs["seconds"].tolist()), 1)
 
 
 def hardware_name(device: torch.device, threads: int) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,12 +15,12 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from svtok.config import load_yaml
-from svtok.errors import Problem, SvtokError, raise_problems
+from svtok.errors import SvtokError
 from svtok.files import writing_file
 from svtok.manifest.sets import CorpusInfo, read_corpus_info
 from svtok.metrics import Roc
 from svtok.places import corpus_folder, work_folders
-from svtok.trained.folder import CONFIG, LOG
+from svtok.trained.folder import CONFIG
 
 DOTS_PER_INCH = 150
 COLOURS = ("#000000", "#d55e00", "#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9")
@@ -98,36 +97,6 @@ ALWAYS_FIRST = (
 NOT_DRAWN = ("epoch", "seconds")
 
 
-def read_training_log(folder: Path) -> pd.DataFrame:
-    """The epochs of a network's folder: a row each, a float column for each value, NaN where an epoch has none.
-
-    The training need not have ended. Raises SvtokError where there is no log or it holds no epoch, ProblemsError with
-    every line that is not an object of numbers, `epoch` among them.
-    """
-    path = folder / LOG
-    if not path.is_file():
-        raise SvtokError(f"{folder}: not the folder of a network that was trained (it has no {LOG})")
-    rows, problems = [], []
-    for number, line in enumerate(path.read_bytes().splitlines(), start=1):
-        try:
-            row = json.loads(line)
-        except (ValueError, RecursionError):
-            row = None
-        if isinstance(row, dict) and "epoch" in row and all(map(_is_number, row.values())):
-            rows.append(row)
-        else:
-            what = "not an epoch: it must be a JSON object of numbers, 'epoch' among them"
-            problems.append(Problem(what, path, number))
-    raise_problems(problems)
-    if not rows:
-        raise SvtokError(f"{path}: holds no epoch yet; wait for the first to end")
-    return pd.DataFrame(rows).astype(float)
-
-
-def _is_number(value: object) -> bool:
-    return value is None or (isinstance(value, int | float) and not isinstance(value, bool))
-
-
 def corpus_of(folder: Path) -> CorpusInfo | None:
     """The corpus that the network of a folder was trained on; None where that is not known, or not there any more.
 
@@ -193,7 +162,7 @@ def lowest_dev_eer(log: pd.DataFrame) -> tuple[float, float] | None:
 
 
 def draw_curves(logs: Mapping[str, pd.DataFrame], path: Path, *, title: str) -> None:
-    """Draw the logs of `read_training_log`, by name, into a PNG: a panel a value, a line a network, over epochs.
+    """Draw training logs, by name, into a PNG: a panel a value, a line a network, over epochs.
 
     The lowest dev EER of each network is marked.
     """

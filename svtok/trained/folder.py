@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+import pandas as pd
 import torch
 from pydantic import BaseModel
 from safetensors import SafetensorError
@@ -18,7 +20,7 @@ from torch import nn
 
 import svtok
 from svtok.config import load_yaml, validated, write_yaml
-from svtok.errors import SvtokError
+from svtok.errors import Problem, SvtokError, raise_problems
 from svtok.features.config import FeaturesConfig
 from svtok.files import sha256_of_files, writing_file
 from svtok.nets.network import Network
@@ -119,3 +121,33 @@ def load_network(folder: Path) -> TrainedNetwork:
     sizes = config.features.dim, len(classes), config.features.phonetic_dim
     network = with_weights(lambda: Network(config.network, *sizes, classes.factors), folder)
     return TrainedNetwork(network, config, config.features, classes, weights_hash(folder))
+
+
+def read_training_log(folder: Path) -> pd.DataFrame:
+    """The epochs of a network's folder: a row each, a float column for each value, NaN where an epoch has none.
+
+    The training need not have ended. Raises SvtokError where there is no log or it holds no epoch, ProblemsError with
+    every line that is not an object of numbers, `epoch` among them.
+    """
+    path = folder / LOG
+    if not path.is_file():
+        raise SvtokError(f"{folder}: not the folder of a network that was trained (it has no {LOG})")
+    rows, problems = [], []
+    for number, line in enumerate(path.read_bytes().splitlines(), start=1):
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError):
+            row = None
+        if isinstance(row, dict) and "epoch" in row and all(map(_is_number, row.values())):
+            rows.append(row)
+        else:
+            what = "not an epoch: it must be a JSON object of numbers, 'epoch' among them"
+            problems.append(Problem(what, path, number))
+    raise_problems(problems)
+    if not rows:
+        raise SvtokError(f"{path}: holds no epoch yet; wait for the first to end")
+    return pd.DataFrame(rows).astype(float)
+
+
+def _is_number(value: object) -> bool:
+    return value is None or (isinstance(value, int | float) and not isinstance(value, bool))

@@ -10,8 +10,9 @@ import pandas as pd
 import pytest
 import torch
 
+from svtok.errors import SvtokError
 from svtok.experiments import measure as module
-from svtok.experiments.measure import commit_of_checkout, hardware_name, resampled_eers
+from svtok.experiments.measure import commit_of_checkout, hardware_name, resampled_eers, training_seconds
 from svtok.manifest.protocol import make_models_and_trials
 from svtok.manifest.sets import PreparedSet
 from svtok.metrics import eer
@@ -103,3 +104,21 @@ def test_the_commit_is_that_of_the_checkout(tmp_path: Path, monkeypatch: pytest.
     assert commit_of_checkout() == git("rev-parse", "--short=10", "HEAD")
     (tmp_path / "svtok/a.py").write_text("a = 2\n")
     assert commit_of_checkout() == git("rev-parse", "--short=10", "HEAD") + "-dirty"
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ('{"epoch": 1, "seconds": 0.25}\n{"epoch": 2, "sec', r"training\.jsonl:2: not an epoch"),
+        ('{"epoch": 1, "seconds": 0.25}\n{"epoch": 2}\n', r"training\.jsonl: damaged \(an epoch without 'seconds'\)"),
+    ],
+)
+def test_a_damaged_training_log_is_named(tmp_path: Path, text: str, fault: str) -> None:
+    (tmp_path / "training.jsonl").write_text(text)
+    with pytest.raises(SvtokError, match=fault):
+        training_seconds(tmp_path)
+
+
+def test_a_training_took_the_seconds_of_its_epochs(tmp_path: Path) -> None:
+    (tmp_path / "training.jsonl").write_text('{"epoch": 1, "seconds": 0.25}\n{"epoch": 2, "seconds": 2}\n')
+    assert training_seconds(tmp_path) == 2.2

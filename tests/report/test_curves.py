@@ -18,10 +18,10 @@ from svtok.report.plots import (
     lowest_dev_eer,
     panels_of,
     points_of,
-    read_training_log,
     short_names,
     title_of,
 )
+from svtok.trained.folder import read_training_log
 
 ROWS = [
     {"epoch": 1, "loss": 2.0, "accuracy": 0.1, "learning_rate": 1e-3, "dev_eer": 0.3, "seconds": 1.0},
