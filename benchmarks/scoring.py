@@ -20,7 +20,7 @@ MOST_GB = 2.0
 
 @click.command("scoring")
 @click.option("--full/--quick", default=True, show_default=True, help="quick: a hundredth of the sizes, to try it out.")
-@click.option("--rounds", default=5, show_default=True, help="Rounds; the medians over them are told.")
+@click.option("--rounds", default=5, show_default=True, help="Rounds; the medians over them are printed.")
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the numbers to this file too.")
 def scoring(full: bool, rounds: int, json_file: Path | None) -> None:
     """Trials, cosines, scores, error rates and AS-norm against what is usual, on one thread; and RSR2015 at full size.
@@ -50,8 +50,8 @@ def scoring(full: bool, rounds: int, json_file: Path | None) -> None:
     if json_file:
         from svtok.files import write_text
 
-        told = [{name: value for name, value in row._asdict().items() if name != "against"} for row in rows]
-        write_text(json_file, json.dumps(told, indent=1) + "\n")
+        table = [{name: value for name, value in row._asdict().items() if name != "against"} for row in rows]
+        write_text(json_file, json.dumps(table, indent=1) + "\n")
 
 
 def _rows(folder: Path, less: int, rounds: int) -> Iterator[Row]:

@@ -23,7 +23,7 @@ SECONDS = {"ns": 1e9, "us": 1e6}
 
 
 class Row(NamedTuple):
-    """A line of the table; `ours` and `peer` are in `unit`, less is better, and `ratio` tells how many times less."""
+    """A line of the table; `ours` and `peer` are in `unit`, less is better, and `ratio` says how many times less."""
 
     name: str
     ours: float

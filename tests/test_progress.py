@@ -20,13 +20,13 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
     return tick
 
 
-def test_long_work_tells_lines_and_its_end(clock: Callable[[float], None], capsys: pytest.CaptureFixture[str]) -> None:
+def test_long_work_prints_lines_and_its_end(clock: Callable[[float], None], capsys: pytest.CaptureFixture[str]) -> None:
     clock(6)
     assert list(progress("abc", total=3, what="letters")) == ["a", "b", "c"]
     assert capsys.readouterr().err.splitlines() == ["letters: 2 of 3, 12 s", "letters: 3 of 3, 24.0 s"]
 
 
-def test_short_work_tells_nothing(clock: Callable[[float], None], capsys: pytest.CaptureFixture[str]) -> None:
+def test_short_work_prints_nothing(clock: Callable[[float], None], capsys: pytest.CaptureFixture[str]) -> None:
     clock(0.01)
     assert list(progress("abc", total=3, what="letters")) == ["a", "b", "c"]
     assert capsys.readouterr().err == ""

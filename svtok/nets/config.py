@@ -1,4 +1,4 @@
-"""What a network is made of. Values that the paper does not tell are fields here; their defaults are ours."""
+"""What a network is made of. Values that the paper does not give are fields here; their defaults are ours."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ class RotaryPositions(nn.Module):
     """Rotates queries and keys by an angle that grows with the frame, so that the score of two frames depends on how
     far they are apart and not on where they stand (Su et al., 2021, RoFormer, section 3.2).
 
-    The rows of tokens are left as they are. A token's scores hence tell the frames' times apart.
+    The rows of tokens are left as they are. Hence a token's scores depend on the frames' times.
 
     Args:
         tokens: rows before the frames.

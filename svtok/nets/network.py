@@ -110,7 +110,7 @@ class Network(nn.Module):
         They start as evaluation has them. ValueError for a head without tokens.
         """
         if self.encoder is None or not self.tokens:
-            raise ValueError(f"the head '{self.config.head}' has no token whose attention could be told")
+            raise ValueError(f"the head '{self.config.head}' has no token whose attention could be shown")
         x, mask, _ = self._frames(frames, lengths)
         starts, weights = evaluation_rows(self.tokens)  # (N, tokens, D), (N,)
         readings = [self.encoder.attention(*_behind(start, x, mask), rows=len(self.tokens)) for start in starts]

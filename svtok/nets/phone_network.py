@@ -1,4 +1,4 @@
-"""A network that tells phones apart frame by frame, for its bottleneck: phonetic embeddings."""
+"""A network that recognises phones frame by frame, for its bottleneck: phonetic embeddings."""
 
 from __future__ import annotations
 

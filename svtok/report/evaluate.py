@@ -127,7 +127,7 @@ def evaluate(
 
     Confidence intervals come from `resamples` draws of the speakers; with 0 there are none. With the arithmetic "sdsv",
     EER and detection costs are those of that official script. Returns the conditions, and the ROC of each over all
-    trials. Raises SvtokError where there are no target or no non-target trials, or the official script tells nothing.
+    trials. Raises SvtokError where there are no target or no non-target trials, or the official script gives nothing.
     """
     _check_classes(labelled)
     conditions, curves = [], {}
@@ -203,7 +203,7 @@ def _check_classes(labelled: LabelledScores) -> None:
 def _rates(
     labelled: LabelledScores, targets: NDArray[np.int32], nontargets: NDArray[np.int32], arithmetic: Arithmetic
 ) -> tuple[dict[str, float], Roc]:
-    """The counts and error rates of some target and non-target trials, told by their rows; and their ROC."""
+    """The counts and error rates of some target and non-target trials, given by their rows; and their ROC."""
     target_scores, nontarget_scores = labelled.score[targets], labelled.score[nontargets]
     curve = roc(target_scores, nontarget_scores)
     eer, cost_curve = curve.eer().item(), curve

@@ -107,11 +107,11 @@ def fit_fusion(
 ) -> Fusion:
     """The fusion of S systems, whose files are named, that costs least on trials of known types.
 
-    `shares` tells how much each type of non-targets counts (any positive numbers; only their ratios matter); None: each
+    `shares` says how much each type of non-targets counts (any positive numbers; only their ratios matter); None: each
     non-target trial counts alike. The regression is weighted at the effective prior of `cost`.
 
-    Raises SvtokError where there are no targets or none of the non-targets asked for, a system's scores tell nothing
-    that those of the others do not, the rule `both` has but one type to tell apart, or a single system's scores are
+    Raises SvtokError where there are no targets or none of the non-targets asked for, a system's scores add nothing
+    to those of the others, the rule `both` has but one type of non-targets, or a single system's scores are
     lower for targets than for non-targets.
     """
     targets = [scores for name, scores in by_type.items() if name in TARGET_TYPES]
@@ -155,7 +155,7 @@ def _normalised_shares(by_type: TypedScores, shares: Mapping[str, float] | None)
 def _fit_part(
     targets: Array, by_type: TypedScores, names: Sequence[str], shares: Mapping[str, float], cost: Cost
 ) -> Part:
-    """The part that tells the targets from the types of non-targets that have shares."""
+    """The part for targets against the types of non-targets that have shares."""
     nontargets = [by_type[name] for name in shares]
     _refuse_dependent(names, np.concatenate([targets, *nontargets]))
     within = np.array(list(shares.values())) / sum(shares.values())

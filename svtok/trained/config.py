@@ -1,6 +1,6 @@
 """The configuration of a training run: one typed tree, one YAML file (`network`, `objective`, `training`, `features`).
 
-Values that the paper does not tell (see the README) are fields here; their defaults are ours.
+Values that the paper does not give (see the README) are fields here; their defaults are ours.
 """
 
 from __future__ import annotations
@@ -132,7 +132,7 @@ class TrainingConfig(StepsConfig):
 
     classes: Literal["speaker", "speaker-phrase", "phrase", "both"] = Field(
         "speaker-phrase",
-        description="what is told apart: speakers, each speaker's each phrase, phrases, or the first two side by side",
+        description="what a class is: speakers, each speaker's each phrase, phrases, or the first two side by side",
     )
 
     @property

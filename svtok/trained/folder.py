@@ -1,4 +1,4 @@
-"""A trained network on disk: config.yaml, classes.tsv, network.safetensors; training.jsonl tells how it went.
+"""A trained network on disk: config.yaml, classes.tsv, network.safetensors; training.jsonl says how it went.
 
 `network.safetensors` is written last: a folder without it is of a training that has not ended.
 """
@@ -55,13 +55,13 @@ def write_settings(folder: Path, config: Config, classes: ClassList, about: dict
 
 
 def write_config(folder: Path, config: BaseModel, about: dict[str, Any]) -> None:
-    """Write config.yaml: the tree, and what `about` tells of the run."""
+    """Write config.yaml: the tree, and what `about` says of the run."""
     tree = {**config.model_dump(mode="json"), "run": {"svtok": svtok.__version__, **about}}
     write_yaml(folder / CONFIG, tree)
 
 
 def read_settings(folder: Path, kind: type[Tree]) -> tuple[Tree, dict[str, Any]]:
-    """The configuration of a folder, of the kind given, and what its run was told.
+    """The configuration of a folder, of the kind given, and what it holds of its run.
 
     Raises SvtokError where there is none, ProblemsError where it is of another kind.
     """
@@ -115,7 +115,7 @@ def load_network(folder: Path) -> TrainedNetwork:
     """
     config, _ = read_settings(folder, Config)
     if config.features is None:
-        raise SvtokError(f"{folder / CONFIG}: tells no features; train the network again")
+        raise SvtokError(f"{folder / CONFIG}: holds no features; train the network again")
     check_ended(folder)
     classes = ClassList.read(folder / CLASSES)
     sizes = config.features.dim, len(classes), config.features.phonetic_dim

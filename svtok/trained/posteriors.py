@@ -1,6 +1,6 @@
 """Phrase verification: whether a test utterance says the phrase of the model, by the classes of a trained network.
 
-A network whose classes tell phrases (`training.classes` speaker-phrase, phrase or both) knows the posterior of each
+A network whose classes have phrases (`training.classes` speaker-phrase, phrase or both) knows the posterior of each
 class given an utterance. That of a phrase is the sum over its classes, one a speaker; its log-odds are the score.
 """
 
@@ -44,13 +44,13 @@ def phrase_log_odds(logits: Tensor, members: Sequence[Tensor]) -> Tensor:
 def phrase_classes(classes: ClassList) -> dict[str, Tensor]:
     """The places of each phrase's classes; classes of a speaker alone belong to none.
 
-    Raises SvtokError where the classes tell fewer than two phrases apart.
+    Raises SvtokError where the classes are of fewer than two phrases.
     """
     phrases = np.array([phrase for _, phrase in classes.names])
     members = {str(name): torch.from_numpy(np.flatnonzero(phrases == name)) for name in np.unique(phrases) if name}
     if len(members) < 2:
         raise SvtokError(
-            f"the network's {len(classes)} classes tell {len(members)} phrases apart: train one with training.classes "
+            f"the network's {len(classes)} classes are of {len(members)} phrases: train one with training.classes "
             "speaker-phrase, phrase or both"
         )
     return members

@@ -156,7 +156,7 @@ def accuracies(logits: Tensor, labels: Tensor, groups: ClassGroups) -> dict[str,
 
 @dataclass
 class Target:
-    """What a teacher tells of a batch, without gradient: logits (B, classes) and embeddings (B, D)."""
+    """What a teacher makes of a batch, without gradient: logits (B, classes) and embeddings (B, D)."""
 
     logits: Tensor
     embeddings: Tensor
@@ -238,7 +238,7 @@ class JointDistillation(Objective):
     """Teacher and student learn in one loop: the teacher from the labels, the student from labels and teacher.
 
     The student's loss gives the teacher no gradient. The teacher reads each batch once, in training mode; what it
-    tells there is both what its own loss is of and what the student learns from.
+    gives there is both what its own loss is of and what the student learns from.
 
     Args:
         config: of the student and its objective.

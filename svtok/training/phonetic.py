@@ -40,7 +40,7 @@ class PhoneRecognition(nn.Module):
     """The CTC loss of an utterance's phones, divided by their number, averaged over the batch.
 
     Args:
-        pronunciations: the numbers of each utterance's phones, int64 (L,); a batch's labels tell which utterances
+        pronunciations: the numbers of each utterance's phones, int64 (L,); a batch's labels say which utterances
             these are.
     """
 
@@ -60,14 +60,14 @@ class PhoneRecognition(nn.Module):
 
 
 def frames_needed(phones: Sequence[str]) -> int:
-    """The fewest frames in which CTC can tell these phones: one each, and a blank between two that are alike."""
+    """The fewest frames in which CTC can spell these phones: one each, and a blank between two that are alike."""
     return len(phones) + sum(one == other for one, other in pairwise(phones))
 
 
 def make_measure(
     network: PhoneNetwork, store: FeatureStore, references: dict[str, Phones], phones: PhoneList, device: torch.device
 ) -> Callable[[], float]:
-    """A function that tells the phone error rate of the network on some utterances.
+    """A function that gives the phone error rate of the network on some utterances.
 
     That is the least number of phones put in, left out and taken for others that turns what the network recognises
     into the references, over the number of phones in these.
@@ -214,7 +214,7 @@ def _too_short(run: PhoneticRun, pronunciations: Sequence[Phones]) -> list[Probl
 
 
 def _about_spelling(spelling: Spelling) -> dict[str, Any]:
-    """What tells whether a run has the same phones: of a lexicon, its content."""
+    """What shows whether a run has the same phones: of a lexicon, its content."""
     lexicon = sha256_of_files([spelling.lexicon]) if spelling.lexicon else None
     return {"text_from": spelling.text_from, "language": spelling.language, "lexicon": lexicon}
 

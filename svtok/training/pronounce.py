@@ -57,10 +57,10 @@ class Spelling:
     """Where the phones of a set come from.
 
     Attributes:
-        text_from: the column that tells what was said: `text`, of which each word is looked up in a lexicon, or
+        text_from: the column that says what was said: `text`, of which each word is looked up in a lexicon, or
             `phrase`, of which the whole id is.
-        lexicon: a file for `read_lexicon`; without one, espeak-ng's rules tell the phones.
-        language: espeak-ng's name of the language of all utterances; without one, the column `lang` tells it.
+        lexicon: a file for `read_lexicon`; without one, espeak-ng's rules give the phones.
+        language: espeak-ng's name of the language of all utterances; without one, the column `lang` names it.
     """
 
     text_from: Literal["text", "phrase"] = "text"
@@ -84,7 +84,7 @@ def pronounce(prepared: PreparedSet, spelling: Spelling, known: PhoneList | None
     table = prepared.utterances
     if spelling.text_from not in table:
         raise SvtokError(
-            f"{place.path}: has no column '{spelling.text_from}' that tells what was said; with the names of the "
+            f"{place.path}: has no column '{spelling.text_from}' that says what was said; with the names of the "
             "phrases in its place, use --text-from phrase"
         )
     codes, texts = codes_of(table[spelling.text_from])
@@ -107,7 +107,7 @@ def pronounce(prepared: PreparedSet, spelling: Spelling, known: PhoneList | None
 def _by_lexicon(
     codes: np.ndarray, texts: Sequence[str], lexicon: Lexicon, text_from: str, place: Place
 ) -> list[Phones]:
-    """The phones of each text; `codes` tells which of the texts each row of the table holds."""
+    """The phones of each text; `codes` says which of the texts each row of the table holds."""
     words = [text.split() if text_from == "text" else [text] for text in texts]
     missing = _first_rows(codes, [[word for word in each if word not in lexicon.phones] for each in words])
     raise_problems(

@@ -113,7 +113,7 @@ def _unfit_teachers(run: Run, teachers: Sequence[TrainedNetwork], classes: Class
         if teacher.classes != classes:
             problems.append(
                 Problem(
-                    f"the teacher tells {len(teacher.classes)} classes apart, the student {len(classes)}, and the "
+                    f"the teacher has {len(teacher.classes)} classes, the student {len(classes)}, and the "
                     "lists differ: both must be trained on the same set with the same training.classes",
                     folder,
                 )

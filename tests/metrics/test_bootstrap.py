@@ -166,7 +166,7 @@ def test_the_rates_of_each_draw_are_those_that_the_intervals_come_from() -> None
     assert resampled_interval(rates.eer, whole) == intervals.eer
 
 
-def test_draws_keep_their_places_where_some_tell_nothing() -> None:
+def test_draws_keep_their_places_where_some_have_no_trials() -> None:
     """Two speakers with impostors of each other only: a draw of one speaker twice has no non-target."""
     counts = count_trials(
         scores=np.array([0.0, 2.0, 1.0]),

@@ -88,7 +88,7 @@ def test_points_are_those_of_cutting_the_sorted_list_anywhere(trials: list[tuple
     np.testing.assert_allclose(curve.p_fa, np.array(passed) / sum(not one for one in ranked), atol=1e-12)
 
 
-def test_what_the_script_cannot_tell_is_refused() -> None:
+def test_what_the_script_cannot_know_is_refused() -> None:
     with pytest.raises(ValueError, match="rejecting the lowest score already passes it"):
         official([0, 1], [0, 1])
     none: NDArray[np.bool_] = np.zeros(2, dtype=bool)

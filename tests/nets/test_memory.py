@@ -112,10 +112,10 @@ def test_used_share_and_perplexity_are_of_the_mean_reading_of_real_rows() -> Non
     usage = SlotUsage(4)
     weights = torch.tensor([[[0.5, 0.5, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0], [0.0, 0.0, 0.0, 1.0]]])
     usage.add(weights, None, torch.tensor([[True, True, False]]))
-    told = usage.take()
-    assert told["slots_used"] == 0.5
+    shown = usage.take()
+    assert shown["slots_used"] == 0.5
     entropy = -0.25 * math.log(0.25) - 0.75 * math.log(0.75)
-    assert told["slots_perplexity"] == pytest.approx(math.exp(entropy))
+    assert shown["slots_perplexity"] == pytest.approx(math.exp(entropy))
     assert usage.take() == {}  # it starts again
 
 

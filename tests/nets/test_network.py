@@ -264,7 +264,7 @@ def test_the_embedding_of_two_tokens_is_as_configured(
 def test_frame_order_matters_only_with_positions_beyond_the_convolutions_reach(
     tiny: Callable[..., NetworkConfig],
 ) -> None:
-    """Average pooling cannot tell the order of distant frames; sinusoidal positions can."""
+    """Average pooling cannot know the order of distant frames; sinusoidal positions can."""
     blocks = {"channels": 6, "blocks": [8], "layers_per_block": 1, "kernel": 1}
     frames = torch.randn(1, 12, 5)
     for positions, same in (("none", True), ("sinusoidal", False)):

@@ -40,7 +40,7 @@ def test_padding_changes_nothing_whatever_it_holds(subsample: int) -> None:
             assert (together[row, length:] == 0).all()
 
 
-def test_embeddings_have_the_rate_of_the_frames_and_tell_the_logits() -> None:
+def test_embeddings_have_the_rate_of_the_frames_and_give_the_logits() -> None:
     network = trained(subsample=2)
     frames, lengths = torch.randn(1, 7, 5), torch.tensor([7])
     with torch.no_grad():

@@ -1,4 +1,4 @@
-"""Positions: rotary against explicit loops, and what of the order of the frames they tell."""
+"""Positions: rotary against explicit loops, and what they show of the order of the frames."""
 
 import math
 from collections.abc import Callable

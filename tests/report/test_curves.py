@@ -48,7 +48,7 @@ def test_a_log_is_read_with_what_an_epoch_lacks_as_nan(tmp_path: Path) -> None:
     np.testing.assert_array_equal(log["divergence"], [np.nan, 3])
 
 
-def test_lines_that_are_no_epoch_are_all_told(tmp_path: Path) -> None:
+def test_lines_that_are_no_epoch_are_all_named(tmp_path: Path) -> None:
     folder = write_network(tmp_path / "exp", ROWS)
     with open(folder / "training.jsonl", "a") as stream:
         stream.write('{"epoch": 4, "loss": "low"}\n[1]\n{"loss": 1}\n{"epoch": 5, "lo')
@@ -64,7 +64,7 @@ def test_folders_without_an_epoch_are_refused(tmp_path: Path) -> None:
         read_training_log(write_network(tmp_path / "exp", []))
 
 
-def test_names_are_as_short_as_tells_them_apart() -> None:
+def test_names_are_as_short_as_distinguishes_them() -> None:
     assert short_names([Path("exp/cls"), Path("exp/avg/")]) == ["cls", "avg"]
     assert short_names([Path("a/exp/cls"), Path("b/exp/cls")]) == ["a/exp/cls", "b/exp/cls"]
     with pytest.raises(SvtokError, match=r"exp/\.\./exp/cls is named twice"):

@@ -78,7 +78,7 @@ def test_tsne_is_the_same_for_the_same_seed_and_keeps_neighbours_together() -> N
     assert nearest.tolist() == one.groups
 
 
-def test_tsne_without_scikit_learn_tells_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tsne_without_scikit_learn_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "sklearn.manifold", None)
     table = utterances()
     with pytest.raises(SvtokError, match=r"pip install 'svtok\[plot\]', or take --method pca"):
@@ -110,7 +110,7 @@ def test_many_utterances_are_drawn_by_the_seed() -> None:
         ({"gender": ["m"], "spk": ["000"]}, r"no utterance has spk '000' \(there are: 001\)"),
     ],
 )
-def test_what_is_not_there_is_told_with_what_is(only: dict[str, list[str]], message: str) -> None:
+def test_what_is_not_there_is_named_with_what_is(only: dict[str, list[str]], message: str) -> None:
     with pytest.raises(SvtokError, match=message):
         choose_utterances(utterances(), only=only, most=99, seed=0)
 
@@ -125,7 +125,7 @@ def test_a_map_that_cannot_be_is_refused() -> None:
         map_embeddings(embeddings_of(table), table, by="path", method="pca", seed=0)
 
 
-def test_the_title_tells_what_was_left_out_and_synthetic_speech(tmp_path: Path) -> None:
+def test_the_title_says_what_was_left_out_and_synthetic_speech(tmp_path: Path) -> None:
     table = utterances()
     drawn = map_embeddings(embeddings_of(table), table, by="spk", method="pca", seed=0)
     data = tmp_path / "toy" / "eval"

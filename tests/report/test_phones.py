@@ -25,16 +25,16 @@ def test_times_may_differ_by_their_rounding(tmp_path: Path) -> None:
     assert len(read_phones(write(tmp_path, "0 0.101 a\n0.1 0.503 b\n"), 0.5)) == 2
 
 
-def test_all_that_is_wrong_is_told_at_once_with_its_line(tmp_path: Path) -> None:
+def test_all_that_is_wrong_is_said_at_once_with_its_line(tmp_path: Path) -> None:
     lines = ["0 0.2 a", "0.1 0.3 b", "0.3 0.9 c", "0.4 x d", "0.5 0.4 e", "0.5 0.6", "-0.1 0 f", "nan 1 g"]
     with pytest.raises(ProblemsError) as caught:
         read_phones(write(tmp_path, "\n".join(lines)), 0.5)
-    told = {problem.line: problem.what for problem in caught.value.problems}
-    assert told[2] == "'b' starts at 0.1 s, before 'a' ends (0.2 s)"
-    assert told[3] == "'c' is from 0.3 to 0.9 s, but the audio lasts 0.5 s"
-    assert told[7] == "'f' is from -0.1 to 0 s, but the audio lasts 0.5 s"
-    assert all("not 'start end phone'" in told[line] for line in (4, 5, 6, 8))
-    assert set(told) == {2, 3, 4, 5, 6, 7, 8}
+    faults = {problem.line: problem.what for problem in caught.value.problems}
+    assert faults[2] == "'b' starts at 0.1 s, before 'a' ends (0.2 s)"
+    assert faults[3] == "'c' is from 0.3 to 0.9 s, but the audio lasts 0.5 s"
+    assert faults[7] == "'f' is from -0.1 to 0 s, but the audio lasts 0.5 s"
+    assert all("not 'start end phone'" in faults[line] for line in (4, 5, 6, 8))
+    assert set(faults) == {2, 3, 4, 5, 6, 7, 8}
 
 
 def test_an_empty_file_is_refused(tmp_path: Path) -> None:

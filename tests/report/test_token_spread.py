@@ -95,12 +95,12 @@ def test_distances_of_embeddings_are_those_of_loops_over_all_pairs(tmp_path: Pat
     for (one, spk, phrase), (two, spk2, phrase2) in combinations(UTTERANCES, 2):
         if phrase == phrase2:
             (same if spk == spk2 else other).append(distance(embedded[one], embedded[two]))
-    for told, expected in ((spread.same_utterance, own), (spread.same_speaker, same), (spread.other_speaker, other)):
-        assert told.pairs == len(expected)
-        assert told.mean == pytest.approx(np.mean(expected), abs=1e-5)
+    for found, expected in ((spread.same_utterance, own), (spread.same_speaker, same), (spread.other_speaker, other)):
+        assert found.pairs == len(expected)
+        assert found.mean == pytest.approx(np.mean(expected), abs=1e-5)
 
 
-def test_where_no_two_utterances_can_be_compared_no_distance_is_told(tmp_path: Path) -> None:
+def test_where_no_two_utterances_can_be_compared_there_is_no_distance(tmp_path: Path) -> None:
     spread = embedding_spread(make_input(tmp_path, make_network(), UTTERANCES[2:4]), CPU)
     assert spread.same_utterance.pairs == 6
     assert (spread.same_speaker.mean, spread.same_speaker.pairs) == (None, 0)

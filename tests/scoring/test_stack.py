@@ -71,8 +71,8 @@ def test_scores_are_taken_apart_by_type_in_whatever_order_they_are(tmp_path: Pat
 
 def test_what_the_trials_say_of_their_types_counts(tmp_path: Path) -> None:
     path = write(tmp_path, "scores", "a u1 1", "a u2 2")
-    told = by_type(*read_stack([path]), prepared(["u1", "u2"], type=["nontarget", "target"]), path=path)
-    assert {name: scores.tolist() for name, scores in told.items()} == {"nontarget": [[1]], "target": [[2]]}
+    found = by_type(*read_stack([path]), prepared(["u1", "u2"], type=["nontarget", "target"]), path=path)
+    assert {name: scores.tolist() for name, scores in found.items()} == {"nontarget": [[1]], "target": [[2]]}
 
 
 def test_scores_of_other_trials_and_a_set_without_trials_are_refused(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ CPU = torch.device("cpu")
 
 
 def reference(logits: np.ndarray, classes: ClassList, phrase: str) -> float:
-    """The softmax in float64, summed class by class over those that tell a phrase."""
+    """The softmax in float64, summed class by class over those of a phrase."""
     own = other = 0.0
     for (_, said), logit in zip(classes.names, logits.astype(np.float64), strict=True):
         if said == phrase:
@@ -58,9 +58,9 @@ def test_posteriors_of_nearly_one_are_still_told_apart() -> None:
 
 
 def test_classes_that_tell_no_phrases_are_refused() -> None:
-    with pytest.raises(SvtokError, match=r"2 classes tell 0 phrases apart: train one with training\.classes"):
+    with pytest.raises(SvtokError, match=r"2 classes are of 0 phrases: train one with training\.classes"):
         phrase_classes(ClassList((("ann", ""), ("bob", ""))))
-    with pytest.raises(SvtokError, match="2 classes tell 1 phrases apart"):
+    with pytest.raises(SvtokError, match="2 classes are of 1 phrases"):
         phrase_classes(ClassList((("ann", "no"), ("bob", "no"))))
 
 

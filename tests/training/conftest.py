@@ -104,7 +104,7 @@ def make_run(corpus: Path, tmp_path: Path) -> Callable[..., Run]:
 
 @pytest.fixture
 def rows() -> Callable[[Path], list[dict[str, Any]]]:
-    """What a folder's log tells of each epoch."""
+    """What a folder's log says of each epoch."""
 
     def read(folder: Path) -> list[dict[str, Any]]:
         return [json.loads(line) for line in (folder / "training.jsonl").read_text().splitlines()]

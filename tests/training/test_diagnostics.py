@@ -1,4 +1,4 @@
-"""What the log tells of the parts of a network."""
+"""What the log says of the parts of a network."""
 
 import json
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from svtok.trained.folder import load_network
 from svtok.training.run import Run, train_network
 
 
-def test_each_epoch_tells_how_the_slots_of_each_memory_layer_were_read(make_run: Callable[..., Run]) -> None:
+def test_each_epoch_says_how_the_slots_of_each_memory_layer_were_read(make_run: Callable[..., Run]) -> None:
     run = make_run(network={"layers": 2}, training={"epochs": 2})
     train_network(run)
     rows = [json.loads(line) for line in (run.out / "training.jsonl").read_text().splitlines()]

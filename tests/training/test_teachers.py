@@ -136,28 +136,28 @@ def test_another_joint_teacher_or_none_is_refused(
     assert load_network(run.out / "teacher").config.network.head == "avg"
 
 
-def test_all_that_does_not_fit_the_teachers_is_told_at_once(make_run: Callable[..., Run]) -> None:
+def test_all_that_does_not_fit_the_teachers_is_said_at_once(make_run: Callable[..., Run]) -> None:
     train_network(teacher := make_run("teacher", training={"classes": "speaker", "epochs": 1}))
     settings = teacher.out / "config.yaml"
     settings.write_text(settings.read_text().replace("sample_rate: 16000", "sample_rate: 8000"))
     run = make_run("student", head="cls", teachers=[teacher.out], joint=make_run(head="cls-dist").config)
     with pytest.raises(ProblemsError) as caught:
         train_network(run)
-    for told in (
+    for fault in (
         "1 trained teachers and --joint",
         "head 'cls' has no distillation token",
         "a joint teacher needs another head",
         r"features.sample_rate: that of the teacher",
         "is 8000, the training set's is 16000",
-        "tells 4 classes apart, the student 8",
+        "the teacher has 4 classes, the student 8",
     ):
-        assert told in str(caught.value)
+        assert fault in str(caught.value)
     assert not run.out.exists()
 
 
 def test_a_teacher_of_other_classes_is_refused_with_both_numbers(make_run: Callable[..., Run]) -> None:
     train_network(teacher := make_run("teacher", training={"classes": "speaker"}))
-    with pytest.raises(ProblemsError, match="4 classes apart, the student 8"):
+    with pytest.raises(ProblemsError, match="has 4 classes, the student 8"):
         train_network(make_run("student", head="cls-dist", teachers=[teacher.out]))
 
 

@@ -35,7 +35,7 @@ def test_what_is_written_is_read(tmp_path: Path, entries: dict[str, list[str]], 
     assert read_lexicon(write(tmp_path, text)).phones == expected
 
 
-def test_all_words_without_phones_are_told_with_their_lines(tmp_path: Path) -> None:
+def test_all_words_without_phones_are_named_with_their_lines(tmp_path: Path) -> None:
     path = write(tmp_path, "yes n a m\nno\nmaybe\n")
     with pytest.raises(ProblemsError) as error:
         read_lexicon(path)

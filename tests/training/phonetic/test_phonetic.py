@@ -199,7 +199,7 @@ def test_a_given_list_numbers_the_phones(make_run: Callable[..., PhoneticRun], t
     assert load_phone_network(run.out).phones.names == ("d", "c", "b", "a")
 
 
-def test_utterances_too_short_for_their_phones_are_all_told(make_run: Callable[..., PhoneticRun]) -> None:
+def test_utterances_too_short_for_their_phones_are_all_named(make_run: Callable[..., PhoneticRun]) -> None:
     """Two of the words have 9 frames, of which a tempo of 1 - 0.9 leaves one; their two phones need two."""
     with pytest.raises(ProblemsError) as error:
         train_phonetic(make_run(training={"augment": {"tempo": 0.9}}))
@@ -207,7 +207,7 @@ def test_utterances_too_short_for_their_phones_are_all_told(make_run: Callable[.
     assert "'yes-0' may have 1 frames after tempo changes and subsampling, too few for its 2 phones" in str(error.value)
 
 
-def test_what_does_not_fit_is_told_together(make_run: Callable[..., PhoneticRun], tmp_path: Path) -> None:
+def test_what_does_not_fit_is_said_together(make_run: Callable[..., PhoneticRun], tmp_path: Path) -> None:
     write_words(tmp_path / "other", "dev", 1, FeaturesConfig(bands=BANDS, low_freq=50))
     write_words(tmp_path / "other", "train", 1, FeaturesConfig(bands=BANDS, phonetic=PhoneticColumns(hash="x", dim=2)))
     (tmp_path / "other/feats/tiny/train/phonetic").mkdir()
@@ -217,9 +217,9 @@ def test_what_does_not_fit_is_told_together(make_run: Callable[..., PhoneticRun]
     )
     with pytest.raises(ProblemsError) as error:
         train_phonetic(run)
-    told = str(error.value)
-    assert "holds phonetic columns already" in told
-    assert "features.low_freq: the dev set's is 50.0, the training set's is 20.0" in told
+    text = str(error.value)
+    assert "holds phonetic columns already" in text
+    assert "features.low_freq: the dev set's is 50.0, the training set's is 20.0" in text
 
 
 def test_keeping_the_best_weights_needs_a_dev_set(make_run: Callable[..., PhoneticRun]) -> None:

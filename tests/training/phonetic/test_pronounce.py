@@ -29,7 +29,7 @@ def test_of_a_phrase_the_whole_id_is_looked_up(make_table: Callable[..., Prepare
     assert pronounce(prepared, Spelling("phrase", lexicon)) == [("t", "a", "k", "b", "iː", "r"), ("ɒ", "n")]
 
 
-def test_every_missing_word_is_told_once_with_its_first_line(
+def test_every_missing_word_is_named_once_with_its_first_line(
     make_table: Callable[..., PreparedSet], lexicon: Path
 ) -> None:
     prepared = make_table(text=["turn on", "switch on", "switch that off", "that"])
@@ -43,7 +43,7 @@ def test_every_missing_word_is_told_once_with_its_first_line(
     ]
 
 
-def test_every_phone_that_a_given_list_lacks_is_told_with_its_first_line(
+def test_every_phone_that_a_given_list_lacks_is_named_with_its_first_line(
     make_table: Callable[..., PreparedSet], lexicon: Path
 ) -> None:
     prepared = make_table(text=["on", "turn", "turn off"])
@@ -65,7 +65,7 @@ def test_a_lexicon_and_a_language_exclude_each_other(lexicon: Path) -> None:
         Spelling(lexicon=lexicon, language="ar")
 
 
-def test_rules_without_espeak_tell_what_to_install(
+def test_rules_without_espeak_say_what_to_install(
     make_table: Callable[..., PreparedSet], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "espeakng_loader", None)
@@ -87,7 +87,7 @@ def test_rules_are_those_of_each_rows_language_or_of_the_one_given(make_table: C
     assert pronounce(english, Spelling("phrase", language="en")) == [("z", "uː", "m", "ɪ", "n")]
 
 
-def test_texts_that_the_rules_do_not_know_and_unknown_languages_are_told_with_their_lines(
+def test_texts_that_the_rules_do_not_know_and_unknown_languages_are_named_with_their_lines(
     make_table: Callable[..., PreparedSet],
 ) -> None:
     pytest.importorskip("espeakng_loader")

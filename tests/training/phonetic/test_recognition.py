@@ -65,7 +65,7 @@ class TellsFrames(PhoneNetwork):
 
 @pytest.fixture
 def store(tmp_path: Path) -> FeatureStore:
-    """Frames whose first column tells phones of the list a b c: u0 says ab, u1 cc, u2 nothing."""
+    """Frames whose first column shows phones of the list a b c: u0 says ab, u1 cc, u2 nothing."""
     said = {"u0": [1, 1, 0, 2, 0], "u1": [3, 0, 3], "u2": [0, 0, 0, 0]}
     blocks = [np.array([[number] * 4 for number in numbers], dtype=np.float32) for numbers in said.values()]
     frames = [len(block) for block in blocks]
