@@ -48,7 +48,7 @@ def test_a_folder_takes_the_place_of_the_old_one_whole(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("writing", [writing_file, writing_folder])
-def test_a_full_disk_is_told_with_the_name_of_what_was_being_written(tmp_path: Path, writing: Any) -> None:
+def test_a_full_disk_is_named_with_the_name_of_what_was_being_written(tmp_path: Path, writing: Any) -> None:
     with pytest.raises(OSError, match="No space left") as caught:
         fail_in(writing, tmp_path / "big", "part", OSError(errno.ENOSPC, "No space left on device"))
     assert caught.value.filename == str(tmp_path / "big")

@@ -49,7 +49,7 @@ def call(*options: str) -> Result:
 
 
 @pytest.mark.parametrize("takes", ["mean", "best"])
-def test_phrases_of_the_same_sounds_in_another_order_are_told_apart_and_speakers_are_not(takes: str) -> None:
+def test_phrases_of_the_same_sounds_in_another_order_are_kept_apart_and_speakers_are_not(takes: str) -> None:
     result = call("--backend", "dtw", "--frames", "feats", "--takes", takes)
     assert result.exit_code == 0, (result.output, result.exception)
     scores = pd.read_csv("dtw.tsv", sep="\t").merge(pd.read_csv("data/mine/dev/trials.tsv", sep="\t"))

@@ -51,7 +51,7 @@ def test_a_models_features_are_those_of_its_utterances_one_after_the_other(store
     np.testing.assert_array_equal(joined["one"], store["u2"])
 
 
-def test_a_set_without_models_and_a_model_without_features_are_told(store: FeatureStore) -> None:
+def test_a_set_without_models_and_a_model_without_features_are_named(store: FeatureStore) -> None:
     with pytest.raises(SvtokError, match=r"has no models\.tsv: there are no models to join"):
         JoinedFeatures(store, PreparedSet(pd.DataFrame({"utt": []})))
     with pytest.raises(SvtokError, match="model 'two' has no enrollment utterance"):

@@ -44,7 +44,7 @@ def test_a_wrong_shape_is_refused(tmp_path: Path) -> None:
         write_embeddings(tmp_path / "e", ["a", "b"], np.ones((3, 2), np.float32), "h")
 
 
-def test_a_missing_file_is_told_with_the_command_that_makes_it(folder: Path) -> None:
+def test_a_missing_file_is_named_with_the_command_that_makes_it(folder: Path) -> None:
     (folder / "embeddings.yaml").unlink()
     with pytest.raises(SvtokError, match=r"has no embeddings\.yaml: run `svtok extract-embeddings`"):
         read_embeddings(folder)

@@ -153,7 +153,7 @@ def test_damaged_features_are_made_again(make_set: MakeSet, tmp_path: Path) -> N
     assert len(FeatureStore.open(out)) == 2
 
 
-def test_all_bad_utterances_are_told_and_nothing_is_written(
+def test_all_bad_utterances_are_named_and_nothing_is_written(
     make_set: MakeSet, tmp_path: Path, decoded: list[str]
 ) -> None:
     prepared, out = make_set(8), tmp_path / "feats"
@@ -220,7 +220,7 @@ def test_a_folder_with_other_files_is_not_replaced(make_set: MakeSet, tmp_path: 
         extract_features(make_set(2), CONFIG, tmp_path / "feats", jobs=1)
 
 
-def test_bands_that_cannot_be_are_told_once(make_set: MakeSet, tmp_path: Path) -> None:
+def test_bands_that_cannot_be_are_named_once(make_set: MakeSet, tmp_path: Path) -> None:
     with pytest.raises(SvtokError, match=r"^\d+ of the mel bands \[300\] are narrower"):
         extract_features(make_set(2), FeaturesConfig(bands=(300,)), tmp_path / "feats", jobs=1)
 

@@ -46,7 +46,7 @@ def audio(tmp_path: Path) -> Path:
     return tmp_path / "noise.wav"
 
 
-def test_weights_are_told_as_multiples_of_an_equal_share_and_tokens_apart() -> None:
+def test_weights_are_given_as_multiples_of_an_equal_share_and_tokens_apart() -> None:
     one_head = np.array([[[0.25, 0.5, 0.125, 0.125]]])  # one token, three frames
     attention = Attention(("cls",), np.zeros((3, 2)), [one_head])
     np.testing.assert_allclose(attention.over_frames(0), [[[1.5, 0.375, 0.375]]])

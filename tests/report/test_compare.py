@@ -55,7 +55,7 @@ def test_synthetic_speech_is_called_that() -> None:
     assert "The numbers of a are from SYNTHETIC speech" in mixed
 
 
-def test_systems_of_different_trials_are_told_apart() -> None:
+def test_systems_of_different_trials_are_kept_apart() -> None:
     text = comparison_text(
         {"a": evaluation(condition("pooled", 0.1)), "b": evaluation(condition("pooled", 0.1, targets=7))}
     )

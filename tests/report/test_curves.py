@@ -89,9 +89,7 @@ def test_the_lowest_dev_eer_is_named_with_its_epoch(tmp_path: Path) -> None:
     assert legend_entry("cls", log.drop(columns="dev_eer")) == "cls"
 
 
-def test_the_title_tells_the_corpus_and_whether_it_is_synthetic(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_title_says_the_corpus_and_whether_it_is_synthetic(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     work = tmp_path / "work"
     one, other = (write_network(work / "exp" / name, ROWS) for name in ("cls", "avg"))
     assert title_of([one]) == "Training of cls"

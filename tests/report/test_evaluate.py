@@ -123,7 +123,7 @@ def test_the_official_arithmetic_counts_ties_in_the_order_of_the_trials(labelled
         assert found.dcf08 == official
 
 
-def test_what_the_official_script_cannot_tell_is_refused(labelled: LabelledScores) -> None:
+def test_what_the_official_script_cannot_know_is_refused(labelled: LabelledScores) -> None:
     with pytest.raises(SvtokError, match="2 targets, 1 non-targets: the official arithmetic gives no EER"):
         evaluate(without(labelled, "IC"), resamples=0, seed=0, arithmetic="sdsv")
 

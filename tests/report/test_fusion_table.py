@@ -23,7 +23,7 @@ def cells(table: str) -> list[list[str]]:
     return [line.split() for line in table.splitlines()]
 
 
-def test_it_tells_costs_before_and_after_and_what_is_decided_wrongly() -> None:
+def test_it_shows_costs_before_and_after_and_what_is_decided_wrongly() -> None:
     # calibrated by 2 s - 1: targets 1 and -0.5, IC -1 and 3, TW all below the threshold
     scores = {"TC": [1, 0.25], "IC": [0, 2], "TW": [0, -1, -1, -2]}
     by_type = {name: np.array(column, dtype=float)[:, None] for name, column in scores.items()}

@@ -67,7 +67,7 @@ def test_the_column_of_the_model_wins_over_that_of_the_test_utterance(scores: Pa
     assert list(labelled.columns["start"].categories) == ["0.0", "9.0", "10.0"]
 
 
-def test_unknown_columns_are_told_with_those_there_are(scores: Path, prepared: PreparedSet) -> None:
+def test_unknown_columns_are_named_with_those_there_are(scores: Path, prepared: PreparedSet) -> None:
     with pytest.raises(ProblemsError, match="2 problems") as caught:
         label_with_set(scores, prepared, by=["gendre", "phrase", "lang"])
     text = str(caught.value)

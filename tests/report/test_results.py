@@ -53,7 +53,7 @@ def test_files_that_are_no_evaluations_are_refused(tmp_path: Path) -> None:
         read_evaluation(path)
 
 
-def test_the_table_tells_what_was_counted_and_how(evaluation: Evaluation) -> None:
+def test_the_table_says_what_was_counted_and_how(evaluation: Evaluation) -> None:
     text = evaluation_table(evaluation)
     lines = text.splitlines()
     assert lines[0] == "s.tsv on mine (SYNTHETIC speech)"
@@ -75,7 +75,7 @@ def test_with_nothing_taken_apart_there_is_no_column_for_it(evaluation: Evaluati
     assert text.splitlines()[2].split()[:2] == ["condition", "targets"]
 
 
-def test_the_arithmetic_is_told(evaluation: Evaluation) -> None:
+def test_the_arithmetic_is_named(evaluation: Evaluation) -> None:
     assert "tied scores together. DCF08" in evaluation_table(evaluation)
     evaluation = evaluation.model_copy(update={"arithmetic": "sdsv"})
     assert "official arithmetic of the SdSV challenges" in evaluation_table(evaluation)

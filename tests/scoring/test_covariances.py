@@ -70,6 +70,6 @@ def test_a_basis_makes_one_covariance_the_identity_and_the_other_diagonal() -> N
     assert (np.diff(ratios) < 0).all()
 
 
-def test_a_singular_covariance_is_told_with_what_helps() -> None:
+def test_a_singular_covariance_is_named_with_what_helps() -> None:
     with pytest.raises(SvtokError, match="singular in 2 dimensions: name a higher shrinkage"):
         diagonalise(np.eye(2), np.zeros((2, 2)))

@@ -65,7 +65,7 @@ def test_all_phrases_with_too_few_speakers_are_named() -> None:
     ]
 
 
-def test_what_fails_for_one_phrase_is_told_with_it() -> None:
+def test_what_fails_for_one_phrase_is_named_with_it() -> None:
     with pytest.raises(SvtokError, match="the back-end of phrase 'no': LDA to 4 dimensions: 4 classes"):
         fit_phrase_backends(BackendConfig(name="lda", lda_dim=4), EMBEDDINGS, UTTERANCES, ["no"])
 

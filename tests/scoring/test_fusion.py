@@ -104,7 +104,7 @@ def test_the_rule_both_is_near_the_true_ratio_of_densities() -> None:
     assert np.abs(fit(typed(size=20_000)).llr(grid) - true).max() > 1  # which no linear rule comes near
 
 
-def test_each_non_target_counts_alike_unless_shares_are_told() -> None:
+def test_each_non_target_counts_alike_unless_shares_are_given() -> None:
     scores = typed()
     scores["IW"] = scores["IW"][:100]
     assert fit(scores).shares == pytest.approx({"TW": 3 / 7, "IC": 3 / 7, "IW": 1 / 7})
@@ -138,7 +138,7 @@ def test_trials_that_do_not_do_are_refused(
         fit_fusion(scores, ["a.tsv", "b.tsv"], rule=rule, shares=shares, cost=DCF08)  # type: ignore[arg-type]
 
 
-def test_scores_that_tell_nothing_of_their_own_are_refused_with_their_file() -> None:
+def test_scores_that_say_nothing_of_their_own_are_refused_with_their_file() -> None:
     twice = {name: np.column_stack([one[:, 0], 3 * one[:, 0] - 1]) for name, one in typed().items()}
     with pytest.raises(SvtokError, match=r"phrase\.tsv: its scores follow from those of the files before it"):
         fit(twice)
@@ -149,14 +149,14 @@ def test_scores_that_tell_nothing_of_their_own_are_refused_with_their_file() -> 
         fit({name: -one[:, :1] for name, one in typed().items()})
 
 
-def test_the_file_comes_back_as_it_was_and_tells_what_it_means(tmp_path: Path) -> None:
+def test_the_file_comes_back_as_it_was_and_says_what_it_means(tmp_path: Path) -> None:
     path = tmp_path / "fusion.yaml"
     write_fusion(path, rule := fit(typed(), "both"))
     assert read_fusion(path) == rule
     assert path.read_text().startswith("# Scores of several systems as one natural-log likelihood ratio")
 
 
-def test_every_mistake_in_a_file_is_told(tmp_path: Path) -> None:
+def test_every_mistake_in_a_file_is_named(tmp_path: Path) -> None:
     path = tmp_path / "fusion.yaml"
     write_fusion(path, fit(typed()))
     text = path.read_text().replace("threshold:", "treshold:").replace("c_miss: 10.0", "c_miss: -1")

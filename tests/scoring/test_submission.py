@@ -117,7 +117,7 @@ def test_a_good_submission_has_no_problem(trials: Path, scores: Path, make_zip: 
         ),
     ],
 )
-def test_what_is_wrong_with_a_submission_is_told_at_once(
+def test_what_is_wrong_with_a_submission_is_named_at_once(
     trials: Path, make_zip: Write, content: dict[str, str], problems: list[str]
 ) -> None:
     path = make_zip(**content)
@@ -140,7 +140,7 @@ def test_many_problems_are_counted(tmp_path: Path, make_zip: Write) -> None:
         check_submission(make_zip(answer="x\n" * 100, metadata=METADATA), tmp_path / "t")
 
 
-def test_what_is_no_zip_is_told(trials: Path) -> None:
+def test_what_is_no_zip_is_named(trials: Path) -> None:
     with pytest.raises(ProblemsError, match="not a ZIP file"):
         check_submission(trials, trials)
 

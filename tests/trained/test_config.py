@@ -33,7 +33,7 @@ def test_the_head_of_the_command_goes_before_that_of_the_file_and_that_before_th
     assert read_config(file, ["network.head=cls-dist"], "cls-sampled").network.head == "cls-sampled"
 
 
-def test_all_mistakes_are_told_at_once_with_the_nearest_names(file: Path) -> None:
+def test_all_mistakes_are_named_at_once_with_the_nearest_names(file: Path) -> None:
     file.write_text("netwrk: {}\ntraining:\n  epocs: 3\n  batch_size: 1\n")
     with pytest.raises(ProblemsError) as caught:
         read_config(file, ["network.head=clss"])

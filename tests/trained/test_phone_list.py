@@ -34,7 +34,7 @@ def test_a_list_without_numbers_will_do(tmp_path: Path) -> None:
     assert read_phone_list(tmp_path / "list").names == ("b", "a")
 
 
-def test_phones_that_stand_twice_are_told_with_their_lines(tmp_path: Path) -> None:
+def test_phones_that_stand_twice_are_named_with_their_lines(tmp_path: Path) -> None:
     (tmp_path / "list").write_text("a\nb\na\nb 7\n")
     with pytest.raises(ProblemsError, match=r"list:3: phone 'a' stands twice\n .*list:4: phone 'b' stands twice"):
         read_phone_list(tmp_path / "list")

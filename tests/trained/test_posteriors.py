@@ -51,13 +51,13 @@ def test_a_phrase_has_the_posterior_of_all_its_classes(classes: ClassList) -> No
         np.testing.assert_allclose(scores[row], expected, atol=1e-5)
 
 
-def test_posteriors_of_nearly_one_are_still_told_apart() -> None:
+def test_posteriors_of_nearly_one_are_still_kept_apart() -> None:
     logits = torch.tensor([[40.0, 0.0, 0.0], [80.0, 0.0, 0.0]])
     scores = phrase_log_odds(logits, [torch.tensor([0]), torch.tensor([1, 2])])
     np.testing.assert_allclose(scores, [[40 - np.log(2), np.log(2) - 40], [80 - np.log(2), np.log(2) - 80]], rtol=1e-6)
 
 
-def test_classes_that_tell_no_phrases_are_refused() -> None:
+def test_classes_of_no_phrases_are_refused() -> None:
     with pytest.raises(SvtokError, match=r"2 classes are of 0 phrases: train one with training\.classes"):
         phrase_classes(ClassList((("ann", ""), ("bob", ""))))
     with pytest.raises(SvtokError, match="2 classes are of 1 phrases"):
