@@ -61,13 +61,14 @@ def write_text(path: Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
-def read_array(path: Path, remedy: str, *, mapped: bool = False) -> NDArray[np.float32]:
+def read_array(path: Path, remedy: str, *, mapped: bool = False, any_float: bool = False) -> NDArray[np.float32]:
     """The float32 matrix in a `.npy` file.
 
     Args:
         path: the file, written by numpy.
         remedy: what to do where the file is missing or damaged; it ends the message.
         mapped: read from disk as it is used, and not writeable.
+        any_float: of any precision, and converted.
 
     Raises:
         SvtokError: there is no such file, or it is cut, no array, or one of another kind.
@@ -76,6 +77,8 @@ def read_array(path: Path, remedy: str, *, mapped: bool = False) -> NDArray[np.f
         array = np.load(path, mmap_mode="r" if mapped else None, allow_pickle=False)
     except Exception as error:  # of damaged bytes numpy raises nearly anything: MemoryError, TypeError, BadZipFile ...
         raise SvtokError(f"{path}: missing or damaged ({type(error).__name__}: {error}); {remedy}") from error
+    if any_float and isinstance(array, np.ndarray) and array.dtype.kind == "f":
+        array = array.astype(np.float32)
     if not isinstance(array, np.ndarray) or array.dtype != np.float32 or array.ndim != 2:
         kind = f"{array.dtype} of shape {array.shape}" if isinstance(array, np.ndarray) else "an archive"
         raise SvtokError(f"{path}: holds {kind} where there should be a float32 matrix; {remedy}")

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from svtok.cli.fresh import makes
+from svtok.cli.fresh import Options, makes
 from svtok.cli.options import EXISTING_FILE, EXISTING_FOLDER, FILE, FILE_OR_FOLDER, FOLDER, jobs_option, kaldi_options
 from svtok.corpora import FORMAT
+from svtok.embeddings import FORMAT as EMBEDDINGS_FORMAT
+from svtok.fresh import state
 
 if TYPE_CHECKING:
     from svtok.manifest.sets import PreparedSet
@@ -20,7 +22,7 @@ _out_folder = click.option("--out", type=FOLDER, required=True, help="Folder to 
 
 @click.group()
 def kaldi() -> None:
-    """Import or export Kaldi data directories, trial lists and score files.
+    """Import or export Kaldi data directories, trial lists and score files; import embeddings.
 
     \b
     Example:
@@ -148,6 +150,44 @@ def import_scores(file: Path, out: Path) -> None:
     scores = read_score_list(file)
     write_scores(out, scores, scores["score"].to_numpy(float))
     click.echo(f"wrote {out}: {len(scores)} scores")
+
+
+def _archives(given: Options) -> list[tuple[int, int]]:
+    """Sizes and times of the archives that a .scp names."""
+    from svtok.embeddings.foreign import archives
+
+    return [state(path) for path in archives(given["file"])] if given["file"].suffix == ".scp" else []
+
+
+@import_.command("embeddings")
+@click.argument("file", type=EXISTING_FILE)
+@click.option("--table", type=EXISTING_FILE, help="Of a .npy: table with a column utt, the utterance of each row.")
+@click.option(
+    "--data",
+    type=EXISTING_FOLDER,
+    help="Prepared set whose utterances are taken; each must have a vector. Default: all that FILE has.",
+)
+@click.option(
+    "--network",
+    required=True,
+    metavar="NAME",
+    help="Name of what made them; only embeddings with one name are scored together.",
+)
+@_out_folder
+@makes("out", format=EMBEDDINGS_FORMAT, reads=_archives)
+def import_embeddings(file: Path, table: Path | None, data: Path | None, network: str, out: Path) -> None:
+    """Turn vectors of another toolkit into a folder of embeddings: a Kaldi archive (.ark), its list (.scp), or an
+    array (.npy) with a table of its rows.
+
+    \b
+    Examples:
+      svtok kaldi import embeddings exp/xvector.scp --network xvector --data data/my/train --out exp/xvector/train
+      svtok kaldi import embeddings vectors.npy --table vectors.tsv --network titanet --out exp/titanet/train
+    """
+    from svtok.embeddings.foreign import import_embeddings as import_vectors
+
+    count, dim = import_vectors(file, table, data, network, out)
+    click.echo(f"wrote {out}: {count} embeddings of {dim} dimensions")
 
 
 @export.command("data")

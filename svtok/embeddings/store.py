@@ -37,7 +37,7 @@ class About(Section, coerce_numbers_to_str=True):
 
     format: int = FOLDER_FORMAT
     network: str
-    """SHA-256 of the weights of the network that made them."""
+    """SHA-256 of the weights of the network that made them; of imported ones, the name that they were given."""
     utterances: int
     dim: int
 
