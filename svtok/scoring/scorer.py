@@ -51,43 +51,20 @@ def inner_products(
     """
     if len(model_index) != len(test_index):
         raise ValueError(f"{len(model_index)} models for {len(test_index)} tests")
-    if len(model_index) < DENSE_FROM * len(models) * len(tests):
-        return _gathered(models, tests, model_index, test_index)
-    if np.all(model_index[1:] >= model_index[:-1]):
-        return _dense(models, tests, model_index, test_index)
-    order = np.argsort(model_index, kind="stable")
-    scores = np.empty(len(order), dtype=np.float32)
-    scores[order] = _dense(models, tests, model_index[order], test_index[order])
-    return scores
-
-
-def _gathered(
-    models: NDArray[np.float32],
-    tests: NDArray[np.float32],
-    model_index: NDArray[np.integer],
-    test_index: NDArray[np.integer],
-) -> NDArray[np.float32]:
-    """Few trials for the size of the matrix: the two rows of each trial, a cacheful at a time."""
     scores = np.empty(len(model_index), dtype=np.float32)
-    for start in range(0, len(scores), GATHER_ROWS):
-        some = slice(start, start + GATHER_ROWS)
-        np.sum(models[model_index[some]] * tests[test_index[some]], axis=1, out=scores[some])
-    return scores
-
-
-def _dense(
-    models: NDArray[np.float32],
-    tests: NDArray[np.float32],
-    model_index: NDArray[np.integer],
-    test_index: NDArray[np.integer],
-) -> NDArray[np.float32]:
-    """Many trials, sorted by model: all scores of a block of models, of which each trial picks its own."""
-    scores = np.empty(len(model_index), dtype=np.float32)
+    if len(scores) < DENSE_FROM * len(models) * len(tests):  # few: the two rows of each trial, a cacheful at a time
+        for start in range(0, len(scores), GATHER_ROWS):
+            few = slice(start, start + GATHER_ROWS)
+            np.sum(models[model_index[few]] * tests[test_index[few]], axis=1, out=scores[few])
+        return scores
+    # many: all scores of a block of models, of which each trial picks its own
+    order = None if np.all(model_index[1:] >= model_index[:-1]) else np.argsort(model_index, kind="stable")
     height = max(1, DENSE_CELLS // max(1, len(tests)))
     for top in range(0, len(models), height):
         block = models[top : top + height] @ tests.T  # (height, T)
-        first, last = np.searchsorted(model_index, [top, top + height])
-        scores[first:last] = block[model_index[first:last] - top, test_index[first:last]]
+        first, last = np.searchsorted(model_index, [top, top + height], sorter=order)
+        of_block = slice(first, last) if order is None else order[first:last]
+        scores[of_block] = block[model_index[of_block] - top, test_index[of_block]]
     return scores
 
 
