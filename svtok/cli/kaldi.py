@@ -221,17 +221,14 @@ def export_trials(folder: Path, out: Path) -> None:
     Example:
       svtok kaldi export trials data/mine/eval --out trials
     """
-    from svtok.errors import SvtokError
     from svtok.manifest.kaldi.lists import write_trial_list
     from svtok.manifest.sets import read_set
     from svtok.manifest.trial_types import types_of
 
     prepared = read_set(folder)
-    if prepared.models is None or prepared.trials is None:
-        raise SvtokError(f"{folder}: has no models and trials")
-    types = types_of(prepared.trials, prepared.models, prepared.utterances)
-    write_trial_list(prepared.trials.assign(type=types), out)
-    click.echo(f"wrote {out}: {len(prepared.trials)} trials")
+    models, trials = prepared.protocol()
+    write_trial_list(trials.assign(type=types_of(trials, models, prepared.utterances)), out)
+    click.echo(f"wrote {out}: {len(trials)} trials")
 
 
 @export.command("scores")

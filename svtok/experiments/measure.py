@@ -95,8 +95,8 @@ def resampled_eers(path: Path, prepared: PreparedSet, fold: int) -> dict[str, Dr
     """
     strata = take_apart(label_with_set(path, prepared, by=[]), None, with_counts=True)
     assert strata.counts is not None
-    assert prepared.models is not None  # or label_with_set has raised
-    names = "\n".join([str(fold), *sorted(set(prepared.models["spk"]))])
+    models, _ = prepared.protocol()
+    names = "\n".join([str(fold), *sorted(set(models["spk"]))])
     seed = int.from_bytes(hashlib.sha256(names.encode()).digest()[:8], "big")
     eers = {}
     for condition in RESAMPLED:

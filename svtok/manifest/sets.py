@@ -74,6 +74,16 @@ class PreparedSet:
     trials: pd.DataFrame | None = None
     folder: Path | None = None
 
+    def protocol(self) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Its models and its trials. Raises SvtokError where it has not both."""
+        if self.models is None or self.trials is None:
+            lacking = MODELS_FILE if self.models is None else TRIALS_FILES[0]
+            raise SvtokError(
+                f"{self.folder or 'the set'} has no models and trials ({lacking} is missing), which it takes to score "
+                "and to evaluate"
+            )
+        return self.models, self.trials
+
 
 def read_set(folder: Path) -> PreparedSet:
     """Read a prepared set. Raises SvtokError where it is none, ProblemsError where a table breaks a rule."""

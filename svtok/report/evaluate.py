@@ -175,9 +175,8 @@ def make_measure(dev: Source, nontarget: str, device: torch.device) -> Callable[
     from svtok.trained.inference import embed_all
 
     prepared = dev.prepared
-    if prepared.models is None or prepared.trials is None:
-        raise SvtokError(f"{prepared.folder}: a dev set needs models.tsv and trials.tsv")
-    types = np.asarray(types_of(prepared.trials, prepared.models, prepared.utterances))
+    models, trials = prepared.protocol()
+    types = np.asarray(types_of(trials, models, prepared.utterances))
     targets, nontargets = types == "TC", types == nontarget
     if not (targets.any() and nontargets.any()):
         raise SvtokError(

@@ -89,9 +89,7 @@ def label_with_set(path: Path, prepared: PreparedSet, *, by: Sequence[str] | Non
         SvtokError: the set has no models or trials.
         ProblemsError: the scores are not those of its trials, or a column is unknown.
     """
-    models, utterances, trials = prepared.models, prepared.utterances, prepared.trials
-    if models is None or trials is None:
-        raise SvtokError(f"{prepared.folder or 'the set'} has no models and trials, so it cannot be evaluated")
+    utterances, (models, trials) = prepared.utterances, prepared.protocol()
     score = scores_of_trials(read_scores(path), trials, path=path)
     types = types_or_labels(trials, models, utterances)
     model_rows, test_rows = rows_in(trials["model"], models["model"]), rows_in(trials["utt"], utterances["utt"])

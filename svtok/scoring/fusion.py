@@ -215,9 +215,8 @@ def by_type(trials: pd.DataFrame, scores: Array, prepared: PreparedSet, *, path:
     Types are derived where the set's trials have none. Raises SvtokError where the set has no models or trials or the
     types are not known, and ProblemsError where the scores are not those of the set's trials, in whatever order.
     """
-    if prepared.models is None or prepared.trials is None:
-        raise SvtokError(f"{prepared.folder or 'the set'} has no models and trials: nothing can be fitted on it")
-    types = types_or_labels(prepared.trials, prepared.models, prepared.utterances)
-    columns = [scores_of_trials(trials.assign(score=column), prepared.trials, path=path) for column in scores.T]
+    models, known = prepared.protocol()
+    types = types_or_labels(known, models, prepared.utterances)
+    columns = [scores_of_trials(trials.assign(score=column), known, path=path) for column in scores.T]
     in_order = np.column_stack(columns)  # (N, S)
     return {name: in_order[types == name] for name in types.categories if (types == name).any()}

@@ -60,14 +60,10 @@ def trial_sides(prepared: PreparedSet, embeddings: Embeddings, joined: Embedding
         SvtokError: the set has no models or trials, a trial's model is unknown, an embedding is missing, or the two
             kinds of embeddings are of different networks.
     """
-    if prepared.models is None or prepared.trials is None:
-        lacking = "models.tsv" if prepared.models is None else "trials.tsv"
-        raise SvtokError(
-            f"{prepared.folder or 'the set'} has no {lacking}: only a set with models and trials is scored"
-        )
-    model_codes, model_names = _used_names(prepared.trials["model"])
-    test_codes, test_names = _used_names(prepared.trials["utt"])
-    models = prepared.models[prepared.models["model"].isin(model_names)]
+    models, trials = prepared.protocol()
+    model_codes, model_names = _used_names(trials["model"])
+    test_codes, test_names = _used_names(trials["utt"])
+    models = models[models["model"].isin(model_names)]
     model_rows = pd.Index(models["model"]).get_indexer(pd.Index(model_names))
     if (model_rows < 0).any():
         unknown = [name for name, row in zip(model_names, model_rows, strict=True) if row < 0]

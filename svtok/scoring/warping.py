@@ -97,15 +97,14 @@ def score_by_warping(prepared: PreparedSet, frames: Frames, *, takes: Takes = "m
     Raises:
         SvtokError: where the set has no models or trials, a trial's model is unknown, or an utterance has no frames.
     """
-    if prepared.models is None or prepared.trials is None:
-        raise SvtokError(f"{prepared.folder or 'the set'} has no models and trials: there is nothing to score")
-    named = prepared.models["model"].astype(str).tolist()
-    model_of, models = pd.factorize(prepared.trials["model"].astype(object))
-    test_of, tests = pd.factorize(prepared.trials["utt"].astype(object))
+    known, trials = prepared.protocol()
+    named = known["model"].astype(str).tolist()
+    model_of, models = pd.factorize(trials["model"].astype(object))
+    test_of, tests = pd.factorize(trials["utt"].astype(object))
     unknown = sorted(set(models) - set(named))
     if unknown:
         raise SvtokError(f"{len(unknown)} models of the trials are not in the models table: {', '.join(unknown[:5])}")
-    utts_of = dict(zip(named, prepared.models["utts"].astype(str).str.split(), strict=True))
+    utts_of = dict(zip(named, known["utts"].astype(str).str.split(), strict=True))
     enrolled = [utt for model in models for utt in utts_of[model]]
     counts = np.array([len(utts_of[model]) for model in models])[model_of]  # takes of each trial (N,)
     starts = np.cumsum(counts) - counts

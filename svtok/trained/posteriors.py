@@ -64,11 +64,10 @@ def score_phrases(
     The network is read at its class token, or its only state. Raises SvtokError where the set has no models or trials,
     a model is unknown, or the network's classes lack a phrase of the models.
     """
-    if prepared.models is None or prepared.trials is None:
-        raise SvtokError(f"{prepared.folder or 'the set'} has no models and trials: there is nothing to score")
+    models, trials = prepared.protocol()
     members = phrase_classes(classes)
-    phrase_of_trial = _phrases_of_models(prepared.models, prepared.trials["model"], list(members))
-    test_of_trial, tests = pd.factorize(prepared.trials["utt"])
+    phrase_of_trial = _phrases_of_models(models, trials["model"], list(members))
+    test_of_trial, tests = pd.factorize(trials["utt"])
 
     def log_odds(frames: Tensor, lengths: Tensor) -> Tensor:
         states = network(frames, lengths)

@@ -48,7 +48,7 @@ def test_an_unknown_model_is_named() -> None:
 
 
 def test_a_set_without_trials_is_refused() -> None:
-    with pytest.raises(SvtokError, match=r"has no models\.tsv"):
+    with pytest.raises(SvtokError, match=r"has no models and trials \(models\.tsv is missing\)"):
         score_trials(PreparedSet(utterances=pd.DataFrame({"utt": []})), EMBEDDINGS)
 
 
