@@ -162,7 +162,17 @@ class FeaturesConfig(Section):
 
 
 def differences(one: FeaturesConfig, other: FeaturesConfig, whose: str, whose_other: str) -> list[Problem]:
-    """A problem for each field in which two kinds of features differ."""
+    """A problem for each field in which two kinds of features differ.
+
+    Args:
+        one: features.
+        other: features.
+        whose: what the problems call the first, such as "the dev set's".
+        whose_other: what they call the second.
+
+    >>> print(*differences(FeaturesConfig(), FeaturesConfig(bands=40), "the network's", "the set's"))
+    features.bands: the network's is (64,), the set's is (40,)
+    """
     mine, theirs = one.model_dump(), other.model_dump()
     return [
         Problem(f"features.{name}: {whose} is {mine[name]}, {whose_other} is {theirs[name]}")
@@ -174,7 +184,10 @@ def differences(one: FeaturesConfig, other: FeaturesConfig, whose: str, whose_ot
 def read_features_config(path: Path) -> FeaturesConfig:
     """The `features:` section of a configuration file; the defaults where it has none.
 
-    The file may hold the other sections too, which are not looked into here. Raises ProblemsError with every mistake.
+    The file may hold the other sections too, which are not looked into here.
+
+    Raises:
+        ProblemsError: with every mistake.
     """
     content = load_yaml(path)
     raise_problems([Problem(unknown_name("key", str(key), SECTIONS), path) for key in content if key not in SECTIONS])

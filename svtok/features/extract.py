@@ -42,11 +42,19 @@ class FrameEmbedder(Protocol):
 
 
 def compute_features(wave: np.ndarray, sample_rate: int, config: FeaturesConfig) -> np.ndarray:
-    """Acoustic features (T, A), float32, of one utterance's samples (N,) in [-1, 1): all that `config` asks for, but
-    phonetic columns, which a FrameEmbedder computes from these.
+    """Acoustic features of one utterance: all that `config` asks for but phonetic columns, which a FrameEmbedder
+    computes from these.
 
-    Raises SvtokError when the rate (Hz) is not the config's, and when the utterance is shorter than one window or has
-    no voiced frame.
+    Args:
+        wave: samples (N,) in [-1, 1).
+        sample_rate: Hz.
+        config: what the features are.
+
+    Returns:
+        (T, A), float32.
+
+    Raises:
+        SvtokError: the rate is not the config's, or the utterance is shorter than one window or has no voiced frame.
     """
     from svtok.features.frames import normalised, voiced_frames
     from svtok.features.spectral import spectral_features, with_deltas
@@ -66,13 +74,25 @@ def compute_features(wave: np.ndarray, sample_rate: int, config: FeaturesConfig)
 def extract_features(
     prepared: PreparedSet, config: FeaturesConfig, out: Path, jobs: int, phonetic: FrameEmbedder | None = None
 ) -> bool:
-    """Write the features of every utterance of a set as the feature store `out`; False if they were there already.
+    """Write the features of every utterance of a set as a feature store.
 
-    Phonetic columns, where `config` has some, are those of `phonetic`, of which the store keeps a copy.
-    The set is worked on in parts, by `jobs` processes; finished parts are kept in a hidden folder beside `out` until
-    the store is whole, so that an interrupted run goes on where it was. A part belongs to its configuration, its rows
-    and the size and time of its audio files; where one of them has changed it is made anew. Raises ProblemsError with
-    every utterance that cannot be used, and leaves `out` as it was.
+    The set is worked on in parts; finished parts are kept in a hidden folder beside `out` until the store is whole, so
+    that an interrupted run goes on where it was. A part belongs to its configuration, its rows and the size and time of
+    its audio files; where one of them has changed it is made anew.
+
+    Args:
+        prepared: the set.
+        config: what the features are.
+        out: the store's folder, left as it was where an error is raised.
+        jobs: how many processes.
+        phonetic: computes the phonetic columns, where `config` has some; the store keeps a copy.
+
+    Returns:
+        False where the features were there already.
+
+    Raises:
+        SvtokError: the set has no utterances, or `config` cannot be computed or has other phonetic columns.
+        ProblemsError: with every utterance that cannot be used.
     """
     if config.phonetic != (phonetic.columns if phonetic else None):
         raise SvtokError(

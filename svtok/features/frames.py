@@ -10,7 +10,18 @@ from svtok.features.spectral import spectral_features
 
 
 def voiced_frames(log_energy: np.ndarray, config: VadConfig) -> np.ndarray:
-    """Which of the frames are voiced, bool (T,), from their log energies (T,)."""
+    """Which of the frames are voiced.
+
+    Args:
+        log_energy: of each frame (T,), natural logarithms on the scale of 16-bit samples.
+        config: the thresholds.
+
+    Returns:
+        bool (T,).
+
+    >>> voiced_frames(np.array([1.0, 1, 20, 20, 20, 1, 1]), VadConfig(context=1))
+    array([False, False,  True,  True,  True, False, False])
+    """
     threshold = config.energy_threshold + config.energy_mean_scale * log_energy.mean(dtype=np.float64)
     neighbours = np.ones(2 * config.context + 1)
     loud = _sums(log_energy > threshold, neighbours)
@@ -26,10 +37,17 @@ def _sums(flags: np.ndarray, neighbours: np.ndarray) -> np.ndarray:
 
 
 def frame_times(wave: np.ndarray, config: FeaturesConfig) -> np.ndarray:
-    """The middle of each frame that `compute_features` gives of samples (N,), in seconds from their start: (T,).
+    """The middle of each frame that `compute_features` gives of samples; those that it leaves out have none.
 
-    Frames that voice activity detection leaves out have no time here. Raises SvtokError for a waveform that is shorter
-    than one window.
+    Args:
+        wave: samples (N,).
+        config: what the features are.
+
+    Returns:
+        Seconds from the first sample (T,).
+
+    Raises:
+        SvtokError: the waveform is shorter than one window.
     """
     features, log_energy = spectral_features(wave, config)
     kept = np.arange(len(features))
@@ -41,10 +59,20 @@ def frame_times(wave: np.ndarray, config: FeaturesConfig) -> np.ndarray:
 
 
 def frame_spans(wave: np.ndarray, config: FeaturesConfig, subsample: int) -> np.ndarray:
-    """From when to when each frame of a network stands that takes one in `subsample` frames: (ceil(T / subsample), 2).
+    """From when to when each frame of a network stands.
 
-    In seconds from the start of the samples (N,). Its frame j is centred on frame j * subsample of the features, and as
-    long as the step to the next.
+    Its frame j is centred on frame j * subsample of the features, and as long as the step to the next.
+
+    Args:
+        wave: samples (N,).
+        config: what the T features are.
+        subsample: the network takes one in so many.
+
+    Returns:
+        Seconds from the first sample (ceil(T / subsample), 2).
+
+    Raises:
+        SvtokError: the waveform is shorter than one window.
     """
     step = subsample * config.frame_shift / config.sample_rate
     spans: np.ndarray = frame_times(wave, config)[::subsample, None] + np.array([-step / 2, step / 2])
@@ -74,6 +102,16 @@ def gaussianised(features: np.ndarray, window: int) -> np.ndarray:
     A value becomes the normal quantile of (rank - 1/2) / W, its rank being counted from 1 among the W = `window` frames
     around it; ties share the mean of their ranks. Near the ends the window is moved inwards, and a shorter utterance is
     one window.
+
+    Args:
+        features: (T, F).
+        window: W, frames.
+
+    Returns:
+        (T, F), float32.
+
+    >>> gaussianised(np.array([[10.0], [30.0], [20.0]]), window=3).round(2).ravel()
+    array([-0.97,  0.97,  0.  ], dtype=float32)
     """
     total = len(features)
     window = min(window, total)

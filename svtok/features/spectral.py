@@ -27,9 +27,17 @@ class Spectral(NamedTuple):
 
 
 def spectral_features(wave: np.ndarray, config: FeaturesConfig) -> Spectral:
-    """Filter banks or cepstra of samples (N,) in [-1, 1) at the config's rate; T = 1 + (N - window) // shift.
+    """Filter banks or cepstra, and log energies, before derivatives, voice activity and normalisation.
 
-    Raises SvtokError for a waveform that is shorter than one window, and where `tables_of` does.
+    Args:
+        wave: samples (N,) in [-1, 1) at the config's rate.
+        config: what the features are.
+
+    Returns:
+        T = 1 + (N - window) // shift frames.
+
+    Raises:
+        SvtokError: the waveform is shorter than one window, or as `tables_of`.
     """
     size, shift = config.frame_length, config.frame_shift
     if len(wave) < size:
@@ -141,6 +149,10 @@ def with_deltas(features: np.ndarray, order: int) -> np.ndarray:
 
     The derivative of frame t is sum_j j x[t + j] / sum_j j^2 for j from -2 to 2; a higher order applies this again.
     Beyond the ends the first and the last frame are repeated, once, under the filters of the higher orders too.
+
+    >>> with_deltas(np.arange(5, dtype=np.float32)[:, None], order=1).T.round(1)
+    array([[0. , 1. , 2. , 3. , 4. ],
+           [0.5, 0.8, 1. , 0.8, 0.5]], dtype=float32)
     """
     slope = np.arange(-WINDOW, WINDOW + 1) / np.sum(np.arange(-WINDOW, WINDOW + 1) ** 2)
     reach = WINDOW * order

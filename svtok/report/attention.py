@@ -46,8 +46,13 @@ class Phone(NamedTuple):
 def read_phones(path: Path, duration: float) -> list[Phone]:
     """The phones of a file with lines `start end phone`, in seconds and in order; there may be time between them.
 
-    Raises ProblemsError for an empty file, with every line that is not of that form, and with every phone that overlaps
-    the one before it or lies outside the audio of `duration` seconds.
+    Args:
+        path: the file.
+        duration: of the audio, seconds.
+
+    Raises:
+        ProblemsError: the file is empty; with every line that is not of that form, and every phone that overlaps the
+            one before it or lies outside the audio.
     """
     phones: list[Phone] = []
     problems = []
@@ -71,8 +76,15 @@ def read_phones(path: Path, duration: float) -> list[Phone]:
 def recognise_phones(folder: Path, audio: Path, channel: str | None = None) -> list[Phone]:
     """What the phonetic network of a folder hears in an audio file: the phones on its best path, blanks left out.
 
-    Trained by CTC, the network shows a phone in a few frames, not from its beginning to its end. Raises SvtokError
-    where the folder holds no trained phonetic network, and where `read_recording` does.
+    Trained by CTC, the network shows a phone in a few frames, not from its beginning to its end.
+
+    Args:
+        folder: of the phonetic network.
+        audio: the file.
+        channel: of a file of several: `1`, `2` or `mean`.
+
+    Raises:
+        SvtokError: the folder holds no trained phonetic network, or as `read_recording`.
     """
     trained = load_phone_network(folder)
     wave, frames, lengths = read_recording(audio, trained.features, channel=channel)
@@ -83,7 +95,16 @@ def recognise_phones(folder: Path, audio: Path, channel: str | None = None) -> l
 
 
 def phones_on_path(path: Sequence[int], spans: NDArray[np.float64], names: Sequence[str]) -> list[Phone]:
-    """Each run of one phone on a path (T',) of numbers from 1, 0 being the blank, over frames at `spans` (T', 2)."""
+    """Each run of one phone on a path, with its time.
+
+    Args:
+        path: the number of each frame's phone, from 1; 0 is the blank: (T',).
+        spans: from when to when each frame stands, seconds: (T', 2).
+        names: of the phones; the first has the number 1.
+
+    >>> phones_on_path([0, 2, 2, 0], np.array([[0, 1], [1, 2], [2, 3], [3, 4]]), ["a", "b"])
+    [Phone(start=1.0, end=3.0, name='b')]
+    """
     phones = []
     for number, run in groupby(range(len(path)), key=path.__getitem__):
         frames = list(run)
@@ -104,7 +125,11 @@ def _parsed(line: str) -> Phone | None:
 
 
 def label_levels(centres: Sequence[float], widths: Sequence[float]) -> list[int]:
-    """For labels in order of their centres, the lowest level at which each overlaps no other: 0, 1, ..."""
+    """For labels in order of their centres, the lowest level at which each overlaps no other.
+
+    >>> label_levels(centres=[1, 2, 3], widths=[1.5, 1.5, 1.5])
+    [0, 1, 0]
+    """
     ends: list[float] = []
     levels = []
     for centre, width in zip(centres, widths, strict=True):
@@ -158,8 +183,14 @@ def attend(
 ) -> tuple[Attention, Spectrogram]:
     """The attention of a network's tokens over an audio file, and the file's spectrogram.
 
-    `phonetic` computes the phonetic columns of the network's features, where these have some. Raises SvtokError for a
-    network without tokens and for audio that is too long for it, and where `read_recording` does.
+    Args:
+        trained: a network with tokens.
+        audio: the file.
+        phonetic: computes the phonetic columns of the network's features, where these have some.
+        channel: of a file of several: `1`, `2` or `mean`.
+
+    Raises:
+        SvtokError: the network has no tokens, the audio is too long for it, or as `read_recording`.
     """
     network, config = trained.network, trained.features
     head = network.config.head
@@ -223,8 +254,15 @@ def draw_attention(
     """Draw the attention as a PNG: a column a token, a panel a layer, a strip a head, over time in seconds.
 
     A strip's height is how often a frame has what an equal share would be, on one scale for the whole picture; a line
-    marks the equal share. `phones` are named under each spectrogram and bounded by lines throughout; `phones_label`
-    says where they come from.
+    marks the equal share.
+
+    Args:
+        attention: over the utterance.
+        spectrogram: of the same utterance.
+        path: the PNG.
+        title: above the whole.
+        phones: named under each spectrogram and bounded by lines throughout.
+        phones_label: where they come from.
     """
     columns, layers, heads = len(attention.tokens), len(attention.layers), len(attention.layers[0])
     width = float(np.clip(3 * spectrogram.duration, 4.5, 11))  # of the time axis, inches
@@ -329,6 +367,10 @@ def _draw_heads(
 
 
 def outline(heights: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The corners (4 T',) of steps of the given heights (T',) that start and end at 0, as frames may be left out."""
+    """The corners (4 T',) of steps of the given heights (T',) that start and end at 0, as frames may be left out.
+
+    >>> outline(np.array([1, 3]))
+    array([0, 1, 1, 0, 0, 3, 3, 0])
+    """
     corners: NDArray[np.float32] = (heights[:, None] * np.array([0, 1, 1, 0])).ravel()
     return corners

@@ -44,9 +44,16 @@ class EmbeddingMap:
 def choose_utterances(
     utterances: pd.DataFrame, *, only: Mapping[str, Sequence[str]], most: int, seed: int
 ) -> pd.DataFrame:
-    """The utterances that have, in each column of `only`, one of its values; if over `most`, so many drawn by `seed`.
+    """Some of the utterances, in the order of the table.
 
-    Raises SvtokError for an unknown column or value, and where nothing is left.
+    Args:
+        utterances: the table of a set.
+        only: the values that are wanted, of each column that matters.
+        most: of more than that, so many are drawn.
+        seed: of the draw.
+
+    Raises:
+        SvtokError: a column or value is unknown, or nothing is left.
     """
     for column, values in only.items():
         _check_column(utterances, column)
@@ -72,10 +79,18 @@ def _check_column(utterances: pd.DataFrame, column: str) -> None:
 def map_embeddings(
     embeddings: Embeddings, utterances: pd.DataFrame, *, by: str, method: Method, seed: int
 ) -> EmbeddingMap:
-    """Where the utterances' length-normalised embeddings lie in two dimensions, grouped by a column of the utterances.
+    """Where the utterances' length-normalised embeddings lie in two dimensions.
 
-    Raises SvtokError for an unknown column, an utterance without an embedding, fewer than three utterances, and for
-    t-SNE where scikit-learn is not installed.
+    Args:
+        embeddings: of all of the utterances.
+        utterances: those of the map.
+        by: the column whose values are the groups.
+        method: principal components, or t-SNE.
+        seed: of t-SNE.
+
+    Raises:
+        SvtokError: the column is unknown, an utterance has no embedding, there are fewer than three, or t-SNE is asked
+            for and scikit-learn is not installed.
     """
     _check_column(utterances, by)
     rows = rows_of(embeddings, utterances["utt"].tolist())
@@ -90,10 +105,19 @@ def map_embeddings(
 
 
 def principal_components(vectors: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The two principal components of vectors (N, D): coordinates (N, 2) and each one's share of the variance (2,).
+    """The two principal components of vectors.
 
-    A component's sign, which is free, is such that its largest coefficient is positive. The shares of equal vectors
-    are 0.
+    A component's sign, which is free, is such that its largest coefficient is positive.
+
+    Args:
+        vectors: (N, D).
+
+    Returns:
+        Coordinates (N, 2), and each component's share of the variance (2,): 0 where all vectors are equal.
+
+    >>> points, shares = principal_components(np.array([[-1.0, 0, 7], [0, 0, 7], [1, 0, 7]]))
+    >>> points[:, 0].round(3), shares.round(3)
+    (array([-1.,  0.,  1.]), array([1., 0.]))
     """
     centred = vectors - vectors.mean(axis=0)
     _, sizes, directions = np.linalg.svd(centred, full_matrices=False)
@@ -107,8 +131,10 @@ def principal_components(vectors: NDArray[np.float64]) -> tuple[NDArray[np.float
 def tsne(vectors: NDArray[np.float64], seed: int) -> NDArray[np.float64]:
     """Coordinates (N, 2) of vectors (N, D) by t-SNE (van der Maaten and Hinton, 2008), which keeps neighbours together.
 
-    It starts from the principal components; the perplexity is 30, for fewer than 91 vectors a third of N - 1. Raises
-    SvtokError without scikit-learn.
+    It starts from the principal components; the perplexity is 30, for fewer than 91 vectors a third of N - 1.
+
+    Raises:
+        SvtokError: scikit-learn is not installed.
     """
     try:
         from sklearn.manifold import TSNE  # type: ignore[import-untyped]
@@ -122,7 +148,13 @@ def tsne(vectors: NDArray[np.float64], seed: int) -> NDArray[np.float64]:
 
 
 def title_of(drawn: EmbeddingMap, data: Path, *, of: int) -> str:
-    """What the map is of: corpus and set of the folder `data`, which has `of` utterances, and how it was made."""
+    """What the map is of, and how it was made.
+
+    Args:
+        drawn: the map.
+        data: the folder of the prepared set.
+        of: how many utterances the set has.
+    """
     data = data.absolute()
     corpus = corpus_folder(data)
     info = read_corpus_info(corpus)
@@ -133,9 +165,15 @@ def title_of(drawn: EmbeddingMap, data: Path, *, of: int) -> str:
 
 
 def draw_map(drawn: EmbeddingMap, path: Path, *, title: str, legend: str) -> None:
-    """Draw the points as a PNG, each group with a colour and a marker of its own; `legend` says what a group is.
+    """Draw the points as a PNG, each group with a colour and a marker of its own.
 
     Of more than MOST_NAMED groups the first by name have their own, the others are grey.
+
+    Args:
+        drawn: the map.
+        path: the PNG.
+        title: above it.
+        legend: what a group is.
     """
     names = sorted(set(drawn.groups))
     named = min(len(names), MOST_NAMED)

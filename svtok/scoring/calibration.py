@@ -47,8 +47,16 @@ def fit_affine(targets: Array, nontargets: Sequence[Array], shares: Sequence[flo
         shares: (K,) of the kinds among non-targets; they sum to 1.
         prior: P, in (0, 1).
 
+    Returns:
+        The map, whose ratios are natural logarithms.
+
     Raises:
         ValueError: a set without trials, a column of scores that are all the same, a prior outside of (0, 1).
+
+    >>> targets, nontargets = np.array([[3.0], [2.0], [1.0], [0.0]]), np.array([[-1.0], [-2.0], [0.5], [-3.0]])
+    >>> weights, offset = fit_affine(targets, [nontargets], [1], prior=0.5)
+    >>> (targets @ weights + offset).round(1)
+    array([ 2. ,  1.3,  0.6, -0.1])
     """
     if not 0 < prior < 1:
         raise ValueError(f"the prior of a target must be between 0 and 1, not {prior}")

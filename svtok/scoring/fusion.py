@@ -107,12 +107,17 @@ def fit_fusion(
 ) -> Fusion:
     """The fusion of S systems, whose files are named, that costs least on trials of known types.
 
-    `shares` says how much each type of non-targets counts (any positive numbers; only their ratios matter); None: each
-    non-target trial counts alike. The regression is weighted at the effective prior of `cost`.
+    Args:
+        by_type: scores (N, S) of the trials of each type.
+        names: of the S systems, in the order of the columns.
+        rule: one affine map against all non-targets, or one against each type; see the module.
+        shares: how much each type of non-targets counts (positive; only the ratios matter); None: each trial alike.
+        cost: the operating point; the regression is weighted at its effective prior.
 
-    Raises SvtokError where there are no targets or none of the non-targets asked for, a system's scores add nothing
-    to those of the others, the rule `both` has but one type of non-targets, or a single system's scores are
-    lower for targets than for non-targets.
+    Raises:
+        SvtokError: there are no targets or none of the non-targets asked for, a system's scores add nothing to those
+            of the others, the rule `both` has but one type of non-targets, or a single system's scores are lower for
+            targets than for non-targets.
     """
     targets = [scores for name, scores in by_type.items() if name in TARGET_TYPES]
     if not targets:
@@ -191,11 +196,17 @@ def read_fusion(path: Path) -> Fusion:
 
 
 def read_stack(paths: Sequence[Path]) -> tuple[pd.DataFrame, Array]:
-    """The trials (`model`, `utt`) of the files of scores, and the scores (N, S), a column a file.
+    """The trials that files of scores have in common, and their scores.
 
-    The trials stand in the order of the first file; those of the others are found by their names. Raises ProblemsError
-    where a file is not as `read_scores` wants it, or lacks trials of the first one or has others; of each such file the
-    first few are named.
+    Args:
+        paths: S files of the same trials, each in any order.
+
+    Returns:
+        The trials (`model`, `utt`) in the order of the first file, and the scores (N, S), a column a file.
+
+    Raises:
+        ProblemsError: a file is not as `read_scores` wants it, lacks trials of the first one or has others; of each
+            such file the first few are named.
     """
     first, *others = (read_scores(path) for path in paths)
     trials, columns = first[["model", "utt"]], [first["score"].to_numpy()]
@@ -210,10 +221,20 @@ def read_stack(paths: Sequence[Path]) -> tuple[pd.DataFrame, Array]:
 
 
 def by_type(trials: pd.DataFrame, scores: Array, prepared: PreparedSet, *, path: Path) -> dict[str, Array]:
-    """The scores (N, S) of some trials, read from `path`, for each type of trial of a prepared set: (N_type, S).
+    """The scores of each type of trial of a prepared set. Types are derived where its trials have none.
 
-    Types are derived where the set's trials have none. Raises SvtokError where the set has no models or trials or the
-    types are not known, and ProblemsError where the scores are not those of the set's trials, in whatever order.
+    Args:
+        trials: `model` and `utt` of each score, in any order.
+        scores: (N, S), a column a system.
+        prepared: a set with models and trials.
+        path: what the scores were read from, for errors.
+
+    Returns:
+        Scores (N_type, S) of each type that has a trial.
+
+    Raises:
+        SvtokError: the set has no models or trials, or their types are not known.
+        ProblemsError: the scores are not those of the set's trials.
     """
     models, known = prepared.protocol()
     types = types_or_labels(known, models, prepared.utterances)

@@ -30,10 +30,21 @@ MOST_NAMED = 5
 
 
 def write_submission(out: Path, scores: Path, trials: Path, *, description: str, fused_systems: int) -> int:
-    """Write the ZIP of the scores (of `svtok score`) for the challenge's own list of trials; the number of these.
+    """Write the ZIP of the scores for the challenge's own list of trials.
 
-    Raises SvtokError where the description is not one line of text, ProblemsError where the scores are not of the very
-    trials of the list, or not all finite.
+    Args:
+        out: the ZIP; written whole or not at all.
+        scores: a table of `svtok score`.
+        trials: the challenge's list.
+        description: the public description, a line of text.
+        fused_systems: how many systems the scores are a fusion of.
+
+    Returns:
+        The number of trials.
+
+    Raises:
+        SvtokError: the description is not one line of text.
+        ProblemsError: the scores are not of the very trials of the list, or not all finite.
     """
     if len(description.split("\n")) != 1 or not description.strip():
         raise SvtokError("the public description of a submission is one line of text")
@@ -49,10 +60,18 @@ def write_submission(out: Path, scores: Path, trials: Path, *, description: str,
 
 
 def check_submission(path: Path, trials: Path, scores: Path | None = None) -> int:
-    """Check a ZIP against the challenge's list of trials and, with `scores`, that it holds these in its order; the
-    number of trials.
+    """Check a ZIP against the challenge's list of trials.
 
-    Raises ProblemsError with everything that is wrong with it.
+    Args:
+        path: the ZIP.
+        trials: the challenge's list.
+        scores: where given, the table whose scores it must hold, in the order of the list.
+
+    Returns:
+        The number of trials.
+
+    Raises:
+        ProblemsError: with everything that is wrong with it.
     """
     expected = None if scores is None else _scores_in_order(scores, trials)
     number = len(_read_trials(trials)) if expected is None else len(expected)
