@@ -116,7 +116,11 @@ class StepsConfig(Section):
         0.05, ge=0, description="AdamW's decay of what inputs are multiplied by (not of tokens, biases ...)"
     )
     clip_gradient: float = Field(1.0, gt=0, description="largest norm of the gradient")
-    precision: Literal["bf16", "fp32"] = Field("bf16", description="arithmetic of the forward and backward pass")
+    precision: Literal["auto", "bf16", "fp32"] = Field(
+        "auto",
+        description="arithmetic of the forward and backward pass; auto: bf16 where the processor or GPU is fast at it, "
+        "else fp32; the network's config.yaml says which",
+    )
     keep: Literal["last", "best"] = Field(
         "last", description="weights kept: of the last epoch, or of that with the lowest error on the dev set"
     )

@@ -28,6 +28,14 @@ def pick_device(name: str) -> torch.device:
     return torch.device("cuda" if name == "cuda" or (name == "auto" and torch.cuda.is_available()) else "cpu")
 
 
+def is_fast_in_bf16(device: torch.device) -> bool:
+    """Whether a device multiplies matrices faster in bf16 than in fp32; without instructions for it, it crawls."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported()
+    known = (getattr(torch.cpu, name, None) for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"))
+    return any(supports() for supports in known if supports is not None)
+
+
 class Recording(NamedTuple):
     """Samples (N,) of an audio file, and its features as a batch of one: frames (1, T, F) and lengths (1,)."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -14,26 +14,49 @@ from torch.utils.data import DataLoader, Dataset
 from svtok.features.store import FeatureStore
 from svtok.trained.config import AugmentConfig, StepsConfig
 
+View = Literal["augmented", "unerased", "clean"]
+"""What a network may see of an utterance: all augmentation; all but the random erasing; none."""
+AUGMENTED: tuple[View, ...] = ("augmented",)
+
 
 def augment(
-    features: np.ndarray, config: AugmentConfig, rng: np.random.Generator, phonetic_dim: int = 0
-) -> tuple[np.ndarray, np.ndarray]:
-    """Two changed copies of features (T, F): with all augmentation, and with all but the erasing.
+    features: np.ndarray,
+    config: AugmentConfig,
+    rng: np.random.Generator,
+    phonetic_dim: int = 0,
+    views: Collection[View] = AUGMENTED,
+) -> dict[View, np.ndarray]:
+    """Changed copies of the features of an utterance.
 
-    Both have the same tempo, so the same T, which differs from that of `features`, and the same masks. The last
-    `phonetic_dim` columns have the tempo alone: they are not what was recorded.
+    Augmented and unerased ones have the same tempo, so the same T, which differs from that of `features`, and the same
+    masks; what is drawn does not depend on which of them are asked for.
+
+    Args:
+        features: (T, F).
+        config: what is done.
+        rng: draws it.
+        phonetic_dim: so many of the last columns have the tempo alone: they are not what was recorded.
+        views: those asked for.
+
+    Returns:
+        (T', F) for each of the views; of `clean`, T' is T.
     """
-    unerased = change_tempo(features, config.tempo, rng)
-    augmented = unerased.copy()
-    views = [array[:, : features.shape[1] - phonetic_dim] for array in (augmented, unerased)]
-    for _ in range(config.erasings):
-        if rng.random() < config.erase_probability:
-            erase(views[0], config.erase_area, rng)
-    for _ in range(config.time_masks):
-        mask_run(views, config.time_mask_share, rng)
-    for _ in range(config.dim_masks):
-        mask_run([view.T for view in views], config.dim_mask_share, rng)
-    return augmented, unerased
+    found: dict[View, np.ndarray] = {}
+    if "augmented" in views or "unerased" in views:
+        found["augmented"] = change_tempo(features, config.tempo, rng)
+        if "unerased" in views:
+            found["unerased"] = found["augmented"].copy()
+        changed = [array[:, : features.shape[1] - phonetic_dim] for array in found.values()]
+        for _ in range(config.erasings):
+            if rng.random() < config.erase_probability:
+                erase(changed[0], config.erase_area, rng)
+        for _ in range(config.time_masks):
+            mask_run(changed, config.time_mask_share, rng)
+        for _ in range(config.dim_masks):
+            mask_run([array.T for array in changed], config.dim_mask_share, rng)
+    if "clean" in views:
+        found["clean"] = np.array(features)
+    return {name: array for name, array in found.items() if name in views}
 
 
 def change_tempo(features: np.ndarray, most: float, rng: np.random.Generator) -> np.ndarray:
@@ -82,32 +105,36 @@ Key = tuple[int, int]
 
 @dataclass
 class Batch:
-    """frames, unerased and clean (B, T, F), zero-padded; lengths and clean_lengths (B,); labels (B, groups of classes).
+    """Frames (B, T, F), zero-padded, and lengths (B,) of each view that is asked for; labels (B, groups of classes)."""
 
-    `clean` is what `frames` were before the augmentation; `unerased` has all of it but the random erasing, and the
-    lengths of `frames`.
-    """
-
-    frames: Tensor
-    unerased: Tensor
-    lengths: Tensor
-    clean: Tensor
-    clean_lengths: Tensor
+    views: dict[View, tuple[Tensor, Tensor]]
     labels: Tensor
 
-    def view(self, name: Literal["augmented", "unerased", "clean"]) -> tuple[Tensor, Tensor]:
-        """What a network that is to see `name` reads: frames (B, T, F) and lengths (B,)."""
-        if name == "clean":
-            return self.clean, self.clean_lengths
-        return (self.unerased if name == "unerased" else self.frames), self.lengths
+    @property
+    def frames(self) -> Tensor:
+        """Those with all augmentation."""
+        return self.views["augmented"][0]
+
+    @property
+    def lengths(self) -> Tensor:
+        """Of `frames`."""
+        return self.views["augmented"][1]
 
     def to(self, device: torch.device) -> Batch:
-        """The batch on a device."""
-        return Batch(**{name: value.to(device, non_blocking=True) for name, value in vars(self).items()})
+        """The batch on a device; from pinned memory the copy does not hold up what follows."""
+        return self._each(lambda tensor: tensor.to(device, non_blocking=True))
+
+    def pin_memory(self) -> Batch:
+        """The batch in memory that a GPU can read by itself; the loader calls this."""
+        return self._each(Tensor.pin_memory)
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> Batch:
+        views = {name: (change(frames), change(lengths)) for name, (frames, lengths) in self.views.items()}
+        return Batch(views, change(self.labels))
 
 
-Item = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
-"""Augmented, unerased and clean features of an utterance, and its labels."""
+Item = tuple[dict[View, np.ndarray], np.ndarray]
+"""The views of an utterance, and its labels."""
 
 
 class TrainingUtterances(Dataset[Item]):
@@ -117,9 +144,16 @@ class TrainingUtterances(Dataset[Item]):
     """
 
     def __init__(
-        self, store: FeatureStore, utts: Sequence[str], labels: np.ndarray, config: StepsConfig, seed: int
+        self,
+        store: FeatureStore,
+        utts: Sequence[str],
+        labels: np.ndarray,
+        config: StepsConfig,
+        seed: int,
+        views: Collection[View] = AUGMENTED,
     ) -> None:
         self.store, self.utts, self.labels, self.config, self.seed = store, list(utts), labels, config, seed
+        self.views = tuple(views)
 
     def __len__(self) -> int:
         return len(self.utts)
@@ -128,8 +162,8 @@ class TrainingUtterances(Dataset[Item]):
         number, epoch = key
         rng = np.random.default_rng([self.seed, epoch, number])
         clean = crop(np.asarray(self.store[self.utts[number]]), self.config.crop_frames, rng)
-        augmented = augment(clean, self.config.augment, rng, self.store.config.phonetic_dim)
-        return *augmented, clean, self.labels[number]
+        views = augment(clean, self.config.augment, rng, self.store.config.phonetic_dim, self.views)
+        return views, self.labels[number]
 
 
 def crop(features: np.ndarray, frames: int, rng: np.random.Generator) -> np.ndarray:
@@ -192,14 +226,12 @@ def pad(items: Sequence[np.ndarray]) -> tuple[Tensor, Tensor]:
 
 def collate(items: list[Item]) -> Batch:
     """One batch of items of the data set."""
-    augmented, unerased, clean, labels = zip(*items, strict=True)
-    frames, lengths = pad(augmented)
-    clean_frames, clean_lengths = pad([np.array(item) for item in clean])  # the store's views are read-only
-    return Batch(frames, pad(unerased)[0], lengths, clean_frames, clean_lengths, torch.from_numpy(np.stack(labels)))
+    views = {name: pad([own[name] for own, _ in items]) for name in items[0][0]}
+    return Batch(views, torch.from_numpy(np.stack([labels for _, labels in items])))
 
 
-def make_loader(data: TrainingUtterances) -> tuple[DataLoader[Any], EpochSampler]:
-    """The loader of batches and the sampler whose `epoch` is to be set before each pass."""
+def make_loader(data: TrainingUtterances, device: torch.device) -> tuple[DataLoader[Any], EpochSampler]:
+    """The loader of batches for a device, and the sampler whose `epoch` is to be set before each pass."""
     lengths = np.array([data.store.frames(utt) for utt in data.utts], dtype=np.float64)
     if data.config.crop_frames:
         lengths = np.minimum(lengths, data.config.crop_frames)
@@ -211,6 +243,7 @@ def make_loader(data: TrainingUtterances) -> tuple[DataLoader[Any], EpochSampler
         collate_fn=collate,
         num_workers=workers,
         persistent_workers=workers > 0,
+        pin_memory=device.type == "cuda",
         generator=torch.Generator(),  # the loader's own draws leave those of dropout and tokens alone
         multiprocessing_context="spawn" if workers else None,
     )

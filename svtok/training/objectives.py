@@ -26,7 +26,7 @@ from svtok.nets.losses import (
 )
 from svtok.nets.network import Network
 from svtok.trained.config import Config, ObjectiveConfig
-from svtok.training.data import Batch
+from svtok.training.data import Batch, View
 
 
 @dataclass
@@ -40,6 +40,11 @@ class Networks:
 
 class Objective(nn.Module, ABC):
     """What a training minimises."""
+
+    @property
+    def views(self) -> set[View]:
+        """What it reads of a batch; nothing else is computed."""
+        return {"augmented"}
 
     def trained(self, networks: Networks) -> dict[str, nn.Module]:
         """The modules that this objective trains, by the names under which their weights are kept."""
@@ -188,12 +193,16 @@ class Distillation(Objective):
             for teacher in compared
         )
 
+    @property
+    def views(self) -> set[View]:
+        return {self.config.student_sees, self.config.teacher_sees}
+
     def forward(self, networks: Networks, batch: Batch, progress: float) -> tuple[Tensor, dict[str, Tensor]]:
         targets = []
         for teacher in networks.teachers:
             teacher.eval()
             with torch.no_grad():
-                states = teacher(*batch.view(self.config.teacher_sees))
+                states = teacher(*batch.views[self.config.teacher_sees])
                 targets.append(Target(first_state(teacher, states)[1], teacher.join(states)))
         return self.student_loss(networks.network, batch, targets, progress)
 
@@ -201,7 +210,7 @@ class Distillation(Objective):
         self, student: Network, batch: Batch, targets: Sequence[Target], progress: float
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """The student's loss (scalar) and what to log of it."""
-        states = student(*batch.view(self.config.student_sees))
+        states = student(*batch.views[self.config.student_sees])
         logits = student.classify(states)
         label_loss = self.label_loss(states["cls"], logits["cls"], batch.labels, progress)
         with torch.autocast(logits["dist"].device.type, enabled=False):
@@ -256,9 +265,13 @@ class JointDistillation(Objective):
         """The student, and the teacher beside it."""
         return {**super().trained(networks), "teacher": _joint_teacher(networks)}
 
+    @property
+    def views(self) -> set[View]:
+        return self.distillation.views
+
     def forward(self, networks: Networks, batch: Batch, progress: float) -> tuple[Tensor, dict[str, Tensor]]:
         teacher = _joint_teacher(networks)
-        states = teacher(*batch.view(self.teacher_sees))
+        states = teacher(*batch.views[self.teacher_sees])
         state, logits = first_state(teacher, states)
         teacher_loss = self.teacher_loss(state, logits, batch.labels, progress)
         target = Target(logits.detach(), teacher.join(states).detach())

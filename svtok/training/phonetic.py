@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -31,7 +31,7 @@ from svtok.training.data import Batch, TrainingUtterances, make_loader, pad
 from svtok.training.log import make_log, write_log
 from svtok.training.loop import DivergedError, Row, Trainer
 from svtok.training.pronounce import FIRST_ROW, Phones, Spelling, pronounce
-from svtok.training.run import DIVERGED, describe_divergence, divergences, has_ended
+from svtok.training.run import DIVERGED, describe_divergence, divergences, has_ended, settled_precision
 
 UTTERANCES_AT_ONCE = 32
 
@@ -115,8 +115,10 @@ def train_phonetic(run: PhoneticRun) -> bool:
     Raises SvtokError or ProblemsError, before anything is written, where the parts do not fit together, a word or text
     has no phones, or an utterance is too short for its phones.
     """
-    config = run.config.model_copy(update={"features": run.train.store.config})
+    training = settled_precision(run.config.training, run.out, PhoneticConfig, run.device)
+    config = run.config.model_copy(update={"features": run.train.store.config, "training": training})
     raise_problems(_misfits(run))
+    run = replace(run, config=config)
     given = read_phone_list(run.phones) if run.phones else None
     pronunciations = pronounce(run.train.prepared, run.spelling, given)
     references = pronounce(run.dev.prepared, run.spelling) if run.dev else None
@@ -155,7 +157,7 @@ def _make_trainer(
     config, store = run.config, run.train.store
     utts = run.train.prepared.utterances["utt"].tolist()
     labels = np.arange(len(utts))[:, None]  # which utterance it is: PhoneRecognition knows its phones
-    loader, sampler = make_loader(TrainingUtterances(store, utts, labels, config.training, run.seed))
+    loader, sampler = make_loader(TrainingUtterances(store, utts, labels, config.training, run.seed), run.device)
     network = PhoneNetwork(config.network, store.dim, len(phones))
     objective = PhoneRecognition([phones.numbers(each) for each in pronunciations])
     measure = None

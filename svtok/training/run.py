@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from pydantic import BaseModel
@@ -31,6 +32,7 @@ from svtok.trained.folder import (
     write_settings,
     write_weights,
 )
+from svtok.trained.inference import is_fast_in_bf16
 from svtok.trained.phones import PHONES, stored_embedder
 from svtok.training.checkpoint import CHECKPOINT, load_checkpoint, save_checkpoint
 from svtok.training.data import TrainingUtterances, make_loader
@@ -61,6 +63,7 @@ class Run:
 DIVERGED = "diverged"
 """The key under which config.yaml keeps where a training diverged, and with which values."""
 
+Steps = TypeVar("Steps", bound=StepsConfig)
 STEERING = tuple(f"training.{name}" for name in ("learning_rate", "final_learning_rate", "clip_gradient", "precision"))
 """What may be changed when a training that diverged goes on from its last whole epoch."""
 
@@ -229,6 +232,17 @@ def _flat(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     return leaves
 
 
+def settled_precision(training: Steps, folder: Path, kind: type[BaseModel], device: torch.device) -> Steps:
+    """The steps with `auto` settled: as the run that the folder holds has it, else by what the device is fast at."""
+    if training.precision != "auto":
+        return training
+    precision = "bf16" if is_fast_in_bf16(device) else "fp32"
+    if (folder / CONFIG).is_file():
+        with suppress(SvtokError):  # of a folder that is no network; what is wrong with it is said later
+            precision = read_settings(folder, kind)[0].training.precision  # type: ignore[attr-defined]
+    return training.model_copy(update={"precision": precision})
+
+
 def train_network(run: Run, measure: Measure | None = None) -> bool:
     """Train and write the network of a run.
 
@@ -289,7 +303,8 @@ def train_network(run: Run, measure: Measure | None = None) -> bool:
 
 def _settled(run: Run, config: Config) -> Config:
     """The configuration with what the run settles: the features of its data, and one `training` for all networks."""
-    return config.model_copy(update={"features": run.train.store.config, "training": run.config.training})
+    training = settled_precision(run.config.training, run.out, Config, run.device)
+    return config.model_copy(update={"features": run.train.store.config, "training": training})
 
 
 def _make_trainer(
@@ -302,14 +317,15 @@ def _make_trainer(
 ) -> Trainer:
     utterances = run.train.prepared.utterances
     labels = classes.labels(utterances, config.training.classes)
-    data = TrainingUtterances(run.train.store, utterances["utt"].tolist(), labels, config.training, run.seed)
-    loader, sampler = make_loader(data)
     # the teacher first: it starts as it would if it were trained alone
     sizes = run.train.store.dim, len(classes), run.train.store.config.phonetic_dim, classes.factors
     joint_teacher = Network(joint.network, *sizes) if joint else None
     network = Network(config.network, *sizes)
     frozen = [teacher.network.to(run.device).requires_grad_(False) for teacher in teachers]
     networks, objective = Networks(network, frozen, joint_teacher), _make_objective(config, joint, classes, teachers)
+    utts, views = utterances["utt"].tolist(), objective.views
+    data = TrainingUtterances(run.train.store, utts, labels, config.training, run.seed, views)
+    loader, sampler = make_loader(data, run.device)
     return Trainer(
         trained=objective.trained(networks),
         loss=partial(objective, networks),

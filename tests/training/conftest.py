@@ -66,7 +66,8 @@ def batch() -> Batch:
     frames, unerased, clean = torch.randn(3, 5, 7, 3, generator=generator).unbind()
     lengths = torch.full((5,), 7)
     labels = torch.tensor([[0, 0], [1, 1], [0, 2], [1, 3], [0, 0]])
-    return Batch(frames, unerased, lengths, clean, lengths, labels)
+    views = {"augmented": frames, "unerased": unerased, "clean": clean}
+    return Batch({name: (view, lengths) for name, view in views.items()}, labels)  # type: ignore[misc]
 
 
 @pytest.fixture(scope="session")

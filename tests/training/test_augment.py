@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from svtok.trained.config import AugmentConfig
-from svtok.training.data import augment, change_tempo, erase, mask_run
+from svtok.training.data import View, augment, change_tempo, erase, mask_run
+
+VIEWS: tuple[View, ...] = ("augmented", "unerased", "clean")
 
 NOTHING = AugmentConfig(tempo=0, erasings=0, time_masks=0, dim_masks=0)
 
@@ -64,27 +66,38 @@ def test_a_mask_sets_one_run_of_rows_to_the_mean(features: np.ndarray) -> None:
 def test_the_original_is_left_alone_and_nothing_asked_changes_nothing(features: np.ndarray) -> None:
     before = features.copy()
     everything = AugmentConfig(tempo=0.2, erasings=3, erase_probability=1, time_masks=2, dim_masks=2)
-    assert not np.array_equal(augment(features, everything, np.random.default_rng(0))[0][:40], before[:40])
+    assert not np.array_equal(augment(features, everything, np.random.default_rng(0))["augmented"][:40], before[:40])
     np.testing.assert_array_equal(features, before)
-    for view in augment(features, NOTHING, np.random.default_rng(0)):
+    for view in augment(features, NOTHING, np.random.default_rng(0), views=VIEWS).values():
         np.testing.assert_array_equal(view, before)
 
 
 def test_the_same_generator_gives_the_same_features(features: np.ndarray) -> None:
     config = AugmentConfig(tempo=0.2)
-    one, other = (augment(features, config, np.random.default_rng(7)) for _ in range(2))
-    np.testing.assert_array_equal(one[0], other[0])
-    np.testing.assert_array_equal(one[1], other[1])
+    one, other = (augment(features, config, np.random.default_rng(7), views=VIEWS) for _ in range(2))
+    assert one.keys() == other.keys() == set(VIEWS)
+    for view in VIEWS:
+        np.testing.assert_array_equal(one[view], other[view])
+
+
+@pytest.mark.parametrize("views", [["augmented"], ["unerased"], ["clean"], ["augmented", "clean"]])
+def test_a_view_is_the_same_whatever_is_asked_for_beside_it(features: np.ndarray, views: list[View]) -> None:
+    config = AugmentConfig(tempo=0.2, erasings=2, erase_probability=1)
+    every = augment(features, config, np.random.default_rng(7), views=VIEWS)
+    some = augment(features, config, np.random.default_rng(7), views=views)
+    assert list(some) == views
+    for view in views:
+        np.testing.assert_array_equal(some[view], every[view])
 
 
 def test_the_unerased_view_has_the_same_tempo_and_masks_but_no_erasing(features: np.ndarray) -> None:
     config = AugmentConfig(tempo=0.3, erasings=2, erase_probability=1, time_masks=0, dim_masks=0)
-    augmented, unerased = augment(features, config, np.random.default_rng(4))
+    augmented, unerased, _ = augment(features, config, np.random.default_rng(4), views=VIEWS).values()
     np.testing.assert_array_equal(unerased, change_tempo(features, 0.3, np.random.default_rng(4)))
     assert len(unerased) != len(features)
     assert 0 < (augmented != unerased).mean() < 0.4
     masks = config.model_copy(update={"time_masks": 1, "dim_masks": 1})
-    masked, masked_unerased = augment(features, masks, np.random.default_rng(4))
+    masked, masked_unerased, _ = augment(features, masks, np.random.default_rng(4), views=VIEWS).values()
     touched = masked_unerased != unerased
     assert touched.any()
     untouched_by_both = ~touched & (augmented == unerased)
@@ -93,5 +106,6 @@ def test_the_unerased_view_has_the_same_tempo_and_masks_but_no_erasing(features:
 
 
 def test_without_erasing_both_views_are_the_same(features: np.ndarray) -> None:
-    augmented, unerased = augment(features, AugmentConfig(tempo=0.2, erasings=0), np.random.default_rng(3))
+    config = AugmentConfig(tempo=0.2, erasings=0)
+    augmented, unerased, _ = augment(features, config, np.random.default_rng(3), views=VIEWS).values()
     np.testing.assert_array_equal(augmented, unerased)

@@ -1,14 +1,21 @@
 """Batches."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from svtok.features.store import FeatureStore
-from svtok.trained.config import TrainingConfig
-from svtok.training.data import Batch, EpochSampler, TrainingUtterances, bucketed_batches, crop, make_loader, pad
+from svtok.trained.config import Config, TrainingConfig
+from svtok.training import data as module
+from svtok.training.data import EpochSampler, TrainingUtterances, bucketed_batches, crop, make_loader, pad
+from svtok.training.objectives import Classification, Distillation, JointDistillation
+
+CPU = torch.device("cpu")
 
 
 @given(st.lists(st.integers(1, 500), min_size=2, max_size=80), st.integers(2, 9), st.integers(0, 5))
@@ -51,22 +58,47 @@ def test_padding_is_zero() -> None:
 def test_a_batch_carries_the_clean_features_beside_the_augmented_ones(corpus: Path) -> None:
     store = FeatureStore.open(corpus / "feats/tiny/train")
     config = TrainingConfig(batch_size=4, augment={"tempo": 0.3})
-    data = TrainingUtterances(store, store.utts, np.arange(len(store))[:, None], config, seed=0)
-    loader, _ = make_loader(data)
-    for batch in loader:
-        assert batch.frames.shape == batch.unerased.shape
+    labels = np.arange(len(store))[:, None]
+    data = TrainingUtterances(store, store.utts, labels, config, seed=0, views=("augmented", "unerased", "clean"))
+    for batch in make_loader(data, CPU)[0]:
+        assert batch.frames.shape == batch.views["unerased"][0].shape
+        frames, lengths = batch.views["clean"]
         for row, (number,) in enumerate(batch.labels.tolist()):
-            clean = batch.clean[row, : batch.clean_lengths[row]].numpy()
-            np.testing.assert_array_equal(clean, store[store.utts[number]])
-    assert (batch.lengths != batch.clean_lengths).any()
+            np.testing.assert_array_equal(frames[row, : lengths[row]].numpy(), store[store.utts[number]])
+    assert (batch.lengths != lengths).any()
 
 
-def test_a_network_reads_the_view_that_it_is_to_see(batch: Batch) -> None:
-    assert batch.view("augmented")[0] is batch.frames
-    assert batch.view("unerased")[0] is batch.unerased
-    assert batch.view("clean")[0] is batch.clean
-    assert batch.view("clean")[1] is batch.clean_lengths
-    assert batch.view("unerased")[1] is batch.lengths
+def test_a_batch_holds_nothing_that_is_not_asked_for(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = FeatureStore.open(corpus / "feats/tiny/train")
+    data = TrainingUtterances(store, store.utts, np.arange(len(store))[:, None], TrainingConfig(batch_size=4), seed=0)
+    padded: list[int] = []
+
+    def counted(items: Sequence[np.ndarray]) -> tuple[torch.Tensor, torch.Tensor]:
+        padded.append(len(items))
+        return pad(items)
+
+    monkeypatch.setattr(module, "pad", counted)
+    batches = list(make_loader(data, CPU)[0])
+    assert [set(batch.views) for batch in batches] == [{"augmented"}] * len(batches)
+    assert len(padded) == len(batches)
+
+
+@pytest.mark.parametrize(
+    ("student", "teacher", "views"),
+    [
+        ("augmented", "augmented", {"augmented"}),
+        ("augmented", "clean", {"augmented", "clean"}),
+        ("unerased", "unerased", {"unerased"}),
+    ],
+)
+def test_distillation_asks_for_what_the_student_and_the_teacher_see(
+    student: str, teacher: str, views: set[str]
+) -> None:
+    objective = {"student_sees": student, "teacher_sees": teacher}
+    config = Config.model_validate({"network": {"head": "cls-dist"}, "objective": objective})
+    assert Distillation(config, [2], [config.network]).views == views
+    assert JointDistillation(config, config, [2]).views == views
+    assert Classification(config, [2]).views == {"augmented"}
 
 
 def test_a_jitter_of_one_lets_any_utterances_meet() -> None:

@@ -48,10 +48,9 @@ def test_label_loss_and_divergence_are_weighted_and_each_network_reads_its_view(
     student, teacher = make(settings, 0).eval(), make(teacher_config, 1)
     objective = Distillation(settings, [4], [teacher_config.network])
     loss, values = objective(Networks(student, [teacher]), pairs, 0.0)
-    views = {"augmented": pairs.frames, "unerased": pairs.unerased, "clean": pairs.clean}
-    states = teacher.eval()(views[teacher_sees], pairs.lengths)
+    states = teacher.eval()(*pairs.views[teacher_sees])
     wanted = (next(iter(teacher.classify(states).values())) / 2).softmax(dim=1)
-    logits = student.classify(student(views[student_sees], pairs.lengths))
+    logits = student.classify(student(*pairs.views[student_sees]))
     given = (logits["dist"] / 2).softmax(dim=1)
     divergence = 4 * (wanted * (wanted / given).log()).sum(dim=1).mean()
     torch.testing.assert_close(values["distillation_loss"], divergence)

@@ -45,7 +45,7 @@ def test_the_loss_of_distillation_is_that_of_fp32_and_so_is_its_projection(
     expected = objective.distance(states["dist"].float(), student.classify(states)["dist"], targets)
     monkeypatch.setattr(student, "forward", lambda frames, lengths: states)
     frames, lengths = torch.zeros(6, 4, 3), torch.full((6,), 4)
-    batch = Batch(frames, frames, lengths, frames, lengths, torch.arange(6)[:, None])
+    batch = Batch({"augmented": (frames, lengths)}, torch.arange(6)[:, None])
     with torch.autocast("cpu", torch.bfloat16):
         _, values = objective.student_loss(student, batch, targets, 0.0)
     assert torch.equal(values["distillation_loss"], expected)

@@ -35,7 +35,7 @@ def test_the_loss_is_the_mean_over_utterances_of_the_loss_a_phone() -> None:
     network = PhoneNetwork(CONFIG, feature_dim=5, phones=3).eval()
     pronunciations = [np.array([1, 1]), np.array([2]), np.array([3, 1, 2])]
     frames, lengths, labels = torch.randn(2, 9, 5), torch.tensor([9, 6]), torch.tensor([[2], [0]])
-    batch = Batch(frames, frames, lengths, frames, lengths, labels)
+    batch = Batch({"augmented": (frames, lengths)}, labels)
     loss, values = PhoneRecognition(pronunciations)(network, batch, 0.0)
     expected = []
     for row, number in enumerate([2, 0]):
