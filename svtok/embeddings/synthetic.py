@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -25,12 +23,8 @@ def random_embeddings(
         codes, names = pd.factorize(utterances[column].to_numpy(object), sort=True)
         parts.append((codes, scale * random.standard_normal((len(names), dim), dtype=np.float32)))
     vectors = noise * random.standard_normal((len(utterances), dim), dtype=np.float32)
-    for rows in _blocks(len(utterances)):
+    for start in range(0, len(utterances), ROWS_A_BLOCK):  # so few that what is added takes no memory to speak of
+        rows = slice(start, start + ROWS_A_BLOCK)
         for codes, vectors_of in parts:
             vectors[rows] += vectors_of[codes[rows]]
     return vectors.astype(np.float32, copy=False)
-
-
-def _blocks(number: int) -> Iterator[slice]:
-    """Slices of so few rows that what is added to them takes no memory to speak of."""
-    return (slice(start, start + ROWS_A_BLOCK) for start in range(0, number, ROWS_A_BLOCK))

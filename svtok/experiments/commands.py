@@ -140,10 +140,6 @@ def check_inputs(plan: Plan, runs: Iterable[Run], work: Path) -> None:
         for owner in network_owners(plan, run):
             for name in dict.fromkeys(["train", "dev", plan.test_set]):
                 needed[data(run, name)] = is_set
-                needed[features(plan.systems[owner.system], run, name)] = _has_features
+                needed[features(plan.systems[owner.system], run, name)] = lambda folder: (folder / ABOUT).is_file()
     missing = [path for path, is_there in needed.items() if not is_there(work / path)]
     raise_problems([Problem("is missing: make it with svtok prepare or svtok extract-features", p) for p in missing])
-
-
-def _has_features(folder: Path) -> bool:
-    return (folder / ABOUT).is_file()

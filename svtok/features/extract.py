@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Iterator
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -211,15 +210,12 @@ def _join(
     """Make one store of the parts, and remove them."""
     utts = [utterance.utt for part in parts for utterance in part.utterances]
     frames = np.concatenate([_array(part, "frames") for part in parts])
+    blocks = (_array(part, "features") for part in parts)
     with writing_folder(out) as temporary:
-        write_features(temporary, utts, frames, _blocks(parts), config=config, fingerprint=fingerprint)
+        write_features(temporary, utts, frames, blocks, config=config, fingerprint=fingerprint)
         if phonetic:
             phonetic.copy_to(temporary / PHONETIC)
     shutil.rmtree(parts[0].file.parent)
-
-
-def _blocks(parts: list[_Part]) -> Iterator[np.ndarray]:
-    return (_array(part, "features") for part in parts)
 
 
 def _array(part: _Part, name: str) -> np.ndarray:

@@ -15,7 +15,7 @@ from pydantic import Field
 
 import svtok
 from svtok.config import Section, read_about, write_yaml
-from svtok.errors import SvtokError
+from svtok.errors import SvtokError, first_few
 from svtok.features.config import FeaturesConfig
 from svtok.files import read_array
 from svtok.manifest.sets import PreparedSet, is_set, read_set
@@ -202,7 +202,7 @@ def open_source(data: Path, features: Path | None) -> Source:
     missing = [utt for utt in prepared.utterances["utt"] if utt not in store]
     if missing:
         raise SvtokError(
-            f"{store.folder}: {len(missing)} utterances of {data} have no features, such as {', '.join(missing[:3])}; "
+            f"{store.folder}: {len(missing)} utterances of {data} have no features, such as {first_few(missing, 3)}; "
             "run svtok extract-features on this set again"
         )
     return Source(prepared, store)

@@ -11,7 +11,7 @@ import pandas as pd
 from pydantic import Field
 
 from svtok.config import Section, read_yaml, write_yaml
-from svtok.errors import SvtokError
+from svtok.errors import SvtokError, first_few
 from svtok.files import writing_folder
 from svtok.fresh import NOTE
 from svtok.manifest.schema import codes_of
@@ -141,7 +141,7 @@ def refuse_other_files(folder: Path, expected: Iterable[str]) -> None:
         return
     others = sorted({path.name for path in folder.iterdir() if not path.name.endswith(NOTE)} - set(expected))
     if others:
-        raise SvtokError(f"{folder}: holds other files ({', '.join(others[:5])}); name a new or an empty folder")
+        raise SvtokError(f"{folder}: holds other files ({first_few(others)}); name a new or an empty folder")
 
 
 def _sets_inside(folder: Path) -> str:

@@ -163,7 +163,8 @@ COLUMNS = ("speakers", "phrases", "utterances", "models", "trials", *TRIAL_TYPES
 def describe_sets(sets: Mapping[str, PreparedSet]) -> str:
     """A table of counts, one set a line, and under it notes on what a reader would not expect."""
     rows = [["set", *COLUMNS]]
-    rows += [[name, *(str(counts.get(column, "-")) for column in COLUMNS)] for name, counts in _counts(sets)]
+    counted = {name: count_set(prepared) for name, prepared in sets.items()}
+    rows += [[name, *(str(counts.get(column, "-")) for column in COLUMNS)] for name, counts in counted.items()]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in rows]
     return "\n".join([*lines, *(f"note: {note}" for note in _notes(sets))])
@@ -198,11 +199,6 @@ def _types(prepared: PreparedSet, models: pd.DataFrame, trials: pd.DataFrame) ->
         return types_of(trials, models, prepared.utterances)
     except UnknownTypesError:
         return None
-
-
-def _counts(sets: Mapping[str, PreparedSet]) -> Iterator[tuple[str, dict[str, int]]]:
-    for name, prepared in sets.items():
-        yield name, count_set(prepared)
 
 
 def _notes(sets: Mapping[str, PreparedSet]) -> Iterator[str]:

@@ -115,7 +115,8 @@ def evaluation_table(evaluation: Evaluation) -> str:
     rows = [[row[place] for place in columns] for row in map(_row, evaluation.conditions)]
     header = [HEADER[place] for place in columns]
     table = text_table(header, rows, left=3 if taken_apart else 1)
-    return "\n".join([_caption(evaluation), "", table, "", *_notes(evaluation)])
+    caption = f"{evaluation.scores}" + (f" on {evaluation.corpus}" if evaluation.corpus else "")
+    return "\n".join([caption, "", table, "", *_notes(evaluation)])
 
 
 def _row(condition: Condition) -> list[str]:
@@ -131,10 +132,6 @@ def _row(condition: Condition) -> list[str]:
         number(condition.cllr),
         number(condition.min_cllr),
     ]
-
-
-def _caption(evaluation: Evaluation) -> str:
-    return f"{evaluation.scores}" + (f" on {evaluation.corpus}" if evaluation.corpus else "")
 
 
 def _notes(evaluation: Evaluation) -> list[str]:

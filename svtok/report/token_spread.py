@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +33,11 @@ class Range:
     mean: float
     least: float
     largest: float
+
+    @classmethod
+    def of(cls, values: NDArray[np.float64]) -> Range:
+        """That of these values."""
+        return cls(float(values.mean()), float(values.min()), float(values.max()))
 
 
 @dataclass(frozen=True)
@@ -67,7 +72,8 @@ class EmbeddingSpread:
 def vector_spread(network: Network) -> VectorSpread:
     """The spread of the vectors that the class token is drawn from (of a Gaussian, R draws by its seed).
 
-    Raises ValueError where there are not at least two.
+    Raises:
+        ValueError: there are not at least two.
     """
     vectors = candidate_rows(network.tokens)[:, 0].detach().double().cpu().numpy()  # (R, D)
     if len(vectors) < 2:
@@ -75,11 +81,19 @@ def vector_spread(network: Network) -> VectorSpread:
     norms = np.linalg.norm(vectors, axis=1)
     cosines = (vectors / norms[:, None]) @ (vectors / norms[:, None]).T  # (R, R)
     pairs = np.triu_indices(len(vectors), k=1)
-    return VectorSpread(len(vectors), vectors.shape[1], _range(norms), _range(cosines[pairs]))
+    return VectorSpread(len(vectors), vectors.shape[1], Range.of(norms), Range.of(cosines[pairs]))
 
 
 def embedding_spread(given: NetworkInput, device: torch.device) -> EmbeddingSpread:
-    """The spread of the embeddings of all utterances of a set. Raises as `compute_all` does."""
+    """The spread of the embeddings of all utterances of a set.
+
+    Args:
+        given: the network, the set and its features.
+        device: where the network computes.
+
+    Raises:
+        SvtokError: as `compute_all`.
+    """
     network, utterances = given.trained.network, given.prepared.utterances
     utts = utterances["utt"].tolist()
 
@@ -89,18 +103,22 @@ def embedding_spread(given: NetworkInput, device: torch.device) -> EmbeddingSpre
     own = compute_all(own_distance, network, given.store, utts, device, what="spread of embeddings")  # (N, 1)
     count = network.config.sampled.vectors
     unit = normalise_length(embed_all(network, given.store, utts, device, what="embeddings"))  # (N, D)
-    takes = _pairs_within(unit, utterances.groupby(["spk", "phrase"]).ngroup().to_numpy())
-    phrases = _pairs_within(unit, utterances.groupby("phrase").ngroup().to_numpy())
+    same, takes = _pairs_within(unit, utterances.groupby(["spk", "phrase"]).ngroup().to_numpy())
+    every, pairs = _pairs_within(unit, utterances.groupby("phrase").ngroup().to_numpy())
     return EmbeddingSpread(
         len(utts),
         Distance(float(own.mean()), len(utts) * count * (count - 1) // 2),
-        _distance(*takes),
-        _distance(phrases[0] - takes[0], phrases[1] - takes[1]),
+        Distance(1 - same / takes if takes else None, takes),
+        Distance(1 - (every - same) / (pairs - takes) if pairs > takes else None, pairs - takes),
     )
 
 
 def mean_distance(embeddings: Tensor) -> Tensor:
-    """The mean cosine distance over all pairs of R embeddings: (B, R, D) -> (B,)."""
+    """The mean cosine distance over all pairs of R embeddings: (B, R, D) -> (B,).
+
+    >>> mean_distance(torch.tensor([[[1.0, 0], [0, 2]]]))
+    tensor([1.], dtype=torch.float64)
+    """
     unit = functional.normalize(embeddings.double(), dim=2)
     count = unit.shape[1]
     # the squared length of the sum holds each pair twice, and each embedding with itself
@@ -115,14 +133,6 @@ def _pairs_within(unit: NDArray[np.float32], groups: NDArray[np.int64]) -> tuple
     counts = np.bincount(groups)
     cosines = (np.square(sums).sum() - np.square(unit, dtype=np.float64).sum()) / 2
     return float(cosines), int((counts * (counts - 1) // 2).sum())
-
-
-def _distance(cosines: float, pairs: int) -> Distance:
-    return Distance(1 - cosines / pairs if pairs else None, pairs)
-
-
-def _range(values: NDArray[np.float64]) -> Range:
-    return Range(float(values.mean()), float(values.min()), float(values.max()))
 
 
 @dataclass(frozen=True)
@@ -140,7 +150,14 @@ class TokenSpread:
 def measure_spread(network: Path, data: Path | None, features: Path | None, device: torch.device) -> TokenSpread:
     """The spread of the vectors of a network's folder and, with a prepared set, of its embeddings.
 
-    Raises SvtokError where the class token is not drawn from at least two vectors, and as `network_input` does.
+    Args:
+        network: the folder.
+        data: the prepared set.
+        features: of the set; None: at the place that belongs to it.
+        device: where the network computes.
+
+    Raises:
+        SvtokError: the class token is not drawn from at least two vectors, or as `network_input`.
     """
     trained = load_network(network)
     config = trained.config.network
@@ -165,23 +182,25 @@ def spread_text(spread: TokenSpread) -> str:
     what = f"{vectors.vectors} vectors of {vectors.dim} values"
     gaussian = spread.sampled.distribution == "gaussian"
     kind = "drawn from its Gaussian by seed" if gaussian else f"weights {spread.sampled.weights}"
-    rows = [_range_row("norm", vectors.norm), _range_row("cosine of two", vectors.cosine)]
+    ranges = {"norm": vectors.norm, "cosine of two": vectors.cosine}
+    rows = [[name, *(f"{value:.4f}" for value in astuple(values))] for name, values in ranges.items()]
     lines = [
         f"Sampled class token of {spread.network}: {what}, {kind}",
         "",
         text_table(["of the vectors", "mean", "least", "largest"], rows),
     ]
     if embeddings is not None:
-        distances = [
-            _distance_row("one utterance, from two of the vectors", embeddings.same_utterance),
-            _distance_row("two utterances of a phrase, one speaker", embeddings.same_speaker),
-            _distance_row("two utterances of a phrase, two speakers", embeddings.other_speaker),
-        ]
+        distances = {
+            "one utterance, from two of the vectors": embeddings.same_utterance,
+            "two utterances of a phrase, one speaker": embeddings.same_speaker,
+            "two utterances of a phrase, two speakers": embeddings.other_speaker,
+        }
+        rows = [[name, "-" if of.mean is None else f"{of.mean:.4f}", str(of.pairs)] for name, of in distances.items()]
         lines += [
             "",
             f"Embeddings of {spread.data}: {embeddings.utterances} utterances",
             "",
-            text_table(["cosine distance of two embeddings", "mean", "pairs"], distances),
+            text_table(["cosine distance of two embeddings", "mean", "pairs"], rows),
         ]
     return "\n".join(lines)
 
@@ -190,11 +209,3 @@ def write_spread(path: Path, spread: TokenSpread) -> None:
     """Write the report as JSON: the fields of TokenSpread."""
     tree = {**asdict(spread), "sampled": spread.sampled.model_dump(mode="json")}
     write_text(path, json.dumps(tree, indent=2) + "\n")
-
-
-def _range_row(name: str, values: Range) -> list[str]:
-    return [name, *(f"{value:.4f}" for value in (values.mean, values.least, values.largest))]
-
-
-def _distance_row(name: str, distance: Distance) -> list[str]:
-    return [name, "-" if distance.mean is None else f"{distance.mean:.4f}", str(distance.pairs)]

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from svtok.errors import SvtokError
+from svtok.errors import SvtokError, first_few
 from svtok.manifest.sets import PreparedSet
 from svtok.progress import progress
 
@@ -103,7 +103,7 @@ def score_by_warping(prepared: PreparedSet, frames: Frames, *, takes: Takes = "m
     test_of, tests = pd.factorize(trials["utt"].astype(object))
     unknown = sorted(set(models) - set(named))
     if unknown:
-        raise SvtokError(f"{len(unknown)} models of the trials are not in the models table: {', '.join(unknown[:5])}")
+        raise SvtokError(f"{len(unknown)} models of the trials are not in the models table: {first_few(unknown)}")
     utts_of = dict(zip(named, known["utts"].astype(str).str.split(), strict=True))
     enrolled = [utt for model in models for utt in utts_of[model]]
     counts = np.array([len(utts_of[model]) for model in models])[model_of]  # takes of each trial (N,)
@@ -126,7 +126,7 @@ def _costs_of_pairs(
     """The cost of each pair of a take and a test, by their places: (P,)."""
     known = set(frames.utts)
     if missing := sorted({*takes, *tests} - known):
-        raise SvtokError(f"{len(missing)} utterances have no frames: {', '.join(missing[:5])}; extract this set's")
+        raise SvtokError(f"{len(missing)} utterances have no frames: {first_few(missing)}; extract this set's")
     take_lengths = np.array([frames.frames(utt) for utt in takes])
     test_lengths = np.array([frames.frames(utt) for utt in tests])
     costs = np.empty(len(take_of), np.float32)

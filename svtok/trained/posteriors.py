@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from svtok.errors import SvtokError
+from svtok.errors import SvtokError, first_few
 from svtok.features.store import FeatureStore
 from svtok.manifest.sets import PreparedSet
 from svtok.manifest.trial_types import rows_in
@@ -22,7 +22,6 @@ from svtok.nets.network import Network
 from svtok.trained.classes import ClassList
 from svtok.trained.inference import compute_all
 
-MOST_NAMED = 10
 EMBED_INSTEAD = (
     "train a network with training.classes=phrase, which needs not know the phrases of the trials: score its "
     "embeddings by cosine (`svtok extract-embeddings`, `svtok score`), and fuse these scores (`svtok fuse`)"
@@ -86,9 +85,8 @@ def _phrases_of_models(models: pd.DataFrame, named: pd.Series, phrases: list[str
     used = models["phrase"].iloc[np.unique(rows)]
     lacking = sorted(set(used) - set(phrases))
     if lacking:
-        names = ", ".join(lacking[:MOST_NAMED]) + (", ..." if len(lacking) > MOST_NAMED else "")
         raise SvtokError(
-            f"the network's classes lack {len(lacking)} of the {used.nunique()} phrases of the models: {names}; "
-            + EMBED_INSTEAD
+            f"the network's classes lack {len(lacking)} of the {used.nunique()} phrases of the models: "
+            f"{first_few(lacking, 10)}; {EMBED_INSTEAD}"
         )
     return pd.Index(phrases).get_indexer(models["phrase"])[rows]

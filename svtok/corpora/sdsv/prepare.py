@@ -23,7 +23,7 @@ from svtok.corpora.sdsv.lists import (
     read_trials,
     shared_by_models,
 )
-from svtok.errors import Problem, ProblemsError, raise_problems, warn
+from svtok.errors import Problem, ProblemsError, first_few, raise_problems, warn
 from svtok.manifest.schema import UNKNOWN, UTTERANCES, Place, codes_of
 from svtok.manifest.sets import PreparedSet
 from svtok.manifest.tables import enrollments
@@ -81,7 +81,7 @@ class Audio:
             if not allowed or len(rows) == len(one.files):
                 faults += _each(one, rows, self.root / one.folder)
             elif rows:
-                names = ", ".join([one.files[row] for row in rows[:3]] + ["..."] * (len(rows) > 3))
+                names = first_few([one.files[row] for row in rows], 3)
                 warn(f"{one.place.path}: {len(rows)} of {len(one.files)} recordings are not there: {names}")
         problems += [*faults, *self._unnamed(named, missing)] if faults else []
         for folder in FOLDERS if not problems else ():
