@@ -83,9 +83,16 @@ def network_input(
 ) -> Iterator[NetworkInput]:
     """The network of a folder and what it is to read of the set `data`.
 
-    Features are read from `features`, by default from the place that belongs to the set. Where nothing is there, they
-    are computed as the network was trained with and thrown away afterwards. Raises SvtokError where the network, the
-    set or its audio cannot be read, or the features are of another kind than the network's.
+    Args:
+        network_folder: a trained network.
+        data: the prepared set.
+        features: of the set; None: at the place that belongs to it, and where nothing is there they are computed as the
+            network was trained with, and thrown away afterwards.
+        device: where the network is put.
+
+    Raises:
+        SvtokError: the network, the set or its audio cannot be read, or the features are of another kind than the
+            network's.
     """
     trained, prepared = load_network(network_folder), read_set(data)
     with tempfile.TemporaryDirectory(prefix="svtok-") as scratch:

@@ -193,9 +193,14 @@ class Source:
 
 
 def open_source(data: Path, features: Path | None) -> Source:
-    """A set and the features in `features`, by default those at the place that belongs to the set.
+    """A set and its features.
 
-    Raises SvtokError where either is missing or an utterance has no features.
+    Args:
+        data: the prepared set.
+        features: their folder; None: the place that belongs to the set.
+
+    Raises:
+        SvtokError: either is missing, or an utterance has no features.
     """
     prepared = read_set(data)
     store = FeatureStore.open(features or features_folder(data))
@@ -209,7 +214,16 @@ def open_source(data: Path, features: Path | None) -> Source:
 
 
 def open_dev(dev: Path | None, features: Path | None, *, beside: Path) -> Source | None:
-    """The dev set asked for, else the set `dev` beside the training set where there is one with trials."""
+    """The dev set of a training; None where there is none.
+
+    Args:
+        dev: the set asked for; None: the set `dev` beside the training set, where that has trials.
+        features: as of `open_source`.
+        beside: the training set.
+
+    Raises:
+        SvtokError: as `open_source`.
+    """
     if dev is None:
         dev = dev_folder(beside)
         if not is_set(dev) or read_set(dev).trials is None:

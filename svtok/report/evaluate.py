@@ -125,9 +125,17 @@ def evaluate(
     """Each condition whose trials are there: of all trials, then of those with each value of each column, and the mean
     over the values.
 
-    Confidence intervals come from `resamples` draws of the speakers; with 0 there are none. With the arithmetic "sdsv",
-    EER and detection costs are those of that official script. Returns the conditions, and the ROC of each over all
-    trials. Raises SvtokError where there are no target or no non-target trials, or the official script gives nothing.
+    Args:
+        labelled: N trials.
+        resamples: draws of the speakers for the confidence intervals; with 0 there are none.
+        seed: of the draws.
+        arithmetic: with "sdsv", EER and detection costs are those of that official script.
+
+    Returns:
+        The conditions, and the ROC of each over all trials.
+
+    Raises:
+        SvtokError: there are no target or no non-target trials, or the official script gives nothing.
     """
     _check_classes(labelled)
     conditions, curves = [], {}

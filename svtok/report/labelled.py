@@ -107,7 +107,14 @@ def label_with_set(path: Path, prepared: PreparedSet, *, by: Sequence[str] | Non
 def label_with_trials(path: Path, trials: pd.DataFrame, trials_path: Path) -> LabelledScores:
     """The scores in `path` of a list of trials that carry their types; nothing is known of speakers, genders and so on.
 
-    Raises SvtokError where the trials have no types, ProblemsError where the scores are not those of the trials.
+    Args:
+        path: a table of scores.
+        trials: the list, with the column `type`.
+        trials_path: the file that it was read from, for errors.
+
+    Raises:
+        SvtokError: the trials have no types.
+        ProblemsError: the scores are not those of the trials.
     """
     if "type" not in trials:
         raise SvtokError(f"{trials_path} has no column 'type': give the whole prepared set with --data")
@@ -152,7 +159,13 @@ def is_target(types: pd.Categorical[str]) -> NDArray[np.bool_]:
 
 
 def take_apart(labelled: LabelledScores, column: str | None, *, with_counts: bool) -> Strata:
-    """The trials by type and, unless it is None, by a column of theirs; counted too for confidence intervals."""
+    """The trials of each type, or of each type and value of a column.
+
+    Args:
+        labelled: N trials.
+        column: one of theirs; None: by type alone.
+        with_counts: count them too, as confidence intervals take it.
+    """
     types = list(labelled.type.categories)
     values: list[str | None] = [None]
     place = labelled.type.codes.astype(np.int16)

@@ -55,6 +55,11 @@ def draw_det(curves: Mapping[str, Roc], path: Path, *, title: str) -> None:
     """Draw one curve a name as a PNG: misses over false alarms, in percent on normal-deviate axes, EERs marked.
 
     A. Martin et al., "The DET curve in assessment of detection task performance", Eurospeech 1997.
+
+    Args:
+        curves: by what the legend calls them.
+        path: the PNG.
+        title: above it.
     """
     figure = new_figure(6.4, 6.4)
     axes = figure.add_subplot()
@@ -162,9 +167,12 @@ def lowest_dev_eer(log: pd.DataFrame) -> tuple[float, float] | None:
 
 
 def draw_curves(logs: Mapping[str, pd.DataFrame], path: Path, *, title: str) -> None:
-    """Draw training logs, by name, into a PNG: a panel a value, a line a network, over epochs.
+    """Draw the logs of trainings as a PNG: a panel a value, a line a network, over epochs, the lowest dev EER marked.
 
-    The lowest dev EER of each network is marked.
+    Args:
+        logs: of `read_training_log`, by what the legend calls them.
+        path: the PNG.
+        title: above it.
     """
     from matplotlib.lines import Line2D
 

@@ -18,7 +18,14 @@ Rows = Sequence[Sequence[str]]
 
 
 def text_table(header: Sequence[str], rows: Rows, *, left: int = 1) -> str:
-    """Columns aligned by blanks, the first `left` of them to the left and the others to the right."""
+    """Columns aligned by blanks, the first `left` of them to the left and the others to the right.
+
+    >>> print(text_table(["system", "EER"], [["cls", "1.50"], ["average", "12.00"]]))
+    system     EER
+    -------  -----
+    cls       1.50
+    average  12.00
+    """
     widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
     lines = [_aligned(cells, widths, left) for cells in (header, ["-" * width for width in widths], *rows)]
     return "\n".join("  ".join(cells).rstrip() for cells in lines)

@@ -43,6 +43,11 @@ def model_rows(backend: Backend, enrolled: Enrolled, enrollment: Enrollment) -> 
     by-the-book: the mean counts as what it is, that of several utterances; only PLDA makes a difference of it.
     mean-score: the score is the mean of the scores that each utterance, enrolled alone, would have: as scores are
     inner products, that of the mean of their rows.
+
+    Args:
+        backend: whose rows they are.
+        enrolled: the embeddings of M models.
+        enrollment: how several of a model become one.
     """
     projected = backend.project(enrolled.vectors)
     if enrollment == "mean-score":
@@ -107,7 +112,17 @@ def fit_backend(
     utterances: pd.DataFrame,
     classes: Literal["speaker", "speaker-phrase"],
 ) -> Backend:
-    """One back-end of all utterances of a table. Raises SvtokError where one has no embedding, or they do not do."""
+    """One back-end of all utterances of a table.
+
+    Args:
+        config: which back-end.
+        embeddings: of all of the utterances.
+        utterances: with their `spk` and `phrase`.
+        classes: what it learns to separate.
+
+    Raises:
+        SvtokError: an utterance has no embedding, or they do not do to fit it.
+    """
     keys = ["spk"] if classes == "speaker" else ["spk", "phrase"]
     codes = utterances.groupby(keys).ngroup().to_numpy()
     return config.fit(embeddings.vectors[rows_of(embeddings, utterances["utt"].tolist())], codes)
@@ -118,7 +133,14 @@ def fit_phrase_backends(
 ) -> dict[str, Backend]:
     """A back-end for each of the phrases, of the utterances that say it; its classes are their speakers.
 
-    Raises ProblemsError that names every phrase with too few speakers, or too few utterances of each.
+    Args:
+        config: which back-end.
+        embeddings: of all of the utterances.
+        utterances: with their `spk` and `phrase`.
+        phrases: those that need a back-end.
+
+    Raises:
+        ProblemsError: with every phrase of too few speakers, or too few utterances of each.
     """
     wanted = sorted(set(phrases))
     said = {phrase: utterances[utterances["phrase"] == phrase] for phrase in wanted}

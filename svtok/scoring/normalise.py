@@ -35,11 +35,16 @@ class Statistics(NamedTuple):
 
 
 def cohort_statistics(rows: NDArray[np.float32], cohort: NDArray[np.float32], *, top: int | None = None) -> Statistics:
-    """Statistics of the scores of each of rows (N, K) with cohort (C, K): the `top` highest, or all of them.
+    """Statistics of the scores of each row with a cohort. Memory beyond the arguments: ROWS_A_BLOCK x C scores.
 
-    Rows are those of a back-end, whose inner products are the scores. Memory beyond the arguments: ROWS_A_BLOCK x C
-    scores; it does not grow with N x C. Raises SvtokError where the cohort has not 2 rows, or `top` is less than 2 or
-    more than the cohort has, or the scores of some row are all the same.
+    Args:
+        rows: of a back-end, whose inner products are the scores: (N, K).
+        cohort: (C, K).
+        top: how many of the highest scores of a row count; None: all.
+
+    Raises:
+        SvtokError: the cohort has not 2 rows, `top` is less than 2 or more than the cohort has, or the scores of some
+            row are all the same.
     """
     size = len(cohort)
     if top is not None and not 2 <= top <= size:

@@ -60,8 +60,15 @@ def score_phrases(
 ) -> NDArray[np.float32]:
     """For each trial (N,), the log-odds that its test utterance says the phrase of its model.
 
-    The network is read at its class token, or its only state. Raises SvtokError where the set has no models or trials,
-    a model is unknown, or the network's classes lack a phrase of the models.
+    Args:
+        prepared: a set with models and trials.
+        network: read at its class token, or its only state.
+        classes: of the network; they have phrases.
+        store: the features of the test utterances.
+        device: where the network computes.
+
+    Raises:
+        SvtokError: the set has no models or trials, a model is unknown, or the classes lack a phrase of the models.
     """
     models, trials = prepared.protocol()
     members = phrase_classes(classes)
