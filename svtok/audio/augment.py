@@ -15,6 +15,7 @@ from typing import Any, Literal, NamedTuple, get_args
 import numpy as np
 import soundfile  # type: ignore[import-untyped]
 from scipy import signal
+from scipy.fft import irfft, next_fast_len, rfft
 
 from svtok.errors import SvtokError
 
@@ -76,11 +77,6 @@ def run_of(wave: np.ndarray, samples: int, rng: np.random.Generator) -> np.ndarr
     return np.resize(np.roll(wave, -start), samples)
 
 
-def add_noise(wave: np.ndarray, noise: np.ndarray, snr: float, rng: np.random.Generator) -> np.ndarray:
-    """The wave (N,) with a random run of a noise (M,) at `snr` dB, as `mix`."""
-    return mix(wave, run_of(noise, len(wave), rng), snr)
-
-
 def add_babble(wave: np.ndarray, voices: Sequence[np.ndarray], snr: float, rng: np.random.Generator) -> np.ndarray:
     """The wave (N,) with several voices (M_i,) at once, all equally loud, whose sum is at `snr` dB, as `mix`."""
     babble = np.zeros(len(wave), dtype=np.float32)
@@ -134,15 +130,18 @@ def change_speed(wave: np.ndarray, speed: float) -> np.ndarray:
 def limit_band(wave: np.ndarray, rate: int, low: float, high: float) -> np.ndarray:
     """The wave (N,) through a line that lets only `low` to `high` Hz pass, such as a telephone's 300 to 3400.
 
-    Butterworth of order 4, run forward and backward: no delay, and 6 dB less at either edge. An edge at 0, or at half
-    the rate or above, is none.
+    Butterworth filters of order 4, as if run forward and backward: no delay, 6 dB less at either edge. An edge at 0,
+    or at half the rate or above, is none.
     """
-    edges = {"highpass": low if low > 0 else None, "lowpass": high if high < rate / 2 else None}
-    for kind, edge in edges.items():
-        if edge is not None:
-            filters = signal.butter(4, edge, kind, fs=rate, output="sos")
-            wave = signal.sosfiltfilt(filters, wave, padlen=min(len(wave) - 1, rate // 10)).astype(np.float32)
-    return wave
+    padded = next_fast_len(len(wave) + rate // 10, real=True)  # 0.1 s in which the filters ring out
+    frequencies = np.fft.rfftfreq(padded, 1 / rate).astype(np.float32)
+    passes = np.ones_like(frequencies)
+    if low > 0:
+        passes[0] = 0
+        passes[1:] /= 1 + (low / frequencies[1:]) ** 8
+    if high < rate / 2:
+        passes /= 1 + (frequencies / high) ** 8
+    return np.asarray(irfft(rfft(wave, padded) * passes, padded)[: len(wave)], dtype=np.float32)
 
 
 def through_codec(wave: np.ndarray, rate: int, codec: Codec) -> np.ndarray:

@@ -40,7 +40,9 @@ class FrameEmbedder(Protocol):
         """Write all that it needs to work into a folder that does not exist."""
 
 
-def compute_features(wave: np.ndarray, sample_rate: int, config: FeaturesConfig) -> np.ndarray:
+def compute_features(
+    wave: np.ndarray, sample_rate: int, config: FeaturesConfig, *, voiced_in: np.ndarray | None = None
+) -> np.ndarray:
     """Acoustic features of one utterance: all that `config` asks for but phonetic columns, which a FrameEmbedder
     computes from these.
 
@@ -48,6 +50,8 @@ def compute_features(wave: np.ndarray, sample_rate: int, config: FeaturesConfig)
         wave: samples (N,) in [-1, 1).
         sample_rate: Hz.
         config: what the features are.
+        voiced_in: samples (N,) in which the voiced frames are looked for, in place of `wave`: of a noisy copy, those
+            of the clean recording are kept, as Kaldi's recipes do.
 
     Returns:
         (T, A), float32.
@@ -63,6 +67,8 @@ def compute_features(wave: np.ndarray, sample_rate: int, config: FeaturesConfig)
     features, log_energy = spectral_features(wave, config)
     features = with_deltas(features, config.deltas)
     if config.vad is not None:
+        if voiced_in is not None:
+            log_energy = spectral_features(voiced_in, config).log_energy
         assert log_energy is not None
         features = features[voiced_frames(log_energy, config.vad)]
         if len(features) == 0:

@@ -8,10 +8,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from svtok.audio.augment import Codec
 from svtok.config import Section, load_yaml, parse_yaml_value, validated
 from svtok.errors import Problem, SvtokError, raise_problems
 from svtok.features.config import FeaturesConfig
@@ -36,6 +37,67 @@ class AugmentConfig(Section):
         least, largest = self.erase_area
         if not 0 < least <= largest <= 1:
             raise ValueError(f"erase_area must rise within (0, 1], not {self.erase_area}")
+        return self
+
+
+Range = tuple[float, float]
+"""The least and the largest value."""
+
+
+class WaveformConfig(Section):
+    """What is done to the recording of a training utterance, anew in each epoch, before its features are computed."""
+
+    speeds: tuple[Annotated[float, Field(ge=0.5, le=2)], ...] = Field(
+        (),
+        description="speed, and pitch with it, as new speakers: with [0.9, 1.1] an epoch has each utterance three "
+        "times, and the classes those of speakers such as anna#0.9 and anna#1.1 too",
+    )
+    noise: tuple[str, ...] = Field(
+        (), description="files of noise, and folders in which all audio files, of subfolders too, are noise"
+    )
+    noise_probability: float = Field(0.5, ge=0, le=1, description="chance of noise, where there are files of it")
+    noise_snr: Range = Field((5.0, 20.0), description="least and largest ratio of speech to noise, dB")
+    babble_probability: float = Field(0.2, ge=0, le=1, description="chance of babble: other training speakers at once")
+    babble_snr: Range = Field((10.0, 20.0), description="least and largest ratio of speech to babble, dB")
+    babble_voices: tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]] = Field(
+        (3, 7), description="least and largest number of utterances that babble is made of"
+    )
+    room_probability: float = Field(0.3, ge=0, le=1, description="chance of the reverberation of a simulated room")
+    reverberation_time: Range = Field(
+        (0.1, 0.6), description="least and largest time in which its reverberation falls by 60 dB, seconds"
+    )
+    direct_to_reverberant: Range = Field(
+        (0.0, 15.0), description="least and largest energy of the direct sound over the reverberation's, dB"
+    )
+    band_probability: float = Field(0.1, ge=0, le=1, description="chance of a line that passes only a band")
+    band: Range = Field((300.0, 3400.0), description="lower and upper edge of that band, Hz; 0 as the lower: none")
+    codec_probability: float = Field(0.1, ge=0, le=1, description="chance of a codec: encoded and decoded again")
+    codecs: tuple[Codec, ...] = Field(
+        ("mu-law", "a-law", "gsm", "mp3"),
+        min_length=1,
+        description="codecs of which one is drawn; the first three with a telephone's sampling rate of 8 kHz; opus "
+        "takes ten times as long as another",
+    )
+    gain_probability: float = Field(0.5, ge=0, le=1, description="chance of another level of recording")
+    gain: Range = Field((-12.0, 6.0), description="least and largest change of the level, dB; full scale cuts off")
+
+    @field_validator("noise", mode="before")
+    @classmethod
+    def _one_is_a_list(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _check(self) -> WaveformConfig:
+        for name in ("noise_snr", "babble_snr", "babble_voices", "reverberation_time", "direct_to_reverberant", "gain"):
+            least, largest = getattr(self, name)
+            if least > largest:
+                raise ValueError(f"{name} must not fall, as from {least} to {largest}")
+        if self.reverberation_time[0] <= 0:
+            raise ValueError(f"reverberation_time must be above 0, not {self.reverberation_time[0]}")
+        if not 0 <= self.band[0] < self.band[1]:
+            raise ValueError(f"band must rise from 0 or more, not from {self.band[0]} to {self.band[1]}")
+        if 1 in self.speeds or len(set(self.speeds)) < len(self.speeds):
+            raise ValueError(f"speeds must differ from one another and from 1, which is always there: {self.speeds}")
         return self
 
 
@@ -137,6 +199,12 @@ class TrainingConfig(StepsConfig):
     classes: Literal["speaker", "speaker-phrase", "phrase", "both"] = Field(
         "speaker-phrase",
         description="what a class is: speakers, each speaker's each phrase, phrases, or the first two side by side",
+    )
+
+    waveform: WaveformConfig | None = Field(
+        None,
+        description="augmentation of the recordings, whose features are then computed in each epoch; {} for the "
+        "defaults, null to train on the stored features",
     )
 
     @property

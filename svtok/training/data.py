@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from svtok.features.store import FeatureStore
 from svtok.trained.config import AugmentConfig, StepsConfig
+from svtok.training.waveforms import Waveforms
 
 View = Literal["augmented", "unerased", "clean"]
 """What a network may see of an utterance: all augmentation; all but the random erasing; none."""
@@ -99,6 +100,9 @@ def mask_run(views: Sequence[np.ndarray], most: float, rng: np.random.Generator)
         view[start : start + run] = view.mean()
 
 
+WAVEFORM_DRAWS = 1
+"""Ends the seed of what is done to a recording, so that it has draws of its own."""
+
 Key = tuple[int, int]
 """What the loader asks for: the number of an utterance, and the epoch, which seeds its augmentation."""
 
@@ -141,6 +145,7 @@ class TrainingUtterances(Dataset[Item]):
     """Features and labels (groups,) of each utterance; its randomness is of (seed, epoch, number) alone.
 
     So an epoch is the same whichever process reads it, and a resumed run sees what an uninterrupted one would have.
+    With `waveforms`, which number the utterances as `utts` and `labels` do, they are augmented as recordings before.
     """
 
     def __init__(
@@ -151,19 +156,34 @@ class TrainingUtterances(Dataset[Item]):
         config: StepsConfig,
         seed: int,
         views: Collection[View] = AUGMENTED,
+        waveforms: Waveforms | None = None,
     ) -> None:
         self.store, self.utts, self.labels, self.config, self.seed = store, list(utts), labels, config, seed
-        self.views = tuple(views)
+        self.views, self.waveforms = tuple(views), waveforms
 
     def __len__(self) -> int:
         return len(self.utts)
 
     def __getitem__(self, key: Key) -> Item:
         number, epoch = key
-        rng = np.random.default_rng([self.seed, epoch, number])
-        clean = crop(np.asarray(self.store[self.utts[number]]), self.config.crop_frames, rng)
-        views = augment(clean, self.config.augment, rng, self.store.config.phonetic_dim, self.views)
+        seed, frames = [self.seed, epoch, number], self.config.crop_frames
+        rng = np.random.default_rng(seed)
+        clean = heard = np.asarray(self.store[self.utts[number]])
+        if self.waveforms:
+            draws = np.random.default_rng([*seed, WAVEFORM_DRAWS])
+            clean, heard = self.waveforms.utterance(number, clean, draws, with_clean="clean" in self.views)
+        heard_run = crop(heard, frames, rng)
+        views = augment(heard_run, self.config.augment, rng, self.store.config.phonetic_dim, self.views)
+        if "clean" in views and clean is not heard:
+            views["clean"] = np.array(crop(clean, frames, np.random.default_rng(seed)))  # the same run of frames
         return views, self.labels[number]
+
+    def lengths(self) -> np.ndarray:
+        """Frames of each utterance, (N,), before the augmentation; of one at another speed, about so many."""
+        lengths = [self.store.frames(utt) for utt in self.utts]
+        if self.waveforms:
+            lengths = [self.waveforms.frames(number, stored) for number, stored in enumerate(lengths)]
+        return np.array(lengths, dtype=np.float64)
 
 
 def crop(features: np.ndarray, frames: int, rng: np.random.Generator) -> np.ndarray:
@@ -232,7 +252,7 @@ def collate(items: list[Item]) -> Batch:
 
 def make_loader(data: TrainingUtterances, device: torch.device) -> tuple[DataLoader[Any], EpochSampler]:
     """The loader of batches for a device, and the sampler whose `epoch` is to be set before each pass."""
-    lengths = np.array([data.store.frames(utt) for utt in data.utts], dtype=np.float64)
+    lengths = data.lengths()
     if data.config.crop_frames:
         lengths = np.minimum(lengths, data.config.crop_frames)
     sampler = EpochSampler(lengths, data.config.batch_size, data.seed, data.config.length_jitter)

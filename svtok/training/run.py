@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+import pandas as pd
 import torch
 from pydantic import BaseModel
 
@@ -17,7 +19,7 @@ from svtok.errors import Problem, SvtokError, raise_problems
 from svtok.features.config import differences
 from svtok.features.store import PHONETIC, FeatureStore, Source, about_source
 from svtok.nets.network import Network
-from svtok.trained.classes import ClassList
+from svtok.trained.classes import ClassList, with_speeds
 from svtok.trained.config import Config, StepsConfig, TrainingConfig
 from svtok.trained.folder import (
     CLASSES,
@@ -39,6 +41,7 @@ from svtok.training.data import TrainingUtterances, make_loader
 from svtok.training.log import BOARD, make_log, write_log
 from svtok.training.loop import DivergedError, Row, Trainer
 from svtok.training.objectives import Classification, Distillation, JointDistillation, Networks, Objective
+from svtok.training.waveforms import WAVEFORMS, Waveforms, decoded, identity_of_noises, waveform_problems
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,9 @@ class Run:
 DIVERGED = "diverged"
 """The key under which config.yaml keeps where a training diverged, and with which values."""
 
+PLACES = (".data", "training.waveform.noise")
+"""Ends of the keys that hold where something lies; what it is stands elsewhere."""
+
 Steps = TypeVar("Steps", bound=StepsConfig)
 STEERING = tuple(f"training.{name}" for name in ("learning_rate", "final_learning_rate", "clip_gradient", "precision"))
 """What may be changed when a training that diverged goes on from its last whole epoch."""
@@ -85,6 +91,8 @@ def misfits(run: Run, measure: Measure | None, teachers: Sequence[TrainedNetwork
         if trained is not None:
             problems += _too_long(trained, store, augmented=True)
             problems += _too_long(trained, run.dev.store, augmented=False) if run.dev else []
+    if config.training.waveform:
+        problems += waveform_problems(run.train, config.training.waveform)
     return problems + _teaching(run) + _unfit_teachers(run, teachers, classes)
 
 
@@ -117,7 +125,8 @@ def _unfit_teachers(run: Run, teachers: Sequence[TrainedNetwork], classes: Class
             problems.append(
                 Problem(
                     f"the teacher has {len(teacher.classes)} classes, the student {len(classes)}, and the "
-                    "lists differ: both must be trained on the same set with the same training.classes",
+                    "lists differ: both must be trained on the same set with the same training.classes and "
+                    "training.waveform.speeds",
                     folder,
                 )
             )
@@ -128,6 +137,10 @@ def _too_long(config: Config, store: FeatureStore, *, augmented: bool) -> list[P
     """A problem where learned positions do not reach to the end of the longest utterance."""
     longest = max(store.frames(utt) for utt in store.utts)
     if augmented:
+        speeds = config.training.waveform.speeds if config.training.waveform else ()
+        if speeds:
+            window = store.config.frame_length_ms / store.config.frame_shift_ms
+            longest = math.ceil((longest + window) / min(1, *speeds))
         longest = min(longest, config.training.crop_frames or longest)
         longest = round(longest * (1 + config.training.augment.tempo))
     limit = config.network.longest_utterance
@@ -193,7 +206,7 @@ def describe_divergence(error: DivergedError, config: StepsConfig) -> str:
 
 def remove_run(folder: Path) -> None:
     """Remove a run from its folder, but for config.yaml and what is none of its files; half done, it is no network."""
-    for name in (WEIGHTS, CHECKPOINT, LOG, CLASSES, PHONES, TEACHER, PHONETIC, BOARD):
+    for name in (WEIGHTS, CHECKPOINT, LOG, CLASSES, PHONES, TEACHER, PHONETIC, BOARD, WAVEFORMS):
         if (folder / name).is_dir():
             shutil.rmtree(folder / name)
         else:
@@ -220,7 +233,7 @@ def _differences(
             folder,
         )
         for key in sorted(old.keys() | new.keys())
-        if old.get(key) != new.get(key) and not key.endswith(".data") and key not in (*said_at_end, *may_differ)
+        if old.get(key) != new.get(key) and not key.endswith(PLACES) and key not in (*said_at_end, *may_differ)
     ]
 
 
@@ -260,11 +273,14 @@ def train_network(run: Run, measure: Measure | None = None) -> bool:
         ProblemsError, SvtokError: before anything is written, where the parts do not fit together.
     """
     teachers = [load_network(folder) for folder in run.teachers]
-    classes = ClassList.of(run.train.prepared.utterances, run.config.training.classes)
+    waveform = run.config.training.waveform
+    classes = ClassList.of(_utterances(run), run.config.training.classes)
     raise_problems(misfits(run, measure, teachers, classes))
     config, joint = _settled(run, run.config), run.joint and _settled(run, run.joint)
     phonetic = stored_embedder(run.train.store.folder, run.train.store.config)
-    about = {"seed": run.seed, "train": about_source(run.train), "dev": about_source(run.dev)}
+    about: dict[str, Any] = {"seed": run.seed, "train": about_source(run.train), "dev": about_source(run.dev)}
+    if waveform and (noise := identity_of_noises(waveform)):
+        about["noise"] = noise
     hashes = " ".join(teacher.hash for teacher in teachers)
     about_student = {**about, "teacher": hashes or None, **({"joint": True} if joint else {})}
     if has_ended(run.out, config, about_student, anew=run.anew, joint=(joint, about) if joint else None):
@@ -277,28 +293,36 @@ def train_network(run: Run, measure: Measure | None = None) -> bool:
         if joint:
             write_settings(run.out / TEACHER, joint, classes, {**about, **history})
 
-    write_all_settings()
-    if phonetic:
-        for folder in (run.out, run.out / TEACHER) if joint else (run.out,):
-            phonetic.copy_to(folder / PHONETIC)
-    torch.manual_seed(run.seed)
-    trainer = _make_trainer(run, measure, config, joint, classes, teachers)
-    if state := load_checkpoint(run.out):
-        trainer.restore(state)
-    write_log(run.out, trainer.rows)
-    try:
-        weights = trainer.run()
-    except DivergedError as error:
-        diverged.append(describe_divergence(error, config.training))
+    jobs = max(1, config.training.workers)
+    with decoded(run.train, waveform, run.out, jobs=jobs) if waveform else nullcontext() as waveforms:
         write_all_settings()
-        raise
-    if joint:
-        write_weights(run.out / TEACHER, weights["teacher"])
-        about_student["teacher"] = weights_hash(run.out / TEACHER)
-        write_all_settings()
-    write_weights(run.out, weights["network"])
-    (run.out / CHECKPOINT).unlink(missing_ok=True)
+        if phonetic:
+            for folder in (run.out, run.out / TEACHER) if joint else (run.out,):
+                phonetic.copy_to(folder / PHONETIC)
+        torch.manual_seed(run.seed)
+        trainer = _make_trainer(run, measure, config, joint, classes, teachers, waveforms)
+        if state := load_checkpoint(run.out):
+            trainer.restore(state)
+        write_log(run.out, trainer.rows)
+        try:
+            weights = trainer.run()
+        except DivergedError as error:
+            diverged.append(describe_divergence(error, config.training))
+            write_all_settings()
+            raise
+        if joint:
+            write_weights(run.out / TEACHER, weights["teacher"])
+            about_student["teacher"] = weights_hash(run.out / TEACHER)
+            write_all_settings()
+        write_weights(run.out, weights["network"])
+        (run.out / CHECKPOINT).unlink(missing_ok=True)
     return True
+
+
+def _utterances(run: Run) -> pd.DataFrame:
+    """What is trained on: the training set and, where the configuration has speeds, all of it at each of them."""
+    waveform = run.config.training.waveform
+    return with_speeds(run.train.prepared.utterances, waveform.speeds if waveform else ())
 
 
 def _settled(run: Run, config: Config) -> Config:
@@ -314,8 +338,9 @@ def _make_trainer(
     joint: Config | None,
     classes: ClassList,
     teachers: Sequence[TrainedNetwork],
+    waveforms: Waveforms | None,
 ) -> Trainer:
-    utterances = run.train.prepared.utterances
+    utterances = _utterances(run)
     labels = classes.labels(utterances, config.training.classes)
     # the teacher first: it starts as it would if it were trained alone
     sizes = run.train.store.dim, len(classes), run.train.store.config.phonetic_dim, classes.factors
@@ -324,7 +349,7 @@ def _make_trainer(
     frozen = [teacher.network.to(run.device).requires_grad_(False) for teacher in teachers]
     networks, objective = Networks(network, frozen, joint_teacher), _make_objective(config, joint, classes, teachers)
     utts, views = utterances["utt"].tolist(), objective.views
-    data = TrainingUtterances(run.train.store, utts, labels, config.training, run.seed, views)
+    data = TrainingUtterances(run.train.store, utts, labels, config.training, run.seed, views, waveforms)
     loader, sampler = make_loader(data, run.device)
     return Trainer(
         trained=objective.trained(networks),

@@ -8,7 +8,6 @@ import pytest
 from svtok.audio.augment import (
     Codec,
     add_babble,
-    add_noise,
     change_gain,
     change_speed,
     limit_band,
@@ -79,9 +78,9 @@ def test_babble_is_of_equally_loud_voices_at_the_ratio_asked_for() -> None:
     assert level(added, 1000) == pytest.approx(level(added, 3000), abs=0.1)
 
 
-def test_the_same_generator_gives_the_same_noise() -> None:
-    wave, noise = tone(440), white(5 * RATE)
-    one, two, other = (add_noise(wave, noise, 5, np.random.default_rng(seed)) for seed in (1, 1, 2))
+def test_the_same_generator_gives_the_same_babble() -> None:
+    wave, voices = tone(440), [white(5 * RATE), tone(700, 0.3)]
+    one, two, other = (add_babble(wave, voices, 5, np.random.default_rng(seed)) for seed in (1, 1, 2))
     np.testing.assert_array_equal(one, two)
     assert not np.array_equal(one, other)
 
@@ -129,14 +128,15 @@ def test_a_band_lets_pass_what_is_inside_it() -> None:
     assert max(change[100], change[6000]) < -30
     edge = level(limit_band(tone(300), RATE, 300, 3400), 300) - level(tone(300), 300)
     assert edge == pytest.approx(-6, abs=0.3)
-    np.testing.assert_array_equal(limit_band(wave, RATE, 0, 8000), wave)
+    np.testing.assert_allclose(limit_band(wave, RATE, 0, 8000), wave, atol=1e-6)
 
 
 @pytest.mark.parametrize("codec", get_args(Codec))
 def test_a_codec_changes_the_wave_a_little_and_neither_length_nor_time(codec: Codec) -> None:
     wave = limit_band(white(RATE + 7), RATE, 300, 3000)
     coded = through_codec(wave, RATE, codec)
-    assert (len(coded), coded.dtype) == (len(wave), np.float32)
+    assert len(coded) == len(wave)
+    assert coded.dtype == np.float32
     assert np.correlate(coded, wave, "same").argmax() == np.correlate(wave, wave, "same").argmax()
     error = 10 * np.log10(power(wave) / power(coded - wave))
     assert 0 < error < 60

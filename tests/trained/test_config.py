@@ -138,3 +138,30 @@ def test_a_joint_teachers_file_has_its_own_network_and_objective(file: Path, tmp
 def test_a_joint_teachers_file_with_other_sections_is_refused(file: Path) -> None:
     with pytest.raises(ProblemsError, match=r"train.yaml: training: is the student's"):
         joint_teacher_config(read_config(None, ["network.head=cls-dist"]), file, None)
+
+
+def test_a_waveform_section_has_defaults_and_takes_one_name_of_noises() -> None:
+    assert read_config(None).training.waveform is None
+    waveform = read_config(None, ["training.waveform={}"]).training.waveform
+    assert waveform is not None
+    assert (waveform.speeds, waveform.noise) == ((), ())
+    waveform = read_config(None, ["training.waveform.noise=musan/noise"]).training.waveform
+    assert waveform is not None
+    assert waveform.noise == ("musan/noise",)
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("noise_snr=[20, 5]", "noise_snr must not fall, as from 20"),
+        ("reverberation_time=[0, 1]", "must be above 0"),
+        ("band=[3400, 300]", "band must rise"),
+        ("speeds=[0.9, 0.9]", "speeds must differ"),
+        ("speeds=[1.0]", "speeds must differ from one another and from 1"),
+        ("codecs=[amr]", "codecs"),
+        ("gian=[0, 1]", "did you mean 'gain'"),
+    ],
+)
+def test_a_waveform_section_with_wrong_values_is_refused(setting: str, message: str) -> None:
+    with pytest.raises(ProblemsError, match=message):
+        read_config(None, [f"training.waveform.{setting}"])
