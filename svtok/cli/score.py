@@ -278,8 +278,7 @@ def score(
     norm, of_norm = norm_choice.make(of_trials)
     enrollment = enroll or ("by-the-book" if backend_choice.backend == "plda" else "mean-embedding")
     scores = Scorer(backend, enrollment, norm).scores(sides)
-    assert prepared.trials is not None  # or trial_sides has raised
-    write_scores(out, prepared.trials, scores)
+    write_scores(out, prepared.protocol()[1], scores)
     click.echo(f"{out}: {len(scores)} scores{of_backend}{of_norm}")
 
 
@@ -291,8 +290,7 @@ def _score_by_warping(data: Path, frames: Path, takes: Takes, out: Path) -> None
 
     prepared = read_set(data)
     scores = score_by_warping(prepared, open_frames(frames), takes=takes)
-    assert prepared.trials is not None  # or scoring has raised
-    write_scores(out, prepared.trials, scores)
+    write_scores(out, prepared.protocol()[1], scores)
     click.echo(f"{out}: {len(scores)} scores by warping {frames}")
 
 
@@ -335,6 +333,5 @@ def score_phrases(network: Path, data: Path, features: Path | None, out: Path, d
     with network_input(network, data, features, where) as given:
         trained, prepared = given.trained, given.prepared
         scores = scores_of_set(prepared, trained.network, trained.classes, given.store, where)
-    assert prepared.trials is not None  # or scoring has raised
-    write_scores(out, prepared.trials, scores)
+    write_scores(out, prepared.protocol()[1], scores)
     click.echo(f"{out}: {len(scores)} scores of the phrases")
