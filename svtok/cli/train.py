@@ -14,6 +14,7 @@ from svtok.places import EXPERIMENTS, dev_folder, stored_features
 
 if TYPE_CHECKING:
     from svtok.trained.config import Config
+    from svtok.training.data import StoredTeacher
 
 _speaker_network_options = together(
     training_options("exp/HEAD"),
@@ -74,6 +75,14 @@ def train_teacher(**options: Any) -> None:
     multiple=True,
     help="Folder of a trained network to learn from. May be repeated: what the teachers say is averaged.",
 )
+@click.option(
+    "--teacher-embeddings",
+    "embeddings",
+    type=FOLDER,
+    multiple=True,
+    help="Folder of embeddings of --data, by any network, to learn beside those of teachers; needs "
+    "objective.distillation=cosine. May be repeated.",
+)
 @click.option("--joint", is_flag=True, help="Train the teacher beside the student; it is written to OUT/teacher.")
 @click.option(
     "--teacher-head",
@@ -86,20 +95,30 @@ def train_teacher(**options: Any) -> None:
 )
 @makes("out", default=_folder_of_head, reads=_sets_read)
 def train_student(
-    teachers: tuple[Path, ...], joint: bool, teacher_head: str | None, teacher_config: Path | None, **options: Any
+    teachers: tuple[Path, ...],
+    embeddings: tuple[Path, ...],
+    joint: bool,
+    teacher_head: str | None,
+    teacher_config: Path | None,
+    **options: Any,
 ) -> None:
     """Train a student whose distillation token learns from teachers: trained and frozen ones, or one beside it.
 
     Its head is cls-sampled-dist by default. A teacher must know the same classes, from the same features, and may
-    be made of anything else; its hash is kept in the student's config.yaml.
+    be made of anything else; its hash is kept in the student's config.yaml. Stored embeddings may come from another
+    toolkit (svtok kaldi import embeddings) or a public encoder (svtok extract-embeddings --encoder); with
+    objective.class_weight=0 and network.embedding=dist, speakers and phrases need not be known.
 
     \b
     Examples:
       svtok train-student --data data/my/train --teacher exp/teacher --config conf/train.yaml --out exp/student
       svtok train-student --data data/my/train --joint --teacher-head avg --config conf/train.yaml --out exp/joint
+      svtok train-student --data data/my/train --teacher-embeddings emb/train --set objective.distillation=cosine
     """
-    if not teachers and not joint:
-        raise click.UsageError("name a teacher (--teacher DIR, may be repeated), or train one beside (--joint)")
+    if not teachers and not embeddings and not joint:
+        raise click.UsageError(
+            "name a teacher (--teacher DIR or --teacher-embeddings DIR, may be repeated), or train one beside (--joint)"
+        )
     if not joint and (teacher_config or teacher_head):
         raise click.UsageError("--teacher-head and --teacher-config are of a teacher trained beside (--joint)")
 
@@ -108,13 +127,24 @@ def train_student(
 
         return joint_teacher_config(student, teacher_config, teacher_head)
 
-    _train(options, default_head="cls-sampled-dist", teachers=teachers, joint_config=joint_config if joint else None)
+    stored = tuple(_stored_teacher(folder) for folder in embeddings)
+    _train(options, "cls-sampled-dist", teachers, stored, joint_config if joint else None)
+
+
+def _stored_teacher(folder: Path) -> StoredTeacher:
+    from svtok.embeddings.store import ARRAY, INDEX, read_embeddings
+    from svtok.files import sha256_of_files
+    from svtok.training.data import StoredTeacher
+
+    stored = read_embeddings(folder)
+    return StoredTeacher(folder, stored.utts, stored.vectors, sha256_of_files([folder / INDEX, folder / ARRAY]))
 
 
 def _train(
     options: dict[str, Any],
     default_head: str | None,
     teachers: tuple[Path, ...] = (),
+    stored: tuple[StoredTeacher, ...] = (),
     joint_config: Callable[[Config], Config] | None = None,
 ) -> None:
     from svtok.features.store import open_dev, open_source
@@ -137,6 +167,7 @@ def _train(
         device=pick_device(options["device"]),
         anew=options["anew"],
         teachers=teachers,
+        stored=stored,
         joint=joint_config(config) if joint_config else None,
     )
     measure = make_measure(run.dev, config.training.nontarget, run.device) if run.dev else None

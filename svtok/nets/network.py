@@ -56,8 +56,8 @@ class Network(nn.Module):
         factors: Tensor | None = None,
     ) -> None:
         super().__init__()
-        if feature_dim < 1 or classes < 2:
-            raise ValueError(f"needs at least 1 feature and 2 classes, not {feature_dim} and {classes}")
+        if feature_dim < 1 or classes < 1:
+            raise ValueError(f"needs at least 1 feature and 1 class, not {feature_dim} and {classes}")
         self.config = config
         self.front_end = make_front_end(feature_dim, phonetic_dim, config.front_end)
         self.positions = make_positions(config)

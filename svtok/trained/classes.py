@@ -55,17 +55,17 @@ class ClassList:
         return torch.tensor(numbers).T.contiguous()
 
     @classmethod
-    def of(cls, utterances: pd.DataFrame, kind: str) -> ClassList:
+    def of(cls, utterances: pd.DataFrame, kind: str, fewest: int = 2) -> ClassList:
         """The classes of a training set, `kind` being a value of `training.classes`.
 
-        Raises ProblemsError if a group has fewer than two.
+        Raises ProblemsError if a group has fewer than `fewest`, which is 1 where no label is learned.
         """
         groups = {group: sorted(set(_names(utterances, group))) for group in GROUPS[kind]}
         raise_problems(
             [
-                Problem(f"the training set has {len(names)} class ({group}); at least 2 are needed")
+                Problem(f"the training set has {len(names)} class ({group}); at least {fewest} are needed")
                 for group, names in groups.items()
-                if len(names) < 2
+                if len(names) < fewest
             ]
         )
         return cls(tuple(name for names in groups.values() for name in names))

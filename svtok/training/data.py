@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -107,12 +108,44 @@ Key = tuple[int, int]
 """What the loader asks for: the number of an utterance, and the epoch, which seeds its augmentation."""
 
 
+@dataclass(frozen=True)
+class StoredTeacher:
+    """Embeddings that a student learns, made by anything: (N, D), a row for each of N names.
+
+    `folder` is where they lie, for messages; `hash` is of the names and vectors.
+    """
+
+    folder: Path
+    utts: Sequence[str]
+    vectors: np.ndarray
+    hash: str
+
+    @property
+    def dim(self) -> int:
+        """Dimension D."""
+        return int(self.vectors.shape[1])
+
+    def missing(self, utts: Sequence[str]) -> list[str]:
+        """Those of the utterances that have no embedding, in their order."""
+        known = set(self.utts)
+        return [utt for utt in utts if utt not in known]
+
+    def of(self, utts: Sequence[str]) -> np.ndarray:
+        """Embeddings (len(utts), D) of utterances, none of which is missing."""
+        rows = {utt: row for row, utt in enumerate(self.utts)}
+        return np.asarray(self.vectors[[rows[utt] for utt in utts]], dtype=np.float32)
+
+
 @dataclass
 class Batch:
-    """Frames (B, T, F), zero-padded, and lengths (B,) of each view that is asked for; labels (B, groups of classes)."""
+    """Frames (B, T, F), zero-padded, and lengths (B,) of each view that is asked for; labels (B, groups of classes).
+
+    `stored` are the embeddings (B, D) by each stored teacher.
+    """
 
     views: dict[View, tuple[Tensor, Tensor]]
     labels: Tensor
+    stored: tuple[Tensor, ...] = ()
 
     @property
     def frames(self) -> Tensor:
@@ -134,11 +167,11 @@ class Batch:
 
     def _each(self, change: Callable[[Tensor], Tensor]) -> Batch:
         views = {name: (change(frames), change(lengths)) for name, (frames, lengths) in self.views.items()}
-        return Batch(views, change(self.labels))
+        return Batch(views, change(self.labels), tuple(change(embeddings) for embeddings in self.stored))
 
 
-Item = tuple[dict[View, np.ndarray], np.ndarray]
-"""The views of an utterance, and its labels."""
+Item = tuple[dict[View, np.ndarray], np.ndarray, tuple[np.ndarray, ...]]
+"""The views of an utterance, its labels, and its embedding by each stored teacher."""
 
 
 class TrainingUtterances(Dataset[Item]):
@@ -157,9 +190,11 @@ class TrainingUtterances(Dataset[Item]):
         seed: int,
         views: Collection[View] = AUGMENTED,
         waveforms: Waveforms | None = None,
+        stored: Sequence[StoredTeacher] = (),
     ) -> None:
         self.store, self.utts, self.labels, self.config, self.seed = store, list(utts), labels, config, seed
         self.views, self.waveforms = tuple(views), waveforms
+        self.embeddings = [teacher.of(self.utts) for teacher in stored]
 
     def __len__(self) -> int:
         return len(self.utts)
@@ -176,7 +211,7 @@ class TrainingUtterances(Dataset[Item]):
         views = augment(heard_run, self.config.augment, rng, self.store.config.phonetic_dim, self.views)
         if "clean" in views and clean is not heard:
             views["clean"] = np.array(crop(clean, frames, np.random.default_rng(seed)))  # the same run of frames
-        return views, self.labels[number]
+        return views, self.labels[number], tuple(vectors[number] for vectors in self.embeddings)
 
     def lengths(self) -> np.ndarray:
         """Frames of each utterance, (N,), before the augmentation; of one at another speed, about so many."""
@@ -246,8 +281,12 @@ def pad(items: Sequence[np.ndarray]) -> tuple[Tensor, Tensor]:
 
 def collate(items: list[Item]) -> Batch:
     """One batch of items of the data set."""
-    views = {name: pad([own[name] for own, _ in items]) for name in items[0][0]}
-    return Batch(views, torch.from_numpy(np.stack([labels for _, labels in items])))
+    views, labels, embeddings = zip(*items, strict=True)
+    return Batch(
+        {name: pad([own[name] for own in views]) for name in views[0]},
+        torch.from_numpy(np.stack(labels)),
+        tuple(torch.from_numpy(np.stack(vectors)) for vectors in zip(*embeddings, strict=True)),
+    )
 
 
 def make_loader(data: TrainingUtterances, device: torch.device) -> tuple[DataLoader[Any], EpochSampler]:

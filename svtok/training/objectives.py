@@ -174,28 +174,36 @@ class Distillation(Objective):
     KL(teachers || distillation token), summed over the classes and averaged over the batch (`batchmean`; DeiT's own
     code divides it by the number of classes too); the posteriors of several teachers are averaged before. With
     `cosine`, the loss is averaged over the teachers, and a state that has not a teacher's dimension is first projected
-    to it. A teacher that has itself a distillation token is read at its class token; its embedding is its test
-    embedding.
+    to it; stored embeddings of the utterances, which a batch carries, are teachers beside the networks. A teacher that
+    has itself a distillation token is read at its class token; its embedding is its test embedding.
 
     Args:
         config: of the student and the objective.
         sizes: number of classes of each group.
         teachers: what each teacher is made of.
+        stored_dims: dimension of each stored teacher's embeddings; with `cosine` only.
     """
 
-    def __init__(self, config: Config, sizes: Sequence[int], teachers: Sequence[NetworkConfig]) -> None:
+    def __init__(
+        self,
+        config: Config,
+        sizes: Sequence[int],
+        teachers: Sequence[NetworkConfig],
+        stored_dims: Sequence[int] = (),
+    ) -> None:
         super().__init__()
         self.config = config.objective
         self.label_loss = LabelLoss(config, sizes)
-        dim, compared = config.network.state_dim, teachers if self.config.distillation == "cosine" else ()
+        self.teachers_see: set[View] = {self.config.teacher_sees} if teachers else set()
+        dim, wanted = config.network.state_dim, [*(teacher.test_dim for teacher in teachers), *stored_dims]
         self.projections = nn.ModuleList(
-            nn.Identity() if teacher.test_dim == dim else nn.Linear(dim, teacher.test_dim, bias=False)
-            for teacher in compared
+            nn.Identity() if other == dim else nn.Linear(dim, other, bias=False)
+            for other in (wanted if self.config.distillation == "cosine" else ())
         )
 
     @property
     def views(self) -> set[View]:
-        return {self.config.student_sees, self.config.teacher_sees}
+        return {self.config.student_sees, *self.teachers_see}
 
     def forward(self, networks: Networks, batch: Batch, progress: float) -> tuple[Tensor, dict[str, Tensor]]:
         targets = []
@@ -214,7 +222,7 @@ class Distillation(Objective):
         logits = student.classify(states)
         label_loss = self.label_loss(states["cls"], logits["cls"], batch.labels, progress)
         with torch.autocast(logits["dist"].device.type, enabled=False):
-            distillation_loss = self.distance(at_least_fp32(states["dist"]), logits["dist"], targets)
+            distillation_loss = self.distance(at_least_fp32(states["dist"]), logits["dist"], targets, batch.stored)
         loss = self.config.class_weight * label_loss + self.weight(progress) * distillation_loss
         return loss, {
             "loss": loss.detach(),
@@ -223,11 +231,23 @@ class Distillation(Objective):
             **accuracies(logits["cls"], batch.labels, self.label_loss.groups),
         }
 
-    def distance(self, state: Tensor, logits: Tensor, targets: Sequence[Target]) -> Tensor:
-        """How far the distillation token's state (B, D) and logits (B, classes) are from the teachers': scalar."""
+    def distance(
+        self, state: Tensor, logits: Tensor, targets: Sequence[Target], stored: Sequence[Tensor] = ()
+    ) -> Tensor:
+        """How far the distillation token is from the teachers.
+
+        Args:
+            state: of the token, (B, D).
+            logits: of that state, (B, classes).
+            targets: what each network makes of the batch.
+            stored: the embeddings (B, D') of each stored teacher.
+
+        Returns:
+            scalar.
+        """
         if self.config.distillation == "cosine":
-            pairs = zip(self.projections, targets, strict=True)
-            distances = [embedding_distance(project(state), at_least_fp32(t.embeddings)) for project, t in pairs]
+            pairs = zip(self.projections, [*(target.embeddings for target in targets), *stored], strict=True)
+            distances = [embedding_distance(project(state), at_least_fp32(wanted)) for project, wanted in pairs]
             return torch.stack(distances).mean()
         compare = distillation_divergence if self.config.distillation == "kl" else hard_distillation
         groups = self.label_loss.groups

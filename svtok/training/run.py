@@ -15,7 +15,7 @@ import pandas as pd
 import torch
 from pydantic import BaseModel
 
-from svtok.errors import Problem, SvtokError, raise_problems
+from svtok.errors import Problem, SvtokError, first_few, raise_problems
 from svtok.features.config import differences
 from svtok.features.store import PHONETIC, FeatureStore, Source, about_source
 from svtok.nets.network import Network
@@ -37,7 +37,7 @@ from svtok.trained.folder import (
 from svtok.trained.inference import is_fast_in_bf16
 from svtok.trained.phones import PHONES, stored_embedder
 from svtok.training.checkpoint import CHECKPOINT, load_checkpoint, save_checkpoint
-from svtok.training.data import TrainingUtterances, make_loader
+from svtok.training.data import StoredTeacher, TrainingUtterances, make_loader
 from svtok.training.log import BOARD, make_log, write_log
 from svtok.training.loop import DivergedError, Row, Trainer
 from svtok.training.objectives import Classification, Distillation, JointDistillation, Networks, Objective
@@ -48,8 +48,8 @@ from svtok.training.waveforms import WAVEFORMS, Waveforms, decoded, identity_of_
 class Run:
     """What is asked for.
 
-    `teachers` are the folders of a student's teachers; `joint` is the configuration of the one trained beside it;
-    `anew` gives up another run that `out` holds.
+    `teachers` are the folders of a student's teachers, `stored` the embeddings that it learns; `joint` is the
+    configuration of the teacher trained beside it; `anew` gives up another run that `out` holds.
     """
 
     out: Path
@@ -59,6 +59,7 @@ class Run:
     seed: int
     device: torch.device
     teachers: tuple[Path, ...] = ()
+    stored: tuple[StoredTeacher, ...] = ()
     joint: Config | None = None
     anew: bool = False
 
@@ -93,17 +94,16 @@ def misfits(run: Run, measure: Measure | None, teachers: Sequence[TrainedNetwork
             problems += _too_long(trained, run.dev.store, augmented=False) if run.dev else []
     if config.training.waveform:
         problems += waveform_problems(run.train, config.training.waveform)
-    return problems + _teaching(run) + _unfit_teachers(run, teachers, classes)
+    return problems + _teaching(run) + _unfit_teachers(run, teachers, classes) + _unfit_embeddings(run)
 
 
 def _teaching(run: Run) -> list[Problem]:
     """A problem where the heads do not go with having teachers."""
     head, problems = run.config.network.head, []
-    learns = bool(run.teachers) or run.joint is not None
-    if run.teachers and run.joint is not None:
-        problems.append(
-            Problem(f"{len(run.teachers)} trained teachers and --joint: a student has the ones or the other")
-        )
+    learns = bool(run.teachers or run.stored) or run.joint is not None
+    for number, kind in ((len(run.teachers), "trained teachers"), (len(run.stored), "stored teachers")):
+        if number and run.joint is not None:
+            problems.append(Problem(f"{number} {kind} and --joint: a student has the ones or the other"))
     if head.endswith("-dist") and not learns:
         problems.append(Problem(f"head '{head}' learns from a teacher: use svtok train-student"))
     if not head.endswith("-dist") and learns:
@@ -111,6 +111,13 @@ def _teaching(run: Run) -> list[Problem]:
     if run.joint is not None and run.joint.network.head.endswith("-dist"):
         problems.append(
             Problem(f"head '{run.joint.network.head}' learns from a teacher itself: a joint teacher needs another head")
+        )
+    if learns and not run.config.objective.class_weight and run.config.network.embedding != "dist":
+        problems.append(
+            Problem(
+                f"network.embedding is '{run.config.network.embedding}', but nothing trains the class token where "
+                "objective.class_weight is 0; set network.embedding=dist"
+            )
         )
     return problems
 
@@ -130,6 +137,25 @@ def _unfit_teachers(run: Run, teachers: Sequence[TrainedNetwork], classes: Class
                     folder,
                 )
             )
+    return problems
+
+
+def _unfit_embeddings(run: Run) -> list[Problem]:
+    """A problem for each way in which stored embeddings cannot be learned from."""
+    problems = []
+    kind, utts = run.config.objective.distillation, run.train.prepared.utterances["utt"].tolist()
+    waveform = run.config.training.waveform
+    if run.stored and waveform and waveform.speeds:
+        problems.append(
+            Problem("training.waveform.speeds makes new voices, of which there are no stored embeddings: leave it out")
+        )
+    for teacher in run.stored:
+        if kind != "cosine":
+            what = f"objective.distillation '{kind}' needs a teacher's posteriors, and these are embeddings; set it to"
+            problems.append(Problem(f"{what} cosine", teacher.folder))
+        if missing := teacher.missing(utts):
+            what = f"{len(missing)} of the {len(utts)} utterances to train on have no embedding"
+            problems.append(Problem(f"{what}: {first_few(missing)}", teacher.folder))
     return problems
 
 
@@ -274,7 +300,8 @@ def train_network(run: Run, measure: Measure | None = None) -> bool:
     """
     teachers = [load_network(folder) for folder in run.teachers]
     waveform = run.config.training.waveform
-    classes = ClassList.of(_utterances(run), run.config.training.classes)
+    unlabelled = bool(run.teachers or run.stored) and run.joint is None and not run.config.objective.class_weight
+    classes = ClassList.of(_utterances(run), run.config.training.classes, fewest=1 if unlabelled else 2)
     raise_problems(misfits(run, measure, teachers, classes))
     config, joint = _settled(run, run.config), run.joint and _settled(run, run.joint)
     phonetic = stored_embedder(run.train.store.folder, run.train.store.config)
@@ -283,6 +310,8 @@ def train_network(run: Run, measure: Measure | None = None) -> bool:
         about["noise"] = noise
     hashes = " ".join(teacher.hash for teacher in teachers)
     about_student = {**about, "teacher": hashes or None, **({"joint": True} if joint else {})}
+    if run.stored:
+        about_student["teacher_embeddings"] = " ".join(teacher.hash for teacher in run.stored)
     if has_ended(run.out, config, about_student, anew=run.anew, joint=(joint, about) if joint else None):
         return False
     diverged = divergences(run.out, Config)
@@ -347,9 +376,10 @@ def _make_trainer(
     joint_teacher = Network(joint.network, *sizes) if joint else None
     network = Network(config.network, *sizes)
     frozen = [teacher.network.to(run.device).requires_grad_(False) for teacher in teachers]
-    networks, objective = Networks(network, frozen, joint_teacher), _make_objective(config, joint, classes, teachers)
+    networks = Networks(network, frozen, joint_teacher)
+    objective = _make_objective(config, joint, classes, teachers, run.stored)
     utts, views = utterances["utt"].tolist(), objective.views
-    data = TrainingUtterances(run.train.store, utts, labels, config.training, run.seed, views, waveforms)
+    data = TrainingUtterances(run.train.store, utts, labels, config.training, run.seed, views, waveforms, run.stored)
     loader, sampler = make_loader(data, run.device)
     return Trainer(
         trained=objective.trained(networks),
@@ -365,12 +395,17 @@ def _make_trainer(
 
 
 def _make_objective(
-    config: Config, joint: Config | None, classes: ClassList, teachers: Sequence[TrainedNetwork]
+    config: Config,
+    joint: Config | None,
+    classes: ClassList,
+    teachers: Sequence[TrainedNetwork],
+    stored: Sequence[StoredTeacher],
 ) -> Objective:
     if joint:
         return JointDistillation(config, joint, classes.sizes)
-    if teachers:
-        return Distillation(config, classes.sizes, [teacher.config.network for teacher in teachers])
+    if teachers or stored:
+        made_of = [teacher.config.network for teacher in teachers]
+        return Distillation(config, classes.sizes, made_of, [teacher.dim for teacher in stored])
     return Classification(config, classes.sizes)
 
 

@@ -16,6 +16,7 @@ from svtok.embeddings.store import read_embeddings
 from svtok.errors import SvtokError
 from svtok.features.config import FeaturesConfig
 from svtok.features.extract import extract_features
+from svtok.files import sha256_of_files
 from svtok.manifest.sets import read_set
 from svtok.trained.folder import load_network
 
@@ -118,6 +119,23 @@ def test_a_student_learns_from_several_teachers_or_from_one_beside_it(work: Path
         run(work, "extract-embeddings", "--network", folder, "--out", f"{folder}/embeddings")
     first = (work / "exp/joint/classes.tsv").read_text().splitlines()[:4]
     assert first == ["spk\tphrase", "ann\t", "bob\t", "ann\tno"]
+
+
+def test_a_student_learns_embeddings_that_another_toolkit_made(work: Path) -> None:
+    utts = read_set(work / "data/tones/train").utterances["utt"].tolist()
+    np.save(work / "vectors.npy", np.random.default_rng(0).standard_normal((len(utts), 5)))
+    (work / "vectors.tsv").write_text("utt\n" + "\n".join(utts) + "\n")
+    table = ("--table", "vectors.tsv", "--network", "theirs", "--data", "data/tones/train")
+    run(work, "kaldi", "import", "embeddings", "vectors.npy", *table, "--out", "emb/train")
+    given = ("train-student", "--teacher-embeddings", "emb/train", "--config", "conf.yaml", "--out", "exp/theirs")
+    with pytest.raises(SvtokError, match=r"emb/train: objective\.distillation 'kl' needs a teacher's posteriors"):
+        run(work, *given)
+    assert not (work / "exp/theirs").exists()
+    run(work, *given, "--set", "objective.distillation=cosine")
+    hashes = sha256_of_files([work / "emb/train/embeddings.tsv", work / "emb/train/embeddings.npy"])
+    about = yaml.safe_load((work / "exp/theirs/config.yaml").read_text())["run"]
+    assert (about["teacher"], about["teacher_embeddings"]) == (None, hashes)
+    assert "up to date" in run(work, *given, "--set", "objective.distillation=cosine")
 
 
 @pytest.mark.parametrize(

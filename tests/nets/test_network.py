@@ -281,8 +281,8 @@ def test_learned_positions_refuse_longer_utterances_with_both_numbers(tiny: Call
 
 
 def test_wrong_sizes_are_refused_with_their_numbers(tiny: Callable[..., NetworkConfig]) -> None:
-    with pytest.raises(ValueError, match="2 classes, not 5 and 1"):
-        Network(tiny(), feature_dim=5, classes=1)
+    with pytest.raises(ValueError, match="1 class, not 5 and 0"):
+        Network(tiny(), feature_dim=5, classes=0)
     with pytest.raises(ValidationError, match=r"attention_heads \(3\) must divide the front-end's 8 channels"):
         tiny(attention_heads=3)
     with pytest.raises(ValidationError, match="kernel must be odd, not 4"):

@@ -15,7 +15,7 @@ import torch
 from svtok.features.config import FeaturesConfig
 from svtok.features.store import open_source, write_features
 from svtok.manifest.protocol import make_models_and_trials
-from svtok.manifest.sets import PreparedSet, write_set
+from svtok.manifest.sets import PreparedSet, read_set, write_set
 from svtok.nets.network import Network
 from svtok.report.evaluate import make_measure
 from svtok.trained.config import Config
@@ -49,7 +49,7 @@ def write_corpus_set(root: Path, name: str, speakers: list[str], takes: int = 4)
                 blocks.append((centre + rng.standard_normal((frames, BANDS))).astype(np.float32))
     utterances = pd.DataFrame(rows, columns=["utt", "path", "spk", "phrase", "session"])
     models, trials = None, None
-    if name != "train":
+    if name == "dev":
         models, trials = make_models_and_trials(utterances, enroll_takes=2, seed=0)[:2]
     data, feats = root / "data" / "tiny" / name, root / "feats" / "tiny" / name
     write_set(PreparedSet(utterances, models, trials), data)
@@ -76,6 +76,8 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("corpus")
     write_corpus_set(root, "train", ["ann", "bob", "cat", "dan"])
     write_corpus_set(root, "dev", ["eve", "fay", "guy"])
+    unknown = read_set(write_corpus_set(root, "unlabelled", ["hal", "ida", "joe"]))
+    write_set(PreparedSet(unknown.utterances.assign(spk="unknown", phrase="free")), root / "data/tiny/unlabelled")
     return root
 
 
@@ -86,16 +88,18 @@ def make_run(corpus: Path, tmp_path: Path) -> Callable[..., Run]:
     def make(out: str = "exp", *, head: str = "cls", dev: bool = True, **more: Any) -> Run:
         anew, seed = more.pop("anew", False), more.pop("seed", 0)
         teachers, joint = more.pop("teachers", ()), more.pop("joint", None)
+        stored, train = more.pop("stored", ()), more.pop("train", "train")
         tree = {name: {**TINY.get(name, {}), **more.get(name, {})} for name in ("network", "objective", "training")}
         tree["network"]["head"] = head
         return Run(
             out=tmp_path / out,
             config=Config.model_validate(tree),
-            train=open_source(corpus / "data/tiny/train", None),
+            train=open_source(corpus / "data/tiny" / train, None),
             dev=open_source(corpus / "data/tiny/dev", None) if dev else None,
             seed=seed,
             device=torch.device("cpu"),
             teachers=tuple(teachers),
+            stored=tuple(stored),
             joint=joint,
             anew=anew,
         )

@@ -12,7 +12,15 @@ from hypothesis import strategies as st
 from svtok.features.store import FeatureStore
 from svtok.trained.config import Config, TrainingConfig
 from svtok.training import data as module
-from svtok.training.data import EpochSampler, TrainingUtterances, bucketed_batches, crop, make_loader, pad
+from svtok.training.data import (
+    EpochSampler,
+    StoredTeacher,
+    TrainingUtterances,
+    bucketed_batches,
+    crop,
+    make_loader,
+    pad,
+)
 from svtok.training.objectives import Classification, Distillation, JointDistillation
 
 CPU = torch.device("cpu")
@@ -106,3 +114,19 @@ def test_a_jitter_of_one_lets_any_utterances_meet() -> None:
     batches = bucketed_batches(lengths, 8, np.random.default_rng(0), jitter=1)
     assert sorted(np.concatenate(batches)) == list(range(64))
     assert any(len(set(lengths[batch])) == 2 for batch in batches)
+
+
+def test_a_batch_carries_each_utterances_own_stored_embeddings(corpus: Path) -> None:
+    store = FeatureStore.open(corpus / "feats/tiny/train")
+    numbers = np.arange(len(store))
+    others = ["another", *reversed(store.utts)]
+    vectors = np.array([[-1, 0], *([number, 2] for number in reversed(numbers))], dtype=np.float32)
+    teachers = [StoredTeacher(Path("a"), others, vectors, ""), StoredTeacher(Path("b"), others, 10 * vectors, "")]
+    config = TrainingConfig(batch_size=4)
+    data = TrainingUtterances(store, store.utts, numbers[:, None], config, seed=0, stored=teachers)
+    loader, _ = make_loader(data, CPU)
+    for batch in loader:
+        first, second = batch.to(CPU).stored
+        assert first.tolist() == [[number, 2] for (number,) in batch.labels.tolist()]
+        assert torch.equal(second, 10 * first)
+    assert teachers[0].missing(["new", *store.utts, "newer"]) == ["new", "newer"]

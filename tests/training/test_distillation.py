@@ -115,6 +115,35 @@ def test_cosine_distillation_projects_the_student_where_its_teacher_is_larger(pa
     assert gradient.abs().sum() > 0
 
 
+def test_stored_embeddings_are_teachers_beside_the_networks(pairs: Batch) -> None:
+    settings, same = config(distillation="cosine"), config("cls")
+    student, teacher = make(settings, 0).eval(), make(same, 1).eval()
+    torch.manual_seed(2)
+    pairs.stored = (torch.randn(5, 4), torch.randn(5, 7))
+    objective = Distillation(settings, [4], [same.network], [4, 7])
+    (weight,) = objective.parameters()
+    assert weight.shape == (7, 4)
+    _, values = objective(Networks(student, [teacher]), pairs, 0.0)
+    state = student(pairs.frames, pairs.lengths)["dist"]
+    cosines = [
+        functional.cosine_similarity(state, teacher.embed(pairs.frames, pairs.lengths)),
+        functional.cosine_similarity(state, pairs.stored[0]),
+        functional.cosine_similarity(state @ weight.T, pairs.stored[1]),
+    ]
+    torch.testing.assert_close(values["distillation_loss"], 1 - torch.stack(cosines).mean(dim=1).mean())
+
+
+def test_a_student_of_stored_embeddings_alone_needs_no_labels(pairs: Batch) -> None:
+    settings = config(distillation="cosine", class_weight=0, distillation_weight=1)
+    student = make(settings, 0, classes=1)
+    pairs.labels, pairs.stored = torch.zeros(5, 1, dtype=torch.int64), (torch.randn(5, 4),)
+    loss, values = Distillation(settings, [1], [], [4])(Networks(student), pairs, 0.0)
+    assert loss.item() == pytest.approx(values["distillation_loss"].item())
+    loss.backward()
+    assert student.tokens["dist"].vectors.grad.abs().sum() > 0
+    assert not any(p.grad.any() for p in student.classifiers["cls"].parameters() if p.grad is not None)
+
+
 def test_a_student_that_agrees_with_its_teacher_has_no_divergence(pairs: Any) -> None:
     student, teacher = make(config(), 0).eval(), make(config("cls"), 1).eval()
     wanted = teacher.classify(teacher(pairs.frames, pairs.lengths))["cls"]

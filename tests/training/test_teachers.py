@@ -11,6 +11,7 @@ import yaml
 from svtok.errors import ProblemsError, SvtokError
 from svtok.nets.network import Network
 from svtok.trained.folder import load_network
+from svtok.training.data import StoredTeacher
 from svtok.training.run import Run, train_network
 
 pytestmark = pytest.mark.slow
@@ -64,6 +65,88 @@ def test_a_student_may_be_smaller_than_its_teacher(
     sizes = [(run.out / "network.safetensors").stat().st_size for run in (student, teacher)]
     assert sizes[0] < sizes[1]
     assert rows(student.out)[-1]["distillation_loss"] < rows(student.out)[0]["distillation_loss"]
+
+
+def stored_teacher(run: Run, dim: int = 6, seed: int = 0, *, without: str = "") -> StoredTeacher:
+    """Embeddings of a run's utterances in another order, by chance around a mean for each speaker."""
+    table = run.train.prepared.utterances.iloc[::-1]
+    table = table[table["utt"] != without]
+    rng = np.random.default_rng(seed)
+    means = {spk: rng.standard_normal(dim) for spk in sorted(set(table["spk"]))}
+    vectors = np.stack([means[spk] + 0.1 * rng.standard_normal(dim) for spk in table["spk"]]).astype(np.float32)
+    return StoredTeacher(Path(f"emb{seed}"), table["utt"].tolist(), vectors, f"hash{seed}")
+
+
+COSINE: dict[str, Any] = {"distillation": "cosine"}
+
+
+def test_a_student_learns_stored_embeddings_beside_a_teacher_and_names_them(
+    make_run: Callable[..., Run], rows: Callable[[Path], list[dict[str, Any]]], cut_off: Callable[[Run, int], None]
+) -> None:
+    train_network(teacher := make_run("teacher", training={"epochs": 1}))
+    both = [stored_teacher(teacher), stored_teacher(teacher, dim=8, seed=1)]
+    fields = {"head": "cls-dist", "teachers": [teacher.out], "objective": COSINE, "training": {"epochs": 6}}
+    cut_off(student := make_run("student", stored=both, **fields), 2)
+    with pytest.raises(ProblemsError, match=r"run\.teacher_embeddings: was hash0 hash1, now hash0;"):
+        train_network(make_run("student", stored=both[:1], **fields))
+    train_network(make_run("student", stored=both, **fields))
+    about = yaml.safe_load((student.out / "config.yaml").read_text())["run"]
+    assert (about["teacher"], about["teacher_embeddings"]) == (load_network(teacher.out).hash, "hash0 hash1")
+    assert rows(student.out)[-1]["distillation_loss"] < 0.9 * rows(student.out)[0]["distillation_loss"]
+    assert train_network(make_run("student", stored=both, **fields)) is False
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_student_of_stored_embeddings_that_was_cut_off_ends_in_the_same_weights(
+    make_run: Callable[..., Run],
+    workers: int,
+    assert_same_weights: Callable[[Path, Path], None],
+    cut_off: Callable[[Run, int], None],
+    measure: Callable[[Run], Callable[[Network], float]],
+) -> None:
+    def run(out: str) -> Run:
+        teacher = stored_teacher(make_run())
+        training = {"epochs": 3, "workers": workers}
+        return make_run(out, head="cls-sampled-dist", stored=[teacher], objective=COSINE, training=training)
+
+    train_network(whole := run("whole"), measure(whole))
+    cut_off(cut := run("cut"), 2)
+    train_network(run("cut"), measure(cut))
+    assert_same_weights(whole.out, cut.out)
+
+
+def test_all_that_does_not_fit_stored_embeddings_is_said_at_once(make_run: Callable[..., Run]) -> None:
+    teacher = stored_teacher(make_run(), without="bob-no-1")
+    fields = {"objective": {"class_weight": 0}, "training": {"waveform": {"speeds": [0.9]}}}
+    run = make_run("student", stored=[teacher], joint=make_run().config, **fields)
+    with pytest.raises(ProblemsError) as caught:
+        train_network(run)
+    for fault in (
+        "1 stored teachers and --joint",
+        "head 'cls' has no distillation token",
+        "network.embedding is 'cls', but nothing trains the class token",
+        "training.waveform.speeds makes new voices",
+        "emb0: objective.distillation 'kl' needs a teacher's posteriors",
+        "emb0: 1 of the 32 utterances to train on have no embedding: bob-no-1",
+    ):
+        assert fault in str(caught.value)
+    assert not run.out.exists()
+
+
+def test_voices_without_speakers_and_phrases_are_learned_from(
+    make_run: Callable[..., Run], rows: Callable[[Path], list[dict[str, Any]]]
+) -> None:
+    names = make_run(train="unlabelled").train.prepared.utterances["utt"].tolist()
+    vectors = np.repeat(np.random.default_rng(0).standard_normal((6, 6)), 4, axis=0).astype(np.float32)
+    fields: dict[str, Any] = {"head": "cls-dist", "train": "unlabelled", "network": {"embedding": "dist"}}
+    fields |= {"stored": [StoredTeacher(Path("emb"), names, vectors, "hash")], "training": {"epochs": 6}}
+    with pytest.raises(ProblemsError, match=r"1 class \(speaker-phrase\); at least 2 are needed"):
+        train_network(make_run("student", objective=COSINE, **fields))
+    unlabelled = {**COSINE, "class_weight": 0, "distillation_weight": 1}
+    train_network(run := make_run("student", objective=unlabelled, **fields))
+    log = rows(run.out)
+    assert log[-1]["distillation_loss"] < 0.8 * log[0]["distillation_loss"]
+    assert log[-1]["loss"] == pytest.approx(log[-1]["distillation_loss"])
 
 
 def joint(make_run: Callable[..., Run], out: str = "joint", *, head: str = "cls-sampled", **fields: Any) -> Run:

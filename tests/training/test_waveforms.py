@@ -216,7 +216,7 @@ def test_a_crop_takes_the_same_frames_of_the_clean_and_of_the_augmented_features
     utts = with_speeds(source.prepared.utterances, [0.9])["utt"].tolist()
     data = TrainingUtterances(source.store, utts, np.zeros((len(utts), 1)), config, 0, ALL_VIEWS, waveforms)
     for number in (0, 5, 20):
-        views, _ = data[number, 3]
+        views = data[number, 3][0]
         assert len(views["clean"]) == 8
         np.testing.assert_allclose(views["augmented"], views["clean"], atol=1e-3)
 
