@@ -31,6 +31,7 @@ KNOWN_BY = {
     "network.safetensors": ("network.safetensors", "config.yaml", "classes.tsv", "phones.txt"),
     "features.yaml": ("features.yaml", "features.tsv"),
     "embeddings.yaml": ("embeddings.yaml", "embeddings.tsv", "embeddings.npy"),
+    "states.yaml": ("states.yaml", "states.tsv", "states.npy"),
     UTTERANCES: (*TABLES, "../corpus.yaml"),
     "corpus.yaml": ("corpus.yaml", *(f"{part}/{name}" for part in ("train", "dev", "eval") for name in TABLES)),
 }
