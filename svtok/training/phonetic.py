@@ -31,7 +31,7 @@ from svtok.training.data import Batch, TrainingUtterances, make_loader, pad
 from svtok.training.log import make_log, write_log
 from svtok.training.loop import DivergedError, Row, Trainer
 from svtok.training.pronounce import FIRST_ROW, Phones, Spelling, pronounce
-from svtok.training.run import DIVERGED, describe_divergence, divergences, has_ended, settled_precision
+from svtok.training.resuming import DIVERGED, describe_divergence, divergences, has_ended, settled_precision
 
 UTTERANCES_AT_ONCE = 32
 

@@ -3,45 +3,38 @@
 from __future__ import annotations
 
 import math
-import shutil
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext, suppress
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pandas as pd
 import torch
-from pydantic import BaseModel
 
-from svtok.errors import Problem, SvtokError, first_few, raise_problems
+from svtok.errors import Problem, first_few, raise_problems
 from svtok.features.config import differences
 from svtok.features.store import PHONETIC, FeatureStore, Source, about_source
 from svtok.nets.network import Network
 from svtok.trained.classes import ClassList, with_speeds
-from svtok.trained.config import Config, StepsConfig, TrainingConfig
+from svtok.trained.config import Config, TrainingConfig
 from svtok.trained.folder import (
-    CLASSES,
-    CONFIG,
-    LOG,
     TEACHER,
-    WEIGHTS,
     TrainedNetwork,
     load_network,
-    read_settings,
     weights_hash,
     write_settings,
     write_weights,
 )
-from svtok.trained.inference import is_fast_in_bf16
-from svtok.trained.phones import PHONES, stored_embedder
+from svtok.trained.phones import stored_embedder
 from svtok.training.checkpoint import CHECKPOINT, load_checkpoint, save_checkpoint
 from svtok.training.data import StoredTeacher, TrainingUtterances, make_loader
-from svtok.training.log import BOARD, make_log, write_log
+from svtok.training.log import make_log, write_log
 from svtok.training.loop import DivergedError, Row, Trainer
 from svtok.training.objectives import Classification, Distillation, JointDistillation, Networks, Objective
-from svtok.training.waveforms import WAVEFORMS, Waveforms, decoded, identity_of_noises, waveform_problems
+from svtok.training.resuming import DIVERGED, describe_divergence, divergences, has_ended, settled_precision
+from svtok.training.waveforms import Waveforms, decoded, identity_of_noises, waveform_problems
 
 
 @dataclass(frozen=True)
@@ -63,16 +56,6 @@ class Run:
     joint: Config | None = None
     anew: bool = False
 
-
-DIVERGED = "diverged"
-"""The key under which config.yaml keeps where a training diverged, and with which values."""
-
-PLACES = (".data", "training.waveform.noise")
-"""Ends of the keys that hold where something lies; what it is stands elsewhere."""
-
-Steps = TypeVar("Steps", bound=StepsConfig)
-STEERING = tuple(f"training.{name}" for name in ("learning_rate", "final_learning_rate", "clip_gradient", "precision"))
-"""What may be changed when a training that diverged goes on from its last whole epoch."""
 
 Measure = Callable[[Network], float]
 """The error of a network on a dev set, a fraction."""
@@ -178,108 +161,6 @@ def _too_long(config: Config, store: FeatureStore, *, augmented: bool) -> list[P
             f"positions end after {limit}: raise network.max_frames, or set training.crop_frames"
         )
     ]
-
-
-def has_ended(
-    folder: Path,
-    config: BaseModel,
-    about: dict[str, Any],
-    *,
-    anew: bool,
-    joint: tuple[BaseModel, dict[str, Any]] | None = None,
-) -> bool:
-    """Whether a folder holds the network of this very run; False where it is to be trained, or to be gone on with.
-
-    Args:
-        folder: of the network, which need not be there.
-        config: all of the configuration.
-        about: what the run was given beside it.
-        anew: remove the run that the folder holds, if it is another one.
-        joint: the same two of a teacher that is trained beside it, in the folder `teacher` within.
-
-    Raises:
-        SvtokError: the folder holds no network, but other files.
-        ProblemsError: it holds another run; with every difference, and without `anew`.
-    """
-    if not folder.exists() or not any(folder.iterdir()):
-        return False
-    if not (folder / CONFIG).is_file():
-        raise SvtokError(f"{folder}: is not empty and holds no network; name another folder")
-    try:
-        problems = _differences(folder, config, about, said_at_end=["run.teacher"] if joint else [])
-        if joint and (folder / TEACHER / CONFIG).is_file():
-            problems += _differences(folder / TEACHER, *joint)
-        raise_problems(problems)
-    except SvtokError as error:
-        if not anew:
-            raise
-        print(f"{folder}: trained anew, in place of another run: {error}", flush=True)
-        remove_run(folder)
-    return (folder / WEIGHTS).is_file()
-
-
-def divergences(folder: Path, kind: type[BaseModel]) -> list[str]:
-    """Where the unfinished training of a folder has diverged so far: what config.yaml says under `run.diverged`."""
-    if not (folder / LOG).is_file():
-        return []
-    return list(read_settings(folder, kind)[1].get(DIVERGED, []))
-
-
-def describe_divergence(error: DivergedError, config: StepsConfig) -> str:
-    """What config.yaml keeps of a divergence: the step, and with which values it came to it."""
-    return f"{error.where}, learning rate {config.learning_rate}, {config.precision}"
-
-
-def remove_run(folder: Path) -> None:
-    """Remove a run from its folder, but for config.yaml and what is none of its files; half done, it is no network."""
-    for name in (WEIGHTS, CHECKPOINT, LOG, CLASSES, PHONES, TEACHER, PHONETIC, BOARD, WAVEFORMS):
-        if (folder / name).is_dir():
-            shutil.rmtree(folder / name)
-        else:
-            (folder / name).unlink(missing_ok=True)
-
-
-def _differences(
-    folder: Path, config: BaseModel, about: dict[str, Any], said_at_end: Sequence[str] = ()
-) -> list[Problem]:
-    """A problem for each value in which the run of a folder is another one.
-
-    `said_at_end` are the dotted keys that the folder's configuration has only once its run has ended. A run that
-    diverged may go on with other values of `STEERING`.
-    """
-    old_config, old_about = read_settings(folder, type(config))
-    old_about.pop("svtok", None)
-    may_differ = STEERING if old_about.pop(DIVERGED, None) else ()
-    old = _flat({**old_config.model_dump(mode="json"), "run": old_about})
-    new = _flat({**config.model_dump(mode="json"), "run": about})
-    return [
-        Problem(
-            f"{key}: was {old.get(key)}, now {new.get(key)}; go on with the old value, use another --out, or give up "
-            "what is there with --anew",
-            folder,
-        )
-        for key in sorted(old.keys() | new.keys())
-        if old.get(key) != new.get(key) and not key.endswith(PLACES) and key not in (*said_at_end, *may_differ)
-    ]
-
-
-def _flat(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """A tree's leaves by their dotted keys."""
-    leaves: dict[str, Any] = {}
-    for name, value in tree.items():
-        leaves.update(_flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {prefix + name: value})
-    return leaves
-
-
-def settled_precision(training: Steps, folder: Path, kind: type[BaseModel], device: torch.device) -> Steps:
-    """The steps with `auto` settled: as the run that the folder holds has it, else by what the device is fast at."""
-    if training.precision != "auto":
-        return training
-    precision = "bf16" if is_fast_in_bf16(device) else "fp32"
-    if (folder / CONFIG).is_file():
-        with suppress(SvtokError):  # of a folder that is no network; what is wrong with it is said later
-            precision = read_settings(folder, kind)[0].training.precision  # type: ignore[attr-defined]
-    return training.model_copy(update={"precision": precision})
 
 
 def train_network(run: Run, measure: Measure | None = None) -> bool:

@@ -13,7 +13,7 @@ from svtok.errors import ProblemsError, SvtokError
 from svtok.nets.config import HEADS
 from svtok.nets.network import Network
 from svtok.trained.folder import load_network
-from svtok.training import run as run_module
+from svtok.training import resuming
 from svtok.training.data import Batch
 from svtok.training.loop import Trainer
 from svtok.training.run import Run, train_network
@@ -264,10 +264,10 @@ def test_a_training_that_diverged_names_the_step_and_goes_on_with_other_values(
 def test_precision_is_settled_by_the_processor_and_kept_by_the_run_that_began_with_it(
     make_run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch, fast: bool, settled: str
 ) -> None:
-    monkeypatch.setattr(run_module, "is_fast_in_bf16", lambda device: fast)
+    monkeypatch.setattr(resuming, "is_fast_in_bf16", lambda device: fast)
     run = make_run(dev=False, training={"epochs": 1, "precision": "auto"})
     assert train_network(run)
     assert load_network(run.out).config.training.precision == settled
-    monkeypatch.setattr(run_module, "is_fast_in_bf16", lambda device: not fast)
+    monkeypatch.setattr(resuming, "is_fast_in_bf16", lambda device: not fast)
     assert not train_network(run)  # it is the same run, on another machine
     assert load_network(run.out).config.training.precision == settled
