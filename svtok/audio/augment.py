@@ -69,7 +69,16 @@ def mix(wave: np.ndarray, noise: np.ndarray, snr: float) -> np.ndarray:
 
 
 def run_of(wave: np.ndarray, samples: int, rng: np.random.Generator) -> np.ndarray:
-    """A run of so many samples from a random place; a shorter wave is repeated, from a random place in it on."""
+    """A run of so many samples from a random place; a shorter wave is repeated, from a random place in it on.
+
+    Args:
+        wave: samples (M,), M > 0.
+        samples: the length N of the run.
+        rng: draws the place.
+
+    Returns:
+        (N,); a view of `wave` where that is long enough.
+    """
     if len(wave) >= samples:
         start = int(rng.integers(len(wave) - samples + 1))
         return wave[start : start + samples]
@@ -78,7 +87,17 @@ def run_of(wave: np.ndarray, samples: int, rng: np.random.Generator) -> np.ndarr
 
 
 def add_babble(wave: np.ndarray, voices: Sequence[np.ndarray], snr: float, rng: np.random.Generator) -> np.ndarray:
-    """The wave (N,) with several voices (M_i,) at once, all equally loud, whose sum is at `snr` dB, as `mix`."""
+    """The wave (N,) with several voices (M_i,) at once, all equally loud, whose sum is at `snr` dB, as `mix`.
+
+    Args:
+        wave: samples (N,).
+        voices: samples (M_i,) of each voice; a run of N is cut from each, or repeated, and silent ones add nothing.
+        snr: 10 log10 of the wave's power over the babble's, dB.
+        rng: draws the place of each run.
+
+    Returns:
+        (N,), a new array.
+    """
     babble = np.zeros(len(wave), dtype=np.float32)
     for voice in voices:
         run = run_of(voice, len(wave), rng)
@@ -132,6 +151,15 @@ def limit_band(wave: np.ndarray, rate: int, low: float, high: float) -> np.ndarr
 
     Butterworth filters of order 4, as if run forward and backward: no delay, 6 dB less at either edge. An edge at 0,
     or at half the rate or above, is none.
+
+    Args:
+        wave: samples (N,).
+        rate: Hz.
+        low: the lower edge, Hz.
+        high: the upper edge, Hz.
+
+    Returns:
+        (N,) float32.
     """
     padded = next_fast_len(len(wave) + rate // 10, real=True)  # 0.1 s in which the filters ring out
     frequencies = np.fft.rfftfreq(padded, 1 / rate).astype(np.float32)
@@ -147,7 +175,16 @@ def limit_band(wave: np.ndarray, rate: int, low: float, high: float) -> np.ndarr
 def through_codec(wave: np.ndarray, rate: int, codec: Codec) -> np.ndarray:
     """The wave (N,) encoded and decoded again, by libsndfile; telephone codecs at 8 kHz, opus at 16 kHz.
 
-    Raises SvtokError where the installed libsndfile has no such codec.
+    Args:
+        wave: samples (N,); what is outside [-1, 1) is clipped.
+        rate: Hz.
+        codec: one of `CODINGS`.
+
+    Returns:
+        (N,) at the same rate; zeros at the end where the codec gives fewer samples.
+
+    Raises:
+        SvtokError: where the installed libsndfile has no such codec.
     """
     container, subtype, its_rate = CODINGS[codec]
     its_rate = its_rate or rate

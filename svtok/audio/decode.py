@@ -194,7 +194,22 @@ def read_part(
     end: float | None = None,
     channel: str | None = None,
 ) -> np.ndarray:
-    """The samples (N,) of a part of an open file, and of one channel. As `read_audio`."""
+    """The samples (N,) of a part of an open file, and of one channel. As `read_audio`.
+
+    Args:
+        path: the file, as errors name it.
+        stream: the same file, open.
+        info: the length, rate and number of channels of the file.
+        start: seconds at which the part begins; default: the beginning of the file.
+        end: seconds at which it ends; default: the end of the file.
+        channel: one of `svtok.audio.CHANNELS`; without it, a file of several channels is an error.
+
+    Returns:
+        (N,) float32 at the rate of the file.
+
+    Raises:
+        AudioError: for a channel or a part that the file does not have, and samples that are not numbers.
+    """
     if (fault := channel_fault(info.channels, channel)) is not None:
         raise AudioError(path, fault)
     first, last = _span(path, start, end, info.num_samples, info.sample_rate)

@@ -109,6 +109,11 @@ def of_enrolling_session(trials: pd.DataFrame, models: pd.DataFrame, utterances:
     """Whether the test of each trial (N,) is of the model's speaker, and of a session in which the model was enrolled.
 
     The column `session` of `utterances` must be there.
+
+    Args:
+        trials: N rows with model and utt.
+        models: the models of the trials, with spk and utts.
+        utterances: the utterances of trials and models, with spk and session.
     """
     sessions, names = pd.factorize(utterances["session"])
     pairs = enrollments(models)

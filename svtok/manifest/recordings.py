@@ -112,6 +112,11 @@ def check_recordings(utterances: pd.DataFrame, heard: Sequence[Heard | AudioErro
     """Files that cannot be used, parts that are not inside their file, and lengths and rates that disagree.
 
     `heard` holds, for each row, what `listen` heard.
+
+    Args:
+        utterances: N rows.
+        heard: N, in the order of the rows.
+        place: the file and lines of the rows.
     """
     for fault in (_fault_of_file, _fault_of_part, _fault_of_length, _fault_of_rate):
         pairs = zip(utterances.itertuples(), heard, strict=True)
@@ -120,7 +125,13 @@ def check_recordings(utterances: pd.DataFrame, heard: Sequence[Heard | AudioErro
 
 
 def list_warnings(paths: Sequence[Path], heard: Sequence[Heard | AudioError], place: Place) -> Iterator[Problem]:
-    """Every recording that deserves a warning, where it stands."""
+    """Every recording that deserves a warning, where it stands.
+
+    Args:
+        paths: the audio file of each of N rows.
+        heard: what `listen` heard of each, N.
+        place: the file and lines of the rows.
+    """
     for warning in WARNINGS:
         rows = [row for row, found in enumerate(heard) if isinstance(found, Heard) and warning in found.warnings]
         yield from place.problems(np.array(rows, np.int64), lambda row, is_=warning: f"{paths[row]}: is {is_}")  # type: ignore[misc]

@@ -134,7 +134,13 @@ class Place:
     def problems(
         self, rows: npt.NDArray[np.intp], what: Callable[[int], str], most: int = MOST_OF_A_KIND
     ) -> Iterator[Problem]:
-        """One problem a row, which `what(row)` describes; of very many the first ones, and the number of the others."""
+        """One problem a row, which `what(row)` describes; of very many the first ones, and the number of the others.
+
+        Args:
+            rows: the rows at fault, counted from 0.
+            what: describes the fault of a row.
+            most: how many are named.
+        """
         for row in rows[:most].tolist():
             yield Problem(what(row), self.path, self.line(row))
         if len(rows) > most:
@@ -165,7 +171,13 @@ def check_columns(names: list[str], schema: Schema) -> Iterator[str]:
 
 
 def check_cells(frame: pd.DataFrame, schema: Schema, place: Place) -> Iterator[Problem]:
-    """What is wrong with the cells of a table whose columns are known."""
+    """What is wrong with the cells of a table whose columns are known.
+
+    Args:
+        frame: the table.
+        schema: its columns and their rules.
+        place: the file and lines of the rows.
+    """
     for column in schema.columns:
         if column.name in frame:
             yield from _check_column(frame[column.name], column, place)
@@ -193,6 +205,13 @@ def check_keys(
     """Keys that repeat, each with the line where it stands first; `most` of them are named.
 
     `keys` are those of `sort_keys`, where they are known already.
+
+    Args:
+        frame: the table, N rows.
+        schema: names the columns of the key.
+        place: the file and lines of the rows.
+        keys: (N,), the key of each row as a number.
+        most: how many are named.
     """
     if any(frame[name].isna().any() for name in schema.key):
         return  # which check_cells finds

@@ -152,7 +152,14 @@ def _sets_inside(folder: Path) -> str:
 def write_corpus(info: CorpusInfo, sets: Mapping[str, PreparedSet], folder: Path) -> None:
     """Write all sets of a corpus, in place of those that were there. The whole corpus is written, or nothing is.
 
-    Raises SvtokError where `folder` holds anything but a prepared corpus, ProblemsError for a table that breaks a rule.
+    Args:
+        info: what corpus.yaml is to say.
+        sets: the sets by name, of `SETS`.
+        folder: the prepared corpus.
+
+    Raises:
+        SvtokError: where `folder` holds anything but a prepared corpus.
+        ProblemsError: for a table that breaks a rule.
     """
     refuse_other_files(folder, (*SETS, FILE_NAME))
     for name in SETS:

@@ -169,7 +169,16 @@ def _normal(table: pa.Table, as_written: Collection[str]) -> pa.Table:
 
 
 def read_columns(path: Path, names: list[str], dictionaries: Collection[str] = ()) -> pa.Table:
-    """`read_rows` of a tab-separated file whose header must be these names. Raises ProblemsError where it is not."""
+    """`read_rows` of a tab-separated file whose header must be these names.
+
+    Args:
+        path: the file.
+        names: the columns, in order.
+        dictionaries: those whose values repeat much, and so are kept once.
+
+    Raises:
+        ProblemsError: where the header is another.
+    """
     lines = Lines.open(path)
     if lines.header.split("\t") != names:
         raise ProblemsError([Problem(f"the header is not '{' '.join(names)}' with tabs between", path, 1)])
@@ -182,7 +191,14 @@ def _has_empty(cells: pa.Array) -> bool:
 
 
 def write_rows(frame: pd.DataFrame, path: Path, *, delimiter: str, header: bool) -> None:
-    """Write the columns of the frame as they are; numbers so that reading them gives the same number."""
+    """Write the columns of the frame as they are; numbers so that reading them gives the same number.
+
+    Args:
+        frame: columns of text or of numbers.
+        path: the file, which is written over.
+        delimiter: what stands between the cells.
+        header: whether the first line names the columns.
+    """
     with open(path, "wb") as stream:
         if header:
             stream.write((delimiter.join(frame.columns) + "\n").encode())

@@ -33,22 +33,49 @@ class UnknownTypesError(SvtokError):
 
 
 def types_of(trials: pd.DataFrame, models: pd.DataFrame, utterances: pd.DataFrame) -> pd.Categorical[str]:
-    """The type TC TW IC IW of each trial, as the trials say, or else as `derive_types` finds."""
+    """The type TC TW IC IW of each trial, as the trials say, or else as `derive_types` finds.
+
+    Args:
+        trials: N rows with model, utt and, where it is known, type.
+        models: with model, spk, phrase.
+        utterances: with utt, spk, phrase.
+
+    Returns:
+        (N,), with the categories TRIAL_TYPES.
+    """
     if "type" in trials and set(trials["type"].unique()) <= set(TRIAL_TYPES):
         return pd.Categorical(trials["type"], categories=list(TRIAL_TYPES))
     return derive_types(trials, models, utterances)
 
 
 def types_or_labels(trials: pd.DataFrame, models: pd.DataFrame, utterances: pd.DataFrame) -> pd.Categorical[str]:
-    """As `types_of`, but where the trials say only target or nontarget, this."""
+    """As `types_of`, but where the trials say only target or nontarget, this.
+
+    Args:
+        trials: N rows, as for `types_of`.
+        models: as for `types_of`.
+        utterances: as for `types_of`.
+
+    Returns:
+        (N,), with the types or the labels as categories.
+    """
     return pd.Categorical(trials["type"]) if "type" in trials else derive_types(trials, models, utterances)
 
 
 def derive_types(trials: pd.DataFrame, models: pd.DataFrame, utterances: pd.DataFrame) -> pd.Categorical[str]:
     """The type of each trial, from the speaker and phrase of its model and of its test utterance.
 
-    Raises ProblemsError that names each model and utterance that is in no table, and UnknownTypesError where a
-    speaker or a phrase is not known.
+    Args:
+        trials: N rows with model and utt.
+        models: with model, spk, phrase.
+        utterances: with utt, spk, phrase.
+
+    Returns:
+        (N,), with the categories TRIAL_TYPES.
+
+    Raises:
+        ProblemsError: that names each model and utterance that is in no table.
+        UnknownTypesError: where a speaker or a phrase is not known.
     """
     model, utt = rows_in(trials["model"], models["model"]), rows_in(trials["utt"], utterances["utt"])
     raise_problems(
@@ -90,6 +117,17 @@ def agree(
     utterances: pd.DataFrame,
     utt: npt.NDArray[np.int64],
 ) -> npt.NDArray[np.bool_]:
-    """Whether each trial's model and utterance agree in `column`."""
+    """Whether each trial's model and utterance agree in `column`.
+
+    Args:
+        column: a column of both tables, such as spk or phrase.
+        models: the table of models.
+        model: (N,), the row of each trial's model.
+        utterances: the table of utterances.
+        utt: (N,), the row of each trial's test.
+
+    Returns:
+        (N,).
+    """
     codes, _ = pd.factorize(np.concatenate([models[column].to_numpy(object), utterances[column].to_numpy(object)]))
     return np.asarray(codes[: len(models)][model] == codes[len(models) :][utt])

@@ -44,7 +44,13 @@ class KaldiMap:
     lines: dict[str, int]
 
     def column(self, keys: Sequence[str], other: Path, problems: list[Problem]) -> list[str]:
-        """The value of each key, '' where there is none; keys of only one of this file and `other` are problems."""
+        """The value of each key, '' where there is none; keys of only one of this file and `other` are problems.
+
+        Args:
+            keys: the keys of `other`, in its order.
+            other: the file with which this one must agree.
+            problems: where faults are added.
+        """
         known = set(keys)
         problems += [
             Problem(f"'{key}' is not there, but in {other.name}", self.path) for key in keys if key not in self.values
@@ -64,6 +70,15 @@ def read_map(path: Path, problems: list[Problem], *, words: int | None = 1, path
 
     What is wrong is added to `problems`: no such file, not UTF-8, a line without value or with too many words, a key
     that repeats.
+
+    Args:
+        path: the file, UTF-8.
+        problems: where faults are added.
+        words: how many words a value has; None: one or more.
+        paths: whether the values are paths.
+
+    Returns:
+        The values and line numbers by key; of a key that repeats the first.
     """
     found = KaldiMap(path, {}, {})
     if not path.is_file():

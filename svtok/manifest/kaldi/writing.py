@@ -35,8 +35,15 @@ def write_data_dir(prepared: PreparedSet, folder: Path, *, prefix_speaker: bool 
     and `nontarget`, `trial_types` with TC, TW, IC and IW. With `prefix_speaker`, utterance ids become
     speaker-utterance: Kaldi wants utt2spk sorted by utterance and by speaker at once.
 
-    Raises ProblemsError for what Kaldi does not take: ids not sorted so, genders other than m and f, names of files
-    that it reads as pipes, words of its own in texts. Raises SvtokError where `folder` holds other files.
+    Args:
+        prepared: the set; models and trials are written where it has them.
+        folder: the data directory, which is replaced if it is one already.
+        prefix_speaker: put the speaker before each utterance id.
+
+    Raises:
+        ProblemsError: for what Kaldi does not take: ids not sorted so, genders other than m and f, names of files
+            that it reads as pipes, words of its own in texts.
+        SvtokError: where `folder` holds other files.
     """
     refuse_other_files(folder, ALL_FILES)
     if prefix_speaker:
