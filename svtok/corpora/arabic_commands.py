@@ -79,7 +79,16 @@ def prepare(
 def split_in_folds(speakers: list[str], folds: int, fold: int) -> dict[str, list[str]]:
     """The speakers of each set: every `folds`-th speaker, from number `fold` on, is eval, the next one each is dev.
 
-    Raises SvtokError unless there are 3 folds at least, a speaker for each, and `fold` is one of them (from 1).
+    Args:
+        speakers: names, in the order in which they are dealt out.
+        folds: how many folds there are.
+        fold: which of them is eval, from 1.
+
+    Returns:
+        The speakers of each of train, dev and eval.
+
+    Raises:
+        SvtokError: unless there are 3 folds at least, a speaker for each, and `fold` is one of them.
     """
     if not 3 <= folds <= len(speakers):
         raise SvtokError(f"{folds} folds are not possible: 3 are needed, and at most one a speaker ({len(speakers)})")

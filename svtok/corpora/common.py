@@ -90,6 +90,13 @@ def find_takes(
     """Each recording in the folders, and the parts of its name.
 
     A file that is not named as a take, which is `what`, goes to `problems`, unless it is hidden or one of `ignored`.
+
+    Args:
+        folders: where recordings stand, not in folders below.
+        name: matches the whole name of a take.
+        what: how a take is named, in words.
+        problems: where faults are added.
+        ignored: names of other files that may be there.
     """
     for folder in folders:
         for path in sorted(folder.iterdir()):
@@ -100,7 +107,19 @@ def find_takes(
 
 
 def folders_in(root: Path, why: str, *, ignored: Collection[str] = ()) -> list[Path]:
-    """The folders in a corpus but the hidden and `ignored` ones. Raises SvtokError, with `why`, where there is none."""
+    """The folders in a corpus but the hidden and `ignored` ones.
+
+    Args:
+        root: the corpus.
+        why: what the user is to do where there is no such folder.
+        ignored: names of folders.
+
+    Returns:
+        Absolute paths, sorted.
+
+    Raises:
+        SvtokError: with `why`, where `root` is no folder.
+    """
     if not root.is_dir():
         raise SvtokError(f"{root}: there is no such folder; {why}")
     found = sorted(path for path in root.resolve().iterdir() if path.is_dir() and path.name not in ignored)
@@ -151,8 +170,15 @@ def look_at_takes(takes: pd.DataFrame, problems: list[Problem], jobs: int) -> pd
     """The table of utterances, with num_samples and sample_rate of the decoded recordings, sorted by utterance.
 
     `takes` has the columns utt, path, spk, phrase, and others as they are known; ids and texts become normal
-    (`svtok.manifest.schema.normal`). Raises ProblemsError with the
-    `problems` that are known, and every recording that cannot be used or is there twice.
+    (`svtok.manifest.schema.normal`).
+
+    Args:
+        takes: a row for each recording.
+        problems: those that are known already.
+        jobs: how many processes decode.
+
+    Raises:
+        ProblemsError: with the `problems` that are known, and every recording that cannot be used or is there twice.
     """
     takes = normal_table(takes, UTTERANCES)
     paths = [Path(path) for path in takes["path"]]
@@ -174,13 +200,25 @@ def by_name(paths: Iterable[Path]) -> dict[str, Path]:
 
 
 def warn_of_unused(where: Path, unused: Collection[str], why: str) -> None:
-    """Say how many recordings are left out, if there are any, and why."""
+    """Say how many recordings are left out, if there are any, and why.
+
+    Args:
+        where: the folder or file that the warning names.
+        unused: names of the recordings.
+        why: the predicate of a sentence about them, such as "are named by no list".
+    """
     if unused:
         warn(f"{where}: {len(unused)} recordings, such as {min(unused)}, {why}, and are left out")
 
 
 def leave_out(prepared: PreparedSet, absent: Collection[str], where: str) -> PreparedSet:
-    """The set without these utterances, and a warning of what is gone with them."""
+    """The set without these utterances, and a warning of what is gone with them.
+
+    Args:
+        prepared: the set, which is not changed.
+        absent: ids of utterances.
+        where: what the warning begins with, such as the corpus and the set.
+    """
     left = without_utterances(prepared, absent)
     if (models := prepared.models) is not None and left.models is not None and left is not prepared:
         gone = len(models) - len(left.models)
@@ -201,7 +239,14 @@ def sets_by_speaker(
 ) -> dict[str, PreparedSet]:
     """The sets train, dev and eval of the speakers in `parts`; `protocol` makes models and trials of dev and eval.
 
-    Raises SvtokError where a set has no speaker, or nobody in it can be enrolled.
+    Args:
+        root: the corpus, which errors and warnings name.
+        utterances: those of all sets; of speakers in no part they are left out, with a warning.
+        parts: the speakers of each of train, dev and eval.
+        protocol: models and trials of a table of utterances.
+
+    Raises:
+        SvtokError: where a set has no speaker, or nobody in it can be enrolled.
     """
     sets = {}
     others = utterances[~utterances["spk"].isin([spk for speakers in parts.values() for spk in speakers])]

@@ -64,7 +64,17 @@ def hold_out_speakers(
     Each of their phrases is enrolled with its first three files, the others are tests. As in the challenge, a model
     meets tests of its own gender and language only, and no IW trials.
 
-    Raises SvtokError where nobody would be left to train on, genders are unknown, or nothing can be enrolled.
+    Args:
+        train: the training set, whose utterances have genders.
+        speakers: how many are held out.
+        seed: of the draw.
+        cross_session: as for `make_models_and_trials`.
+
+    Returns:
+        The training set that is left, and the dev set.
+
+    Raises:
+        SvtokError: where nobody would be left to train on, genders are unknown, or nothing can be enrolled.
     """
     utterances = train.utterances
     everybody = sorted(utterances["spk"].unique())

@@ -18,7 +18,15 @@ def prepare(
 
     A set may be in two directories: the models of ROOT/eval_enroll, and ROOT/eval_test (or ROOT/eval), with the trials.
 
-    Raises SvtokError where there is no data directory, ProblemsError with all that is wrong with all of them.
+    Args:
+        root: the folder of the data directories.
+        phrase: the phrase of all utterances, where there is no utt2phrase.
+        wav_root: what relative paths in wav.scp are relative to; default: the working folder.
+        jobs: how many processes decode.
+
+    Raises:
+        SvtokError: where there is no data directory.
+        ProblemsError: with all that is wrong with all of them.
     """
     sets: dict[str, PreparedSet] = {}
     problems: list[Problem] = []
@@ -53,8 +61,18 @@ def import_set(
 ) -> PreparedSet:
     """The set of one data directory (or two), with the lengths and rates of its recordings, which are decoded.
 
-    For the arguments see `svtok.manifest.kaldi.reading.read_data_dir`. Raises ProblemsError with all that is wrong
-    with the directory or, once that is well-formed, with its recordings.
+    For the arguments see `svtok.manifest.kaldi.reading.read_data_dir`.
+
+    Args:
+        folder: the data directory; with `enroll`, that of the tests.
+        enroll: a data directory that enrolls the models.
+        trials: the list of trials; default: `trials` in `folder`, where it is there.
+        phrase: the phrase of all utterances, where there is no utt2phrase.
+        wav_root: what relative paths in wav.scp are relative to; default: the working folder.
+        jobs: how many processes decode.
+
+    Raises:
+        ProblemsError: with all that is wrong with the directory or, once that is well-formed, with its recordings.
     """
     prepared = read_data_dir(folder, enroll=enroll, trials=trials, phrase=phrase, wav_root=wav_root)
     paths = audio_paths(prepared)

@@ -205,7 +205,13 @@ def prepare(
 def draw_sets(speakers: pd.Series, split: Mapping[str, float], seed: int) -> np.ndarray:
     """The set of each utterance (N,): every speaker is in one set, and every set has a speaker at least.
 
-    Raises SvtokError unless the shares are of sets, positive, and add up to 1, and there are speakers enough.
+    Args:
+        speakers: the speaker of each utterance, (N,).
+        split: the share of the speakers that each set has, by its name.
+        seed: of the draw.
+
+    Raises:
+        SvtokError: unless the shares are of sets, positive, and add up to 1, and there are speakers enough.
     """
     shown = ",".join(f"{name}={share:g}" for name, share in split.items())
     if unknown := [unknown_name("set", name, SETS) for name in split if name not in SETS]:

@@ -124,6 +124,7 @@ def audio_paths(prepared: PreparedSet) -> list[Path]:
 
 
 def is_set(folder: Path) -> bool:
+    """Whether a prepared set is there, by its table of utterances."""
     return (folder / UTTERANCES_FILE).is_file()
 
 

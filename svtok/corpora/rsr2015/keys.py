@@ -86,8 +86,16 @@ def read_key(trn: Path, ndx: Path, part: int, audio: Collection[str] | None, abs
     """Read the lists of one subset and gender. `audio` holds the utterances that have a recording (None: all); those
     that have none go to `absent`, with the first line that names them.
 
-    Raises ProblemsError with every line that has too few or too many fields, a bad name, an unknown model, flags other
-    than one Y and three N, or flags that disagree with the ids.
+    Args:
+        trn: the list of models.
+        ndx: the list of trials.
+        part: the part of RSR2015, 1 to 3.
+        audio: the utterances that have a recording.
+        absent: where those without are added.
+
+    Raises:
+        ProblemsError: with every line that has too few or too many fields, a bad name, an unknown model, flags other
+            than one Y and three N, or flags that disagree with the ids.
     """
     problems: list[Problem] = []
     models, by_sentence = _read_trn(trn, part, audio, absent, problems)

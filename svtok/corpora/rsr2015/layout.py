@@ -101,8 +101,16 @@ def published(part: int) -> Published:
 
 
 def speakers_name(subset: str, gender: str) -> str:
+    """What the number of speakers of a subset (bkg, dev, eval) and gender (m, f) is called where counts are checked."""
     return f"speakers of {subset} {gender}"
 
 
 def trials_name(subset: str, gender: str, flag: str = "all") -> str:
+    """What a number of trials is called where counts are checked.
+
+    Args:
+        subset: dev or eval.
+        gender: m or f.
+        flag: the flag of the trials that are counted; default: all of them.
+    """
     return f"{flag} trials of {subset} {gender}"

@@ -91,7 +91,16 @@ def taken_to_be_there(root: Path, listed: Collection[str]) -> dict[str, Path]:
 
 def absent_recordings(root: Path, absent: Absent, *, allow_missing: bool) -> list[Problem]:
     """What is to be said of the utterances that lists name and that have no recording: with `allow_missing` nothing, as
-    they are then warned of."""
+    they are then warned of.
+
+    Args:
+        root: the corpus, which the warning or the problem names.
+        absent: the first line that names each such utterance.
+        allow_missing: warn only.
+
+    Returns:
+        One problem for all of them, then the first few of them, each with its line.
+    """
     if not absent:
         return []
     names = ", ".join(sorted(absent)[:FIRST_NAMES] + ["..."] * (len(absent) > FIRST_NAMES))

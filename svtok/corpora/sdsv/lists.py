@@ -37,7 +37,13 @@ FIRST_ROW = 2  # the line of the first row, after the header
 
 
 def read_train_labels(path: Path, layout: Layout, problems: list[Problem]) -> pd.DataFrame:
-    """The training utterances: utt, spk, phrase, in the order of the list."""
+    """The training utterances: utt, spk, phrase, in the order of the list.
+
+    Args:
+        path: the list.
+        layout: of the challenge; says whether free text may be a phrase.
+        problems: where faults are added.
+    """
     rows = _read(path, [TRAIN_COLUMNS])
     table = pd.DataFrame(dict(zip(("utt", "spk", "phrase"), rows.to_pydict().values(), strict=True)), dtype="str")
     problems += Place(path, FIRST_ROW).problems(
@@ -49,7 +55,13 @@ def read_train_labels(path: Path, layout: Layout, problems: list[Problem]) -> pd
 
 
 def read_enrollment(path: Path, layout: Layout, problems: list[Problem]) -> pd.DataFrame:
-    """The models: model, phrase, gender where the layout has it, and utts, in the order of the list."""
+    """The models: model, phrase, gender where the layout has it, and utts, in the order of the list.
+
+    Args:
+        path: the list.
+        layout: of the challenge; names the columns.
+        problems: where faults are added.
+    """
     other = TDSV2024 if layout is SDSV else SDSV
     hints = {len(other.enrollment_columns): f"; this is a list for `svtok prepare {other.command}`"}
     rows = _read(path, [layout.enrollment_columns], hints=hints)
@@ -75,6 +87,11 @@ def read_trials(path: Path, models: Sequence[str] | None, problems: list[Problem
     """The trials as categories: model, utt and, where the list has a third column, type, in the order of the list.
 
     Their models must be among `models`, where these are known.
+
+    Args:
+        path: the list.
+        models: ids; None: not known.
+        problems: where faults are added.
     """
     rows = _read(path, [TRIAL_COLUMNS, (*TRIAL_COLUMNS, "type")], repeating=True)
     trials = rows.rename_columns(["model", "utt", "type"][: rows.num_columns]).to_pandas()
@@ -99,7 +116,16 @@ def read_trials(path: Path, models: Sequence[str] | None, problems: list[Problem
 
 
 def read_keys(path: Path, trials: int, problems: list[Problem]) -> pd.Series:
-    """The type of each trial, from the first column of a file with a header and a line for each trial."""
+    """The type of each trial, from the first column of a file with a header and a line for each trial.
+
+    Args:
+        path: the file.
+        trials: the number N of trials.
+        problems: where faults are added, another number of lines among them.
+
+    Returns:
+        (N,), in the order of the trials.
+    """
     lines = Lines.open(path).separated_by(" ")
     width = len(lines.header.split())
     types = _rows(lines, [str(number) for number in range(width)], repeating=True).column(0).to_pandas()
@@ -192,6 +218,15 @@ def label(
     `trials` has the categories model, utt and, where the keys are known, type (with the categories of TRIAL_TYPES);
     without it all speakers, and the phrases of the tests, are UNKNOWN. Trials whose types contradict those of other
     trials go to `problems`, with the lines that `place` knows.
+
+    Args:
+        models: M rows.
+        trials: N rows.
+        place: the file and lines of the trials.
+        problems: where faults are added.
+
+    Returns:
+        The models, M rows, and a row for each test utterance.
     """
     test, names = codes_of(trials["utt"])
     tests = pd.DataFrame({"utt": names}, dtype="str")
@@ -211,7 +246,16 @@ def label(
 
 def shared_by_models(values: pd.Series, models: pd.DataFrame, trials: pd.DataFrame) -> Texts | None:
     """For each test (a category of the trials) the value that all models it meets have; None where they differ for
-    some test. `values` has one value a row of `models`."""
+    some test. `values` has one value a row of `models`.
+
+    Args:
+        values: (M,).
+        models: M rows.
+        trials: with the categories model and utt.
+
+    Returns:
+        A value for each of the tests, in the order of their categories.
+    """
     model, (test, names) = rows_in(trials["model"], models["model"]), codes_of(trials["utt"])
     codes, distinct = pd.factorize(values.to_numpy(object))
     of_tests = np.zeros(len(names), np.int64)

@@ -51,7 +51,13 @@ class Audio:
 
     @classmethod
     def of(cls, root: Path, problems: list[Problem], *, look: bool) -> Audio:
-        """The recordings of a release. Folders that are not there go to `problems`."""
+        """The recordings of a release. Folders that are not there go to `problems`.
+
+        Args:
+            root: the release, in which `wav` is.
+            problems: where faults are added.
+            look: whether to look for recordings; else none is asked for.
+        """
         wav = root.resolve() / "wav"
         absent = [name for name in FOLDERS if not (wav / name).is_dir()] if look else []
         problems += [
@@ -70,6 +76,11 @@ class Audio:
 
         Each goes to `problems` with file and line, unless they are `allowed` to be missing: then there is a
         warning. A list none of whose files is there is a problem in any case.
+
+        Args:
+            named: the files of each list.
+            problems: where faults are added.
+            allowed: whether files may be missing.
         """
         missing: dict[str, set[str]] = {folder: set() for folder in FOLDERS}
         if self.found is None:

@@ -58,8 +58,16 @@ def synthesize(root: Path, settings: Settings, *, audio: bool, jobs: int) -> int
     """Write a small release into the folder `root`; the number of its recordings, which are spoken with `audio`.
 
     A recording depends on the settings, its speaker, session and phrase only, so that a corpus may be made by any
-    number of processes, and one that was interrupted is gone on with. Raises SvtokError if espeak-ng is not installed,
-    or if `root` holds anything else than this corpus.
+    number of processes, and one that was interrupted is gone on with.
+
+    Args:
+        root: a new or empty folder, or one with the same corpus.
+        settings: the size of the corpus, and its seed.
+        audio: speak the recordings; else only the lists are written.
+        jobs: how many processes speak.
+
+    Raises:
+        SvtokError: if espeak-ng is not installed, or if `root` holds anything else than this corpus.
     """
     if audio:
         require_espeak()
@@ -88,7 +96,13 @@ def write_full_lists(root: Path, scale: FullScale) -> None:
 
 
 def write_lists(root: Path, release: Release, *, tdsv2024: bool) -> None:
-    """Write all lists, and, for SdSV, the keys of eval and the genders of speakers and models."""
+    """Write all lists, and, for SdSV, the keys of eval and the genders of speakers and models.
+
+    Args:
+        root: the folder of the release.
+        release: what the lists hold.
+        tdsv2024: lists as of TdSV 2024; else as of SdSV 2020.
+    """
     layout = TDSV2024 if tdsv2024 else SDSV
     docs = root / "docs"
     _write(docs / "train_labels.txt", TRAIN_COLUMNS, release.train[["file", "spk", "phrase"]])

@@ -23,7 +23,13 @@ def is_synthetic(root: Path) -> bool:
 def claim(root: Path, settings: Any, readme: str) -> None:
     """Mark the folder as that of a synthetic corpus with these settings (a dataclass), and write its README.txt.
 
-    Raises SvtokError where the folder holds anything else, or a corpus that was made with other settings.
+    Args:
+        root: the folder, which need not be there.
+        settings: a dataclass; those of the corpus.
+        readme: the text of README.txt.
+
+    Raises:
+        SvtokError: where the folder holds anything else, or a corpus that was made with other settings.
     """
     there = read_marker(root, type(settings))
     if there is None and root.exists() and any(root.iterdir()):

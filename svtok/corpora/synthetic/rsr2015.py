@@ -35,8 +35,16 @@ def synthesize(root: Path, settings: Settings, *, audio: bool, jobs: int) -> int
     """Write the corpus into the folder `root`; the number of its recordings, which are spoken with `audio`.
 
     An utterance depends on the settings and its own name only, so that a corpus may be made by any number of processes,
-    and one that was interrupted is gone on with. Raises SvtokError if espeak-ng is not installed, or if `root` holds
-    anything else than this corpus.
+    and one that was interrupted is gone on with.
+
+    Args:
+        root: a new or empty folder, or one with the same corpus.
+        settings: the size of the corpus, and its seed.
+        audio: speak the recordings; else only the lists are written.
+        jobs: how many processes speak.
+
+    Raises:
+        SvtokError: if espeak-ng is not installed, or if `root` holds anything else than this corpus.
     """
     if audio:
         require_espeak()

@@ -119,7 +119,13 @@ class FullScale:
 
 
 def numbered(counts: dict[str, int], subset: str, gender: str) -> list[str]:
-    """The speakers of a subset, where so many of a gender are in each of the subsets, which are numbered through."""
+    """The speakers of a subset, where so many of a gender are in each of the subsets, which are numbered through.
+
+    Args:
+        counts: how many of that gender each subset has, in the order of the numbers.
+        subset: one of `counts`.
+        gender: the letter before the number, m or f.
+    """
     names = list(counts)
     first = 1 + sum(counts[name] for name in names[: names.index(subset)])
     return [f"{gender}{number:03d}" for number in range(first, first + counts[subset])]

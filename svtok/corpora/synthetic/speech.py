@@ -24,7 +24,16 @@ PEAK = 0.95  # of full scale: the loudest sample that is left
 
 
 def gain_curve(terms: Sequence[float], frequencies: np.ndarray, sample_rate: int) -> np.ndarray:
-    """Gain in dB at each frequency (n,) in Hz: a sum of cosines, term k making k half-waves up to half the rate."""
+    """Gain in dB at each frequency (n,) in Hz: a sum of cosines, term k making k half-waves up to half the rate.
+
+    Args:
+        terms: the amplitude of each cosine, dB, from k = 1.
+        frequencies: (n,), Hz.
+        sample_rate: Hz.
+
+    Returns:
+        (n,), dB.
+    """
     orders = np.arange(1, len(terms) + 1)
     return np.cos(np.pi * np.outer(frequencies * 2 / sample_rate, orders)) @ np.asarray(terms)
 
@@ -44,7 +53,18 @@ def in_room(
     wave: np.ndarray, reverberation: float, echo: float, sample_rate: int, random: np.random.Generator
 ) -> np.ndarray:
     """The wave (n,) in a small room: a tail of decaying noise, `echo` dB over the direct sound, which falls by 60 dB
-    in `reverberation` seconds (Moorer, "About this reverberation business", 1979)."""
+    in `reverberation` seconds (Moorer, "About this reverberation business", 1979).
+
+    Args:
+        wave: samples (n,).
+        reverberation: seconds in which the tail falls by 60 dB.
+        echo: the energy of the tail over that of the direct sound, dB.
+        sample_rate: Hz.
+        random: draws the tail.
+
+    Returns:
+        (n,), cut off where the wave ends.
+    """
     times = np.arange(1, int(reverberation * sample_rate)) / sample_rate
     tail = random.standard_normal(len(times)) * 10 ** (-3 * times / reverberation)
     tail *= 10 ** (echo / 20) / np.sqrt(np.sum(tail**2))
@@ -54,7 +74,18 @@ def in_room(
 def with_noise(
     wave: np.ndarray, snr: float, colour: float, sample_rate: int, random: np.random.Generator
 ) -> np.ndarray:
-    """The wave (n,) with noise `snr` dB below it whose spectrum falls by `colour` dB per octave."""
+    """The wave (n,) with noise `snr` dB below it whose spectrum falls by `colour` dB per octave.
+
+    Args:
+        wave: samples (n,).
+        snr: the RMS of the wave over that of the noise, dB.
+        colour: slope of the noise's spectrum, dB per octave; below 0 where it falls.
+        sample_rate: Hz.
+        random: draws the noise.
+
+    Returns:
+        (n,).
+    """
     size = fft.next_fast_len(len(wave), real=True)
     gain = tilt(colour, fft.rfftfreq(size, 1 / sample_rate))
     noise = fft.irfft(fft.rfft(random.standard_normal(size)) * 10 ** (gain / 20), size)[: len(wave)]
@@ -138,7 +169,13 @@ def draw_speaker(seed: int, name: str) -> Speaker:
 
 
 def draw_session(seed: int, speaker: Speaker, session: int) -> Session:
-    """The speaker's session of this number, counted from 1."""
+    """The speaker's session of this number, counted from 1.
+
+    Args:
+        seed: of the corpus.
+        speaker: who speaks.
+        session: the number, from 1, which also picks one of the speaker's devices.
+    """
     random = generator(seed, "session", speaker.name, session)
     device = _curve(generator(seed, "device", speaker.devices[(session - 1) % DEVICES_A_SPEAKER]), decibels=3.0)
     placement = _curve(random, decibels=2.0)  # how the device is held, and where it stands
@@ -169,7 +206,16 @@ RATIO_STEPS = 320  # the resampling ratio is a fraction over this: steps of 0.2 
 
 
 def say(seed: int, speaker: Speaker, session: Session, session_number: int, sentence: str, text: str) -> np.ndarray:
-    """Samples (n,) int16 at 16 kHz of the speaker saying the text in that session."""
+    """Samples (n,) int16 at 16 kHz of the speaker saying the text in that session.
+
+    Args:
+        seed: of the corpus.
+        speaker: who speaks.
+        session: how and where, as `draw_session` gives it.
+        session_number: its number, from 1.
+        sentence: an id of the text; with seed, speaker and session it fixes what is random.
+        text: the words that are spoken.
+    """
     random = generator(seed, "utterance", speaker.name, session_number, sentence)
     wave = _spoken(speaker, session, text, random)
     wave = _warped(wave, random)
