@@ -39,7 +39,9 @@ def commands() -> list[str]:
 def test_every_command_is_known_with_its_options(line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "recordings.csv").touch()
-    (tmp_path / "data/mine").mkdir(parents=True)
+    (tmp_path / "data/mine/train").mkdir(parents=True)
+    for name in ("vectors.npy", "vectors.tsv", "xvector.scp"):
+        (tmp_path / name).touch()
     words = shlex.split(line, comments=True)[1:]
     command, words = found(words)
     command.make_context(line, words)  # which refuses unknown options, missing ones and wrong values
