@@ -7,7 +7,8 @@ directories, `train` and `test`, of 125 speakers each. A copy that lists its rec
 path, spk, phrase, gender, text) beside them will do as well.
 
 Hardly a sentence is said by two speakers, and each speaker has one session, so the corpus makes no text-dependent
-trials: it is there to train on speakers (`training.classes: speaker`), as a cohort, and for teachers that need no labels.
+trials: it is there to train on speakers (`training.classes: speaker`), as a cohort, and for teachers that need no
+labels.
 """
 
 from __future__ import annotations
