@@ -16,6 +16,17 @@ def random_embeddings(
 
     All are normal, with the standard deviations `speaker`, `phrase` and `noise`. The same table, dim and seed give the
     same vectors.
+
+    Args:
+        utterances: N rows with the columns `spk` and `phrase`.
+        dim: size of a vector.
+        seed: of all that is drawn.
+        speaker: standard deviation, in each dimension, of what the utterances of a speaker share.
+        phrase: of what those of a phrase share.
+        noise: of what is an utterance's own.
+
+    Returns:
+        The vectors, in the order of the rows.
     """
     random = np.random.default_rng(seed)
     parts = []

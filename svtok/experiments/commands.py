@@ -31,12 +31,27 @@ def data(run: Run, name: str) -> Path:
 
 
 def features(system: System, run: Run, name: str) -> Path:
-    """The features of a set that a system takes, within the work folder."""
+    """The features of a set that a system takes, within the work folder.
+
+    Args:
+        system: names the folder of its features.
+        run: one of its runs, for the fold.
+        name: of the set, such as `train`.
+    """
     return Path(system.features) / f"fold{run.fold}" / name
 
 
 def commands(plan: Plan, run: Run, device: str) -> list[Command]:
-    """The calls of svtok that the run takes, in their order."""
+    """The calls of svtok that the run takes, in their order.
+
+    Args:
+        plan: of the run.
+        run: what is to be trained, or fused, and evaluated.
+        device: where networks are trained and read, as `--device` takes it.
+
+    Returns:
+        Training, where the system has no network yet, then scoring and evaluation.
+    """
     system = plan.systems[run.system]
     if system.fuse:
         return [*_fuse(plan, run, device), _evaluate(plan, run)]
@@ -45,7 +60,13 @@ def commands(plan: Plan, run: Run, device: str) -> list[Command]:
 
 
 def training_command(plan: Plan, run: Run, device: str) -> Command:
-    """The call that trains the network of a run, in place of one that was trained otherwise."""
+    """The call that trains the network of a run, in place of one that was trained otherwise.
+
+    Args:
+        plan: of the run.
+        run: one of a system that is trained.
+        device: where it is trained, as `--device` takes it.
+    """
     system, config = plan.systems[run.system], plan.config_of(run.system)
     command = ["train-student" if system.is_student else "train"]
     for name, prefix in (("train", "--"), ("dev", "--dev-")):
@@ -134,7 +155,16 @@ def _filled(options: Iterable[str], plan: Plan, run: Run, scored: str, folder: P
 
 
 def check_inputs(plan: Plan, runs: Iterable[Run], work: Path) -> None:
-    """Raise ProblemsError with every prepared set and every set of features that the runs need and that is missing."""
+    """Raise ProblemsError with every prepared set and every set of features that the runs need and that is missing.
+
+    Args:
+        plan: of the runs.
+        runs: those to be made.
+        work: the folder that they are run in.
+
+    Raises:
+        ProblemsError: each missing folder is a problem of its own.
+    """
     needed = {}
     for run in runs:
         for owner in network_owners(plan, run):

@@ -92,6 +92,19 @@ def resampled_eers(path: Path, prepared: PreparedSet, fold: int) -> dict[str, Dr
 
     The fold and its list of speakers are the seed: all scores of the set's trials see the same draws, and other folds
     see others.
+
+    Args:
+        path: a table of scores.
+        prepared: the set of their trials.
+        fold: the number of the fold, from which the draws are seeded.
+
+    Returns:
+        Of each condition in `RESAMPLED` that has targets and non-targets, `DRAWS` EERs between 0 and 1; None for a
+            draw that leaves no target or no non-target trial.
+
+    Raises:
+        SvtokError: the set has no models or trials.
+        ProblemsError: the scores are not those of its trials.
     """
     strata = take_apart(label_with_set(path, prepared, by=[]), None, with_counts=True)
     assert strata.counts is not None

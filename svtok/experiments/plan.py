@@ -222,7 +222,13 @@ class Run:
 
 
 def run_name(system: str, fold: int, seed: int) -> str:
-    """What a run is called, which is also its folder under exp/."""
+    """What a run is called, which is also its folder under exp/.
+
+    Args:
+        system: its name in the plan.
+        fold: the number of the fold.
+        seed: of the training.
+    """
     return f"fold{fold}/seed{seed}/{system}"
 
 

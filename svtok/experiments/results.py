@@ -145,7 +145,16 @@ class Mean(NamedTuple):
 
 
 def runs_of(rows: Iterable[Row], system: str, condition: str) -> Runs:
-    """The runs of a system that ended well and were evaluated in a condition."""
+    """The runs of a system that ended well and were evaluated in a condition.
+
+    Args:
+        rows: those of any systems and conditions.
+        system: its name in the plan.
+        condition: the name of the condition.
+
+    Returns:
+        The row of each (fold, seed).
+    """
     return {(row.fold, row.seed): row for row in rows if row.system == system and row.condition == condition}
 
 

@@ -142,7 +142,15 @@ def resampled_rates(counts: Counts, cost: Cost, *, resamples: int, seed: int) ->
     """The EER and minDCF (R,) of each of `resamples` draws of the speakers, which the speakers and the seed fix.
 
     NaN for a draw that leaves no target or no non-target trial, and for all where there are fewer than two speakers.
-    Raises ValueError where the counts have no target or no non-target.
+
+    Args:
+        counts: The trials, by `count_trials`.
+        cost: Of which minDCF.
+        resamples: How many draws, R.
+        seed: Fixes the draws.
+
+    Raises:
+        ValueError: The counts have no target or no non-target.
     """
     return _drawn_rates(_PairTable.of(counts), cost, resamples, seed)
 
@@ -217,7 +225,13 @@ def _interval_of_rate(drawn: NDArray[np.float64], whole: NDArray[np.float64], le
 def resampled_interval(drawn: NDArray[np.float64], estimate: float, level: float = 0.95) -> Interval | None:
     """Bias-corrected percentiles of draws (R,): shifted by where the estimate itself stands among them.
 
-    Draws that are NaN are left out; None where no other is there.
+    Args:
+        drawn: The statistic in each draw, (R,). Draws that are NaN are left out.
+        estimate: The statistic of all that was observed.
+        level: The probability that the interval is to hold the true value.
+
+    Returns:
+        The lower and the upper end; None where every draw is NaN.
     """
     drawn = drawn[~np.isnan(drawn)]
     if len(drawn) == 0:

@@ -52,7 +52,13 @@ def min_cllr(curve: Roc) -> float:
 def mixture_cllr(targets: Scores, nontargets: Sequence[Scores], shares: Sequence[float]) -> float:
     """Cllr in bits of target scores (T,) and K kinds of non-target scores (N_k,), whose shares sum to 1.
 
-    Raises ValueError as `cllr`.
+    Args:
+        targets: Natural-log likelihood ratios of target trials (T,).
+        nontargets: Those of each kind of non-target trials (N_k,).
+        shares: The part of the non-target trials that each kind stands for (K,).
+
+    Raises:
+        ValueError: A set is empty, or holds NaN or infinity; or there are not as many shares as kinds.
     """
     return sum(share * cllr(targets, kind) for kind, share in zip(nontargets, shares, strict=True))
 
@@ -60,7 +66,15 @@ def mixture_cllr(targets: Scores, nontargets: Sequence[Scores], shares: Sequence
 def mixture_roc(targets: Scores, nontargets: Sequence[Scores], shares: Sequence[float]) -> Roc:
     """The ROC of target scores (T,) and K kinds of non-target scores (N_k,), whose shares sum to 1.
 
-    Its points stand just below and just above each distinct target score. Raises ValueError as `roc`.
+    Its points stand just below and just above each distinct target score.
+
+    Args:
+        targets: Scores of target trials (T,).
+        nontargets: Scores of each kind of non-target trials (N_k,).
+        shares: The part of the non-target trials that each kind stands for (K,).
+
+    Raises:
+        ValueError: A set is empty, or holds NaN or infinity; or there are not as many shares as kinds.
     """
     targets = check_scores(targets, "target")
     values = np.unique(targets)

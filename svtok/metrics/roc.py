@@ -72,7 +72,13 @@ def count(buckets: NDArray[np.uint16]) -> NDArray[np.int64]:
 def scores_in(
     kept: NDArray[np.bool_], scores: NDArray[np.floating[Any]], buckets: NDArray[np.uint16]
 ) -> NDArray[np.floating[Any]]:
-    """Of the scores (N,), which are in the buckets (N,), those in the kept buckets (BUCKETS,), in their order."""
+    """Of the scores (N,), which are in the buckets (N,), those in the kept buckets (BUCKETS,), in their order.
+
+    Args:
+        kept: Which buckets are kept, (BUCKETS,).
+        scores: In any order, (N,).
+        buckets: The bucket of each score, (N,), from 0.
+    """
     blocks = [slice(start, start + SCORES_A_BLOCK) for start in range(0, len(scores), SCORES_A_BLOCK)]
     return np.concatenate([scores[some][kept[buckets[some]]] for some in blocks])
 

@@ -125,7 +125,13 @@ class SelfAttention(nn.Module):
         return self.out(out.transpose(1, 2).flatten(2))  # (B, rows, D)
 
     def attend(self, x: Tensor, mask: Tensor, rows: int | None = None) -> tuple[Tensor, Tensor]:
-        """Attention weights (B, heads, rows, S), each row summing to 1, and values (B, heads, S, D / heads)."""
+        """Attention weights (B, heads, rows, S), each row summing to 1, and values (B, heads, S, D / heads).
+
+        Args:
+            x: (B, S, D).
+            mask: (B, S), True where a row is real; no weight falls on the others.
+            rows: how many of the first rows attend; by default all S.
+        """
         size = x.shape[2] // self.heads
         query = self.query(x if rows is None else x[:, :rows]).unflatten(
             2, (self.heads, size)
@@ -159,7 +165,13 @@ class EncoderLayer(nn.Module):
         self.dropout = nn.Dropout(config.dropout)
 
     def forward(self, x: Tensor, mask: Tensor, rows: int | None = None) -> Tensor:
-        """x (B, S, D), mask (B, S) -> the first `rows` rows (all by default), (B, rows, D)."""
+        """x (B, S, D), mask (B, S) -> the first `rows` rows (all by default), (B, rows, D).
+
+        Args:
+            x: (B, S, D), of which all real rows are attended to.
+            mask: (B, S), True where a row is real.
+            rows: how many of the first rows are computed.
+        """
         attended = self.attention(self.attention_norm(x), mask, rows)
         x = x[:, :rows] + self.dropout(attended)
         if self.feed_forward is not None:
@@ -178,19 +190,37 @@ class Encoder(nn.Module):
         self.norm = nn.LayerNorm(config.dim)
 
     def forward(self, x: Tensor, mask: Tensor, rows: int | None = None) -> Tensor:
-        """x (B, S, D), mask (B, S) -> (B, rows, D): only the last layer is spared the rows nobody asks for."""
+        """x (B, S, D), mask (B, S) -> (B, rows, D): only the last layer is spared the rows nobody asks for.
+
+        Args:
+            x: (B, S, D).
+            mask: (B, S), True where a row is real.
+            rows: how many of the first rows are asked for; by default all S.
+        """
         for layer in self.layers[:-1]:
             x = layer(x, mask)
         return self.norm(self.layers[-1](x, mask, rows))
 
     def up_to(self, layer: int, x: Tensor, mask: Tensor) -> Tensor:
-        """x (B, S, D), mask (B, S) -> all rows after the first `layer` layers, (B, S, D); normalised after the last."""
+        """x (B, S, D), mask (B, S) -> all rows after the first `layer` layers, (B, S, D); normalised after the last.
+
+        Args:
+            layer: how many layers are applied; 0 returns x.
+            x: (B, S, D).
+            mask: (B, S), True where a row is real.
+        """
         for part in self.layers[:layer]:
             x = part(x, mask)
         return self.norm(x) if layer == len(self.layers) else x
 
     def attention(self, x: Tensor, mask: Tensor, rows: int) -> list[Tensor]:
-        """The attention weights of the first `rows` rows to all S rows, one tensor (B, heads, rows, S) a layer."""
+        """The attention weights of the first `rows` rows to all S rows, one tensor (B, heads, rows, S) a layer.
+
+        Args:
+            x: (B, S, D).
+            mask: (B, S), True where a row is real.
+            rows: of how many of the first rows.
+        """
         weights = []
         for layer in cast("Iterable[EncoderLayer]", self.layers):
             weights.append(layer.attention.attend(layer.attention_norm(x), mask, rows)[0])

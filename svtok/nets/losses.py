@@ -106,7 +106,18 @@ def distillation_divergence(student: Tensor, teachers: Sequence[Tensor], tempera
 def hard_distillation(student: Tensor, teachers: Sequence[Tensor], temperature: float) -> Tensor:
     """Cross-entropy of the student's logits (B, classes) on the class that the teachers' mean posterior favours.
 
-    Args as for `distillation_divergence`; of one teacher, the temperature changes nothing (Touvron et al., 2021).
+    Of one teacher, the temperature changes nothing (Touvron et al., 2021).
+
+    Args:
+        student: logits (B, classes).
+        teachers: those of each teacher.
+        temperature: of the teachers' posteriors, over 0.
+
+    Returns:
+        scalar, in nats, the mean over B.
+
+    Raises:
+        ValueError: the temperature is not over 0.
     """
     return functional.cross_entropy(student, averaged_log_posterior(teachers, temperature).argmax(dim=1))
 

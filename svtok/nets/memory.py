@@ -76,7 +76,13 @@ class SlotUsage(nn.Module):
         return (self.steps - 1) % self.every == 0
 
     def add(self, weights: Tensor, slots: Tensor | None, mask: Tensor) -> None:
-        """Count weights (B, S, N) of the slots (B, S, N), by default of all N in their order, in the rows of a mask."""
+        """Count weights (B, S, N) of the slots (B, S, N), by default of all N in their order, in the rows of a mask.
+
+        Args:
+            weights: (B, S, N), those of a row summing to 1.
+            slots: the number of each slot, (B, S, N); None where N is all slots.
+            mask: (B, S), True where a row is real.
+        """
         weights = weights * mask[..., None]
         if slots is None:
             self.reads += weights.sum(dim=(0, 1), dtype=self.reads.dtype)
@@ -101,7 +107,13 @@ class SlotUsage(nn.Module):
 
 
 def flat_scores(query: Tensor, keys: Tensor, top_k: int) -> Tensor:
-    """query (B, S, K), keys (slots, K) -> (B, S, slots): the scores of the top_k best, the others -inf; 0: of all."""
+    """query (B, S, K), keys (slots, K) -> (B, S, slots): the scores of the top_k best, the others -inf; 0: of all.
+
+    Args:
+        query: (B, S, K).
+        keys: (slots, K).
+        top_k: at most the number of slots.
+    """
     scores = query @ keys.T  # (B, S, slots)
     if not top_k:
         return scores
@@ -129,7 +141,13 @@ def product_scores(query: Tensor, keys: Tensor, top_k: int) -> tuple[Tensor, Ten
 
 
 def weighted_values(values: Tensor, slots: Tensor, weights: Tensor) -> Tensor:
-    """values (slots, D), slots and weights (B, S, N) -> (B, S, D); the values of N slots a row are never laid out."""
+    """values (slots, D), slots and weights (B, S, N) -> (B, S, D); the values of N slots a row are never laid out.
+
+    Args:
+        values: of all slots, (slots, D).
+        slots: the numbers of the N slots that a row reads, (B, S, N).
+        weights: of each of them in the sum, (B, S, N).
+    """
     read = functional.embedding_bag(
         slots.flatten(0, 1), values, mode="sum", per_sample_weights=weights.flatten(0, 1).to(values.dtype)
     )

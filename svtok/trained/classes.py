@@ -58,7 +58,13 @@ class ClassList:
     def of(cls, utterances: pd.DataFrame, kind: str, fewest: int = 2) -> ClassList:
         """The classes of a training set, `kind` being a value of `training.classes`.
 
-        Raises ProblemsError if a group has fewer than `fewest`, which is 1 where no label is learned.
+        Args:
+            utterances: those of the set, with their speakers and phrases.
+            kind: a key of `GROUPS`.
+            fewest: classes that each group needs; 1 where no label is learned.
+
+        Raises:
+            ProblemsError: a group has fewer than `fewest`.
         """
         groups = {group: sorted(set(_names(utterances, group))) for group in GROUPS[kind]}
         raise_problems(

@@ -271,7 +271,13 @@ def joint_teacher_config(student: Config, path: Path | None, head: str | None) -
     Its `network` and `objective` are those of a YAML file, or else the student's; its head is `head`, or that of the
     file, or cls-sampled. All else is the student's.
 
-    Raises ProblemsError for wrong values, and for a file that has other sections.
+    Args:
+        student: the whole configuration of the student.
+        path: the YAML file, with the sections `network` and `objective` alone.
+        head: overrides `network.head`.
+
+    Raises:
+        ProblemsError: wrong values, or a file that has other sections.
     """
     if path is None:
         network = {**student.network.model_dump(), "head": head or "cls-sampled", "embedding": "cls"}

@@ -48,14 +48,27 @@ class TrainedNetwork:
 
 
 def write_settings(folder: Path, config: Config, classes: ClassList, about: dict[str, Any]) -> None:
-    """Write config.yaml and classes.tsv."""
+    """Write config.yaml and classes.tsv.
+
+    Args:
+        folder: that of the network.
+        config: all of its configuration.
+        classes: in the order of the classifier's outputs.
+        about: as for `write_config`.
+    """
     write_config(folder, config, about)
     with writing_file(folder / CLASSES) as temporary:
         classes.write(temporary)
 
 
 def write_config(folder: Path, config: BaseModel, about: dict[str, Any]) -> None:
-    """Write config.yaml: the tree, and what `about` says of the run."""
+    """Write config.yaml: the tree, and what `about` says of the run.
+
+    Args:
+        folder: that of the network.
+        config: the tree.
+        about: values that YAML can hold, kept in the section `run` beside the version of svtok.
+    """
     tree = {**config.model_dump(mode="json"), "run": {"svtok": svtok.__version__, **about}}
     write_yaml(folder / CONFIG, tree)
 

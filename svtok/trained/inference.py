@@ -49,9 +49,16 @@ def read_recording(
 ) -> Recording:
     """An audio file and its features; `phonetic` computes their phonetic columns, where `config` has some.
 
-    Raises AudioError for a file that cannot be read, has another sampling rate (unless `config` resamples) or has
-    several channels (unless `channel` is one of `svtok.audio.CHANNELS`), and SvtokError for one that is too short or
-    has no voiced frame.
+    Args:
+        audio: the file.
+        config: of the features; `resample` allows for another sampling rate.
+        phonetic: from acoustic features (T, F) to phonetic columns (T, P), which are joined to them.
+        channel: one of `svtok.audio.CHANNELS`, for a file with several.
+
+    Raises:
+        AudioError: the file cannot be read, has another sampling rate (unless `config` resamples) or has several
+            channels (unless `channel` is given).
+        SvtokError: the recording is too short or has no voiced frame.
     """
     wave, rate = read_audio(audio, channel=channel, sample_rate=config.sample_rate, resample=config.resample)
     try:
@@ -91,7 +98,18 @@ class Features(Protocol):
 def embed_all(
     network: Network, store: Features, utts: Sequence[str], device: torch.device, what: str | None = None
 ) -> NDArray[np.float32]:
-    """Embeddings (N, D) of utterances, in their order. As `compute_all`."""
+    """Embeddings (N, D) of utterances, in their order. As `compute_all`.
+
+    Args:
+        network: on `device`; it is left in the mode that it was in.
+        store: the features.
+        utts: the N utterances.
+        device: where to compute.
+        what: names the work in a progress display; without it there is none.
+
+    Raises:
+        SvtokError: an utterance has no features, or is longer than the network can read.
+    """
     return compute_all(network.embed, network, store, utts, device, what)
 
 

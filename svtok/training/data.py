@@ -62,7 +62,13 @@ def augment(
 
 
 def change_tempo(features: np.ndarray, most: float, rng: np.random.Generator) -> np.ndarray:
-    """Stretch or squeeze time by up to `most`, by linear interpolation between frames: (T, F) -> a new (T', F)."""
+    """Stretch or squeeze time by up to `most`, by linear interpolation between frames: (T, F) -> a new (T', F).
+
+    Args:
+        features: (T, F); they stay as they are.
+        most: largest relative change of T, in [0, 1).
+        rng: draws the change, uniform between -most and most; where `most` is 0, nothing is drawn.
+    """
     frames = len(features)
     stretched = max(1, round(frames * (1 + rng.uniform(-most, most)))) if most else frames
     if stretched == frames:
@@ -78,6 +84,11 @@ def erase(features: np.ndarray, area: tuple[float, float], rng: np.random.Genera
     """Fill a random rectangle of (T, F), in place, with noise of the utterance's mean and deviation.
 
     Random erasing of Zhong et al. (2020): area log-uniform between the two shares, aspect ratio between 0.3 and 1/0.3.
+
+    Args:
+        features: (T, F), changed in place.
+        area: least and largest share of T * F, in (0, 1].
+        rng: draws the rectangle and the noise.
     """
     frames, dims = features.shape
     size = frames * dims * np.exp(rng.uniform(np.log(area[0]), np.log(area[1])))
@@ -93,6 +104,11 @@ def mask_run(views: Sequence[np.ndarray], most: float, rng: np.random.Generator)
     """Set a run of rows, up to the share `most`, to the mean, in place (SpecAugment, Park et al., 2019).
 
     The rows are the same ones in each of the views, which are of one shape; the mean is each view's own.
+
+    Args:
+        views: each (T, F), or (F, T) to mask dimensions; changed in place.
+        most: largest share of the rows, in [0, 1].
+        rng: draws the length of the run and where it begins.
     """
     rows = len(views[0])
     run = int(rng.integers(int(rows * most) + 1))
@@ -222,7 +238,16 @@ class TrainingUtterances(Dataset[Item]):
 
 
 def crop(features: np.ndarray, frames: int, rng: np.random.Generator) -> np.ndarray:
-    """A random run of `frames` rows of features (T, F), or all of them if there are no more or `frames` is 0."""
+    """A random run of `frames` rows of features (T, F), or all of them if there are no more or `frames` is 0.
+
+    Args:
+        features: (T, F).
+        frames: how many rows.
+        rng: draws where the run begins; where all rows are kept, nothing is drawn.
+
+    Returns:
+        A view of the features, not a copy.
+    """
     if not frames or len(features) <= frames:
         return features
     start = int(rng.integers(len(features) - frames + 1))

@@ -54,7 +54,12 @@ class Objective(nn.Module, ABC):
     def forward(self, networks: Networks, batch: Batch, progress: float) -> tuple[Tensor, dict[str, Tensor]]:
         """A differentiable loss (scalar) of a batch, and detached scalars to log, each a mean over the batch.
 
-        Among what is logged are `loss` and `accuracy`. `progress`, in [0, 1), is the share of all training steps done.
+        Among what is logged are `loss` and `accuracy`.
+
+        Args:
+            networks: those in training, and the teachers that they learn from.
+            batch: with the views that this objective reads.
+            progress: the share of all training steps done, in [0, 1).
         """
 
 
@@ -151,7 +156,16 @@ def first_state(network: Network, states: dict[str, Tensor]) -> tuple[Tensor, Te
 
 
 def accuracies(logits: Tensor, labels: Tensor, groups: ClassGroups) -> dict[str, Tensor]:
-    """`accuracy` among the classes of the last group, and `speaker_accuracy` where speakers are a group too."""
+    """`accuracy` among the classes of the last group, and `speaker_accuracy` where speakers are a group too.
+
+    Args:
+        logits: (B, classes), those of all groups.
+        labels: (B, groups), each from 0 within its group.
+        groups: how the classes fall into groups.
+
+    Returns:
+        scalars between 0 and 1, without gradient.
+    """
     shares = [
         (part.argmax(dim=1) == own).float().mean()
         for part, own in zip(groups.split(logits), labels.unbind(dim=1), strict=True)
@@ -217,7 +231,14 @@ class Distillation(Objective):
     def student_loss(
         self, student: Network, batch: Batch, targets: Sequence[Target], progress: float
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """The student's loss (scalar) and what to log of it."""
+        """The student's loss (scalar) and what to log of it.
+
+        Args:
+            student: with a class token and a distillation token.
+            batch: with the view that the student sees.
+            targets: of each teacher in memory; those of stored teachers are in the batch.
+            progress: the share of all training steps done, in [0, 1).
+        """
         states = student(*batch.views[self.config.student_sees])
         logits = student.classify(states)
         label_loss = self.label_loss(states["cls"], logits["cls"], batch.labels, progress)

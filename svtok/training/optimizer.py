@@ -15,7 +15,15 @@ from svtok.trained.config import StepsConfig
 
 
 def warm_up_cosine(step: int, steps: int, *, warm_up: float, highest: float, lowest: float) -> float:
-    """Learning rate of a step (from 0): a linear rise over the share `warm_up`, then half a cosine to `lowest`."""
+    """Learning rate of a step (from 0): a linear rise over the share `warm_up`, then half a cosine to `lowest`.
+
+    Args:
+        step: the number of the step, below `steps`.
+        steps: those of the whole training.
+        warm_up: the share of them that the rise takes, in [0, 1).
+        highest: the rate at the end of the rise.
+        lowest: the rate of the last step.
+    """
     rise = int(steps * warm_up)
     if step < rise:
         return highest * (step + 1) / rise
@@ -68,6 +76,11 @@ def restore_optimizer(optimizer: torch.optim.AdamW, state: dict[str, Any], modul
 
     An older checkpoint may have other groups: all that has more than one dimension decayed. Its state is
     put into the present groups.
+
+    Args:
+        optimizer: from `make_optimizer`; changed in place.
+        state: what `state_dict` of the saved one returned.
+        modules: those that the optimiser was made for, in the same order.
     """
     sizes = [len(group["params"]) for group in state["param_groups"]]
     if sizes != [len(group["params"]) for group in optimizer.param_groups]:

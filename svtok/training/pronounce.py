@@ -77,8 +77,15 @@ class Spelling:
 def pronounce(prepared: PreparedSet, spelling: Spelling, known: PhoneList | None = None) -> list[Phones]:
     """The phones of each utterance of a set, in the order of its table.
 
-    Raises SvtokError where the table has not the columns that are needed, ProblemsError with every word that the
-    lexicon lacks, every text that the rules do not know, and every phone that is not in `known`.
+    Args:
+        prepared: the set.
+        spelling: where its phones come from.
+        known: the phones that may come up; by default any.
+
+    Raises:
+        SvtokError: the table has not the columns that are needed; a lexicon is missing, or espeak-ng is, where needed.
+        ProblemsError: every word that the lexicon lacks, every text that the rules do not know, and every phone that
+            is not in `known`.
     """
     place = Place((prepared.folder or Path()) / UTTERANCES_FILE, FIRST_ROW)
     table = prepared.utterances

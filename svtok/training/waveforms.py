@@ -207,6 +207,15 @@ def decoded(source: Source, config: WaveformConfig, folder: Path, *, jobs: int) 
     A sample is 16 bits: an hour at 16 kHz takes 115 MB. A folder that was not there, and where nothing else was
     written, is removed as well.
 
+    Args:
+        source: the training set, and the features whose configuration says how recordings are read.
+        config: names the noises.
+        folder: that of the run.
+        jobs: how many processes decode.
+
+    Yields:
+        The recordings and noises, to be read within the block.
+
     Raises:
         ProblemsError: with every recording and every noise that cannot be read.
     """
