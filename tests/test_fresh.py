@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from svtok import fresh
+from svtok.embeddings import states
 from svtok.embeddings import store as embeddings
 from svtok.features import store as features
 from svtok.fresh import NOTE, fingerprint, identity, printed_before, recordings, remember
@@ -211,11 +212,13 @@ def test_folders_are_known_by_the_names_that_their_rooms_write() -> None:
         trained.WEIGHTS,
         features.ABOUT,
         embeddings.ABOUT,
+        states.ABOUT,
         sets.UTTERANCES_FILE,
         sets.FILE_NAME,
     }
     assert set(fresh.KNOWN_BY[trained.WEIGHTS]) == {trained.WEIGHTS, trained.CONFIG, trained.CLASSES, PHONES}
     assert set(fresh.KNOWN_BY[features.ABOUT]) == {features.ABOUT, features.INDEX}
     assert set(fresh.KNOWN_BY[embeddings.ABOUT]) == {embeddings.ABOUT, embeddings.INDEX, embeddings.ARRAY}
+    assert set(fresh.KNOWN_BY[states.ABOUT]) == {states.ABOUT, states.INDEX, states.ARRAY}
     assert sets.TABLE_FILES == fresh.TABLES
     assert json.loads(json.dumps(sets.SETS)) == ["train", "dev", "eval"]
