@@ -185,10 +185,10 @@ class NetworkConfig(BaseModel, extra="forbid", frozen=True):
     )
     cosine_scale: float = Field(20.0, gt=0, description="what the cosines are multiplied by")
     sub_centers: int = Field(1, ge=1, description="vectors of each class of the cosine classifier; the nearest counts")
-    skip: Literal["none", "statistics"] = Field(
+    skip: Literal["none", "statistics", "attentive-stats"] = Field(
         "none",
         description="what is added to each token's last state, or the pooled frames: nothing, or a projection of the "
-        "mean and standard deviation over time of the front-end's frames",
+        "front-end's frames' mean and standard deviation over time, or of those weighted by attention as in ECAPA-TDNN",
     )
     embedding_dim: int = Field(0, ge=0, description="dimension to which each state is projected; 0: left as it is")
     embedding_norm: Literal["none", "batch"] = Field(

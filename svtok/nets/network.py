@@ -70,7 +70,7 @@ class Network(nn.Module):
         self.projections = nn.ModuleDict({n: nn.Linear(width, size) if project else nn.Identity() for n in names})
         self.norms = nn.ModuleDict({n: nn.BatchNorm1d(size) if batch else nn.Identity() for n in names})
         self.classifiers = nn.ModuleDict({n: make_classifier(config, classes, factors) for n in names})
-        self.skip = FrameSkip(config.dim, width, names) if config.skip == "statistics" else None
+        self.skip = FrameSkip(config.skip, config.dim, width, names) if config.skip != "none" else None
 
     def forward(self, frames: Tensor, lengths: Tensor) -> dict[str, Tensor]:
         """frames (B, T, F), lengths (B,) -> the state of each token, or of the pooled frames: (B, D) by name."""

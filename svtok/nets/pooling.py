@@ -73,26 +73,40 @@ class AttentiveStatisticsPooling(nn.Module):
         return self.norm(torch.cat(statistics(x, weights), dim=1))
 
 
-class FrameSkip(nn.Module):
-    """What reaches the states past the encoder: the frames' mean and standard deviation, BatchNorm, a projection each.
+class StatisticsNorm(nn.Module):
+    """Mean and standard deviation of the real frames, and BatchNorm."""
 
-    Ours: with few training speakers, the plain statistics carry what attention and memory do not learn to carry.
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm1d(2 * dim)
+
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        """x (B, T, D), mask (B, T) -> (B, 2 D)."""
+        return self.norm(torch.cat(statistics(x, even_weights(mask)), dim=1))
+
+
+class FrameSkip(nn.Module):
+    """What reaches the states past the encoder: statistics of the front-end's frames over time, a projection each.
+
+    Ours: with few training speakers, the statistics carry what attention and memory do not learn to carry. Attentive
+    ones make of the network an ECAPA-TDNN, where its front-end is that one's, to which tokens are added.
 
     Args:
+        kind: `statistics`, or `attentive-stats`, those of ECAPA-TDNN.
         dim: D, of the frames.
         out_dim: of the states.
         names: of the states, each of which has a projection of its own.
     """
 
-    def __init__(self, dim: int, out_dim: int, names: Sequence[str]) -> None:
+    def __init__(self, kind: str, dim: int, out_dim: int, names: Sequence[str]) -> None:
         super().__init__()
-        self.norm = nn.BatchNorm1d(2 * dim)
+        self.pooling = AttentiveStatisticsPooling(dim) if kind == "attentive-stats" else StatisticsNorm(dim)
         self.projections = nn.ModuleDict({name: nn.Linear(2 * dim, out_dim) for name in names})
 
     def forward(self, x: Tensor, mask: Tensor) -> dict[str, Tensor]:
         """x (B, T, D), mask (B, T) -> (B, out_dim) for each name."""
-        normed = self.norm(torch.cat(statistics(x, even_weights(mask)), dim=1))  # (B, 2 D)
-        return {name: project(normed) for name, project in self.projections.items()}
+        pooled = self.pooling(x, mask)  # (B, 2 D)
+        return {name: project(pooled) for name, project in self.projections.items()}
 
 
 def make_pooling(head: str, dim: int) -> nn.Module:

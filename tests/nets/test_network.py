@@ -20,6 +20,7 @@ FRONT_ENDS = (
 
 VARIANTS = [
     {"skip": "statistics"},
+    {"skip": "attentive-stats"},
     {"positions": "rotary"},
     {"after_attention": "feed-forward-memory"},
     {"memory": {"slots": 5, "key_dim": 4, "top_k": 2, "combine": "concat"}},

@@ -64,18 +64,27 @@ def test_each_head_without_tokens_has_its_pooling() -> None:
 
 def test_a_skip_projects_the_normalised_statistics_of_the_real_frames(frames: tuple[Tensor, Tensor]) -> None:
     x, mask = frames
-    skip = FrameSkip(4, 3, ["cls", "dist"]).eval()
-    skip.norm.load_state_dict(
-        {"running_mean": torch.full((8,), 0.5), "running_var": torch.full((8,), 4.0)}, strict=False
-    )
+    skip = FrameSkip("statistics", 4, 3, ["cls", "dist"]).eval()
+    norm = skip.pooling.norm
+    norm.load_state_dict({"running_mean": torch.full((8,), 0.5), "running_var": torch.full((8,), 4.0)}, strict=False)
     found = skip(x, mask)
     for row, length in enumerate(LENGTHS):
         real = x[row, :length]
         statistics = torch.cat([real.mean(dim=0), real.std(dim=0, correction=0)])
         for name in ("cls", "dist"):
             project = skip.projections[name]
-            expected = project.weight @ ((statistics - 0.5) / (4 + skip.norm.eps) ** 0.5) + project.bias
+            expected = project.weight @ ((statistics - 0.5) / (4 + norm.eps) ** 0.5) + project.bias
             torch.testing.assert_close(found[name][row], expected, atol=1e-5, rtol=1e-5)
+
+
+def test_an_attentive_skip_projects_the_attentive_statistics(frames: tuple[Tensor, Tensor]) -> None:
+    x, mask = frames
+    skip = FrameSkip("attentive-stats", 4, 3, ["cls", "dist"]).eval()
+    pooling = AttentiveStatisticsPooling(4).eval()
+    pooling.load_state_dict(skip.pooling.state_dict())
+    found = skip(x, mask)
+    for name in ("cls", "dist"):
+        torch.testing.assert_close(found[name], skip.projections[name](pooling(x, mask)))
 
 
 def test_the_deviation_keeps_its_digits_where_the_mean_is_large() -> None:
