@@ -32,7 +32,7 @@ def scoring(full: bool, rounds: int, json_file: Path | None) -> None:
     for library in ("OMP", "OPENBLAS", "MKL"):
         os.environ[f"{library}_NUM_THREADS"] = "1"  # before numpy is imported
     try:
-        import sklearn  # type: ignore[import-untyped] # noqa: F401
+        import sklearn  # noqa: F401
     except ImportError:
         raise click.UsageError(
             "scikit-learn is what is compared to: pip install -c constraints.txt -e '.[bench]'"

@@ -46,7 +46,7 @@ def write_scores(path: Path, models: Any, utts: Any, scores: Array) -> None:
 
 def cosines(models: Array, tests: Array, model_index: Array, test_index: Array) -> list[float]:
     """One call of scikit-learn a trial, as in WeSpeaker and 3D-Speaker."""
-    from sklearn.metrics.pairwise import cosine_similarity  # type: ignore[import-untyped]
+    from sklearn.metrics.pairwise import cosine_similarity
 
     return [
         cosine_similarity(models[model].reshape(1, -1), tests[test].reshape(1, -1))[0][0]

@@ -13,7 +13,7 @@ from math import gcd
 from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
-import soundfile  # type: ignore[import-untyped]
+import soundfile
 from scipy import signal
 from scipy.fft import irfft, next_fast_len, rfft
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 import numpy as np
-import soundfile  # type: ignore[import-untyped]
+import soundfile
 
 from svtok.audio import CHANNELS
 from svtok.audio.sphere import unpacked

@@ -109,7 +109,7 @@ def _phones(library: ctypes.CDLL, text: str) -> tuple[str, ...]:
 
 def _library_and_data() -> tuple[Path, Path]:
     try:
-        import espeakng_loader  # type: ignore[import-untyped]
+        import espeakng_loader
     except ImportError as error:
         raise SvtokError(
             "synthesizing speech, and phones by rules, need espeak-ng: pip install 'svtok[synth]'"

@@ -12,7 +12,7 @@ import subprocess
 from pathlib import Path
 
 import numpy as np
-import soundfile  # type: ignore[import-untyped]
+import soundfile
 
 from svtok.errors import AudioError, SvtokError
 

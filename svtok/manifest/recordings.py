@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-import soundfile  # type: ignore[import-untyped]
+import soundfile
 
 from svtok.audio import CHANNELS
 from svtok.audio.decode import AudioInfo, open_audio, read_part

@@ -16,9 +16,9 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import pyarrow as pa  # type: ignore[import-untyped]
-import pyarrow.compute as pc  # type: ignore[import-untyped]
-import pyarrow.csv as pa_csv  # type: ignore[import-untyped]
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pa_csv
 
 from svtok.errors import Problem, ProblemsError, raise_problems
 from svtok.files import writing_file
@@ -304,7 +304,7 @@ def _read_tsv(path: Path, schema: Schema) -> pa.Table:
 
 
 def _read_parquet(path: Path, schema: Schema) -> pa.Table:
-    import pyarrow.parquet as pq  # type: ignore[import-untyped]
+    import pyarrow.parquet as pq
 
     if not path.is_file():
         raise ProblemsError([Problem("there is no such file", path)])

@@ -137,7 +137,7 @@ def tsne(vectors: NDArray[np.float64], seed: int) -> NDArray[np.float64]:
         SvtokError: scikit-learn is not installed.
     """
     try:
-        from sklearn.manifold import TSNE  # type: ignore[import-untyped]
+        from sklearn.manifold import TSNE
     except ImportError:
         raise SvtokError(
             "t-SNE needs scikit-learn: pip install 'svtok[plot]', or take --method pca, which needs nothing"

@@ -6,7 +6,7 @@ from svtok.features.frames import voiced_frames
 
 
 def decided(energies: list[float], **fields: float) -> list[int]:
-    config = VadConfig(**{"energy_mean_scale": 0, "context": 0, **fields})  # type: ignore[arg-type]
+    config = VadConfig(**{"energy_mean_scale": 0, "context": 0, **fields})
     return voiced_frames(np.array(energies, np.float32), config).astype(int).tolist()
 
 

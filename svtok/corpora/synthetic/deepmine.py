@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
-import soundfile  # type: ignore[import-untyped]
+import soundfile
 
 from svtok import __version__
 from svtok.audio.espeak import require_espeak

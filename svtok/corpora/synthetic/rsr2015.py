@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-import soundfile  # type: ignore[import-untyped]
+import soundfile
 
 from svtok import __version__
 from svtok.audio.espeak import require_espeak
