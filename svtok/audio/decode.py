@@ -153,14 +153,10 @@ def read_audio(
     path = Path(path)
     with open_audio(path) as (stream, info):
         rate = info.sample_rate
-        if sample_rate not in (None, rate) and not resample:
-            raise AudioError(
-                path, f"sampling rate is {rate} Hz, not {sample_rate}; set 'resample: true' or convert the file"
-            )
+        if (fault := rate_fault(rate, sample_rate or rate, resample=resample)) is not None:
+            raise AudioError(path, fault)
         wave = read_part(path, stream, info, start=start, end=end, channel=channel)
-    if sample_rate in (None, rate):
-        return wave, rate
-    return _resampled(wave, rate, sample_rate), sample_rate
+    return resampled(wave, rate, sample_rate or rate), sample_rate or rate
 
 
 @contextmanager
@@ -231,6 +227,13 @@ def channel_fault(channels: int, channel: str | None) -> str | None:
     return f"has 1 channel, and no channel {channel}" if channels == 1 and channel not in ("1", "mean") else None
 
 
+def rate_fault(rate: int, wanted: int, *, resample: bool) -> str | None:
+    """What is wrong with audio of this rate where another is wanted."""
+    if rate == wanted or resample:
+        return None
+    return f"sampling rate is {rate} Hz, not {wanted}; set 'resample: true' or convert the file"
+
+
 def _header_of_whole(path: Path) -> Header:
     """The header of a file that is there and has the size that it promises."""
     try:
@@ -279,7 +282,10 @@ def _reason(error: Exception) -> str:
     return str(text).rstrip(".").removeprefix("Error : ")
 
 
-def _resampled(wave: np.ndarray, rate: int, new_rate: int) -> np.ndarray:
+def resampled(wave: np.ndarray, rate: int, new_rate: int) -> np.ndarray:
+    """Samples (N,) at another rate: themselves where it is the same, else (ceil(N new_rate / rate),)."""
+    if rate == new_rate:
+        return wave
     import torch
 
     resample = import_torchaudio().functional.resample
