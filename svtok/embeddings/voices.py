@@ -1,0 +1,334 @@
+"""The store of enrolled voices: one SQLite file of embeddings and frame states, and no audio.
+
+A voice is a speaker saying a phrase; each of its takes is a row. The file belongs to one network, whose hash it holds,
+and to one layer of it, whose states the phrase is checked by. Writers wait for each other, what is removed is
+overwritten with zeros (`PRAGMA secure_delete`), and only its owner may read a file that is made here.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from svtok.errors import SvtokError, unknown_name
+from svtok.manifest.schema import normal
+
+APPLICATION = 0x5356544B
+"""SQLite's mark of whose file it is: "SVTK"."""
+FORMAT = 1
+BUSY_SECONDS = 30.0
+"""How long one writer waits for another."""
+NO_VOICES = "holds no voices; add one with `svtok enroll`"
+TABLES = """
+CREATE TABLE about (network TEXT NOT NULL, folder TEXT NOT NULL, layer INTEGER NOT NULL, dim INTEGER NOT NULL,
+                    width INTEGER NOT NULL);
+CREATE TABLE takes (id INTEGER PRIMARY KEY, speaker TEXT NOT NULL, phrase TEXT NOT NULL, added TEXT NOT NULL,
+                    embedding BLOB NOT NULL, states BLOB NOT NULL);
+CREATE INDEX of_voice ON takes (speaker, phrase);
+"""
+
+
+class Take(NamedTuple):
+    """A recording as a network hears it: its embedding (D,), and the states (T', W) of its frames, each of length 1."""
+
+    embedding: NDArray[np.float32]
+    states: NDArray[np.float32]
+
+
+class Source(NamedTuple):
+    """What made embeddings and states: the hash of a network, its folder, and the layer of its encoder."""
+
+    network: str
+    folder: str
+    layer: int
+
+
+class Voice(NamedTuple):
+    """A speaker's phrase: how many takes it has, and when (ISO 8601, UTC) the last was added."""
+
+    speaker: str
+    phrase: str
+    takes: int
+    added: str
+
+
+class Voices:
+    """The voices in a file. Every call opens it anew, so that threads and processes may share it."""
+
+    def __init__(self, path: Path) -> None:
+        """Args:
+        path: the file, which need not be there before the first `add`.
+        """
+        self.path = Path(path)
+
+    def check(self, source: Source) -> None:
+        """Raise SvtokError where the store is there and `add` would refuse it: before the work of making takes."""
+        if self.path.exists():
+            with self._open("mode=ro") as connection:
+                if not self._is_new(connection) and connection.execute("SELECT 1 FROM takes LIMIT 1").fetchone():
+                    self._check_source(connection, source)
+
+    def has(self, speaker: str, phrase: str) -> bool:
+        """Whether a voice is enrolled. Raises SvtokError for a name that is none, or a store that cannot be read."""
+        names = checked_name("speaker", speaker), checked_name("phrase", phrase)
+        return self.path.exists() and any(voice[:2] == names for voice in self.list())
+
+    def add(self, source: Source, speaker: str, phrase: str, takes: Sequence[Take]) -> int:
+        """Add takes to a voice, all or none.
+
+        Args:
+            source: what made the takes. A store without voices becomes that of this network.
+            speaker: a name, compared in Unicode's normal form C.
+            phrase: the text of what is said, or a name for it, compared likewise.
+            takes: at least one.
+
+        Returns:
+            How many takes the voice has now.
+
+        Raises:
+            SvtokError: a name is empty or of several lines; the store is of another network, damaged, of another
+                program, busy, or cannot be written.
+        """
+        names = checked_name("speaker", speaker), checked_name("phrase", phrase)
+        added = datetime.now(timezone.utc).isoformat(timespec="seconds")
+        rows = [(*names, added, _bytes(take.embedding, "<f4"), _bytes(take.states, "<f2")) for take in takes]
+        with self._writing() as connection:
+            if not connection.execute("SELECT 1 FROM takes LIMIT 1").fetchone():
+                connection.execute("DELETE FROM about")
+                sizes = len(takes[0].embedding), takes[0].states.shape[1]
+                connection.execute("INSERT INTO about VALUES (?, ?, ?, ?, ?)", (*source, *sizes))
+            self._check_source(connection, source)
+            connection.executemany(
+                "INSERT INTO takes (speaker, phrase, added, embedding, states) VALUES (?, ?, ?, ?, ?)", rows
+            )
+            query = "SELECT count(*) FROM takes WHERE speaker = ? AND phrase = ?"
+            return int(connection.execute(query, names).fetchone()[0])
+
+    def takes(
+        self, source: Source, speaker: str | None = None, phrase: str | None = None
+    ) -> dict[tuple[str, str], list[Take]]:
+        """The takes of each voice, by its speaker and phrase, sorted by these.
+
+        Args:
+            source: what is to compare them with others.
+            speaker: of this speaker alone; default: of all.
+            phrase: of this phrase alone; default: of all.
+
+        Raises:
+            SvtokError: there is no store or no voice; the speaker or the phrase is not enrolled; or as of `add`.
+        """
+        voices: dict[tuple[str, str], list[Take]] = {}
+        with self._reading() as connection:
+            self._check_source(connection, source)
+            where, values = self._found(connection, speaker, phrase)
+            dim, width = connection.execute("SELECT dim, width FROM about").fetchone()
+            query = f"SELECT id, speaker, phrase, embedding, states FROM takes {where} ORDER BY speaker, phrase, id"
+            for row, of, what, embedding, states in connection.execute(query, values):
+                take = self._take(row, embedding, states, dim, width)
+                voices.setdefault((of, what), []).append(take)
+        return voices
+
+    def list(self) -> list[Voice]:
+        """All voices, sorted by speaker and phrase; none of an empty store. Raises SvtokError as of `takes`."""
+        with self._reading(empty=True) as connection:
+            if self._is_new(connection):
+                return []
+            query = "SELECT speaker, phrase, count(*), max(added) FROM takes GROUP BY speaker, phrase ORDER BY 1, 2"
+            return [Voice(*row) for row in connection.execute(query)]
+
+    def remove(self, speaker: str, phrase: str | None = None) -> int:
+        """Remove a speaker, or one of its phrases, and overwrite what there was.
+
+        Args:
+            speaker: the name.
+            phrase: this phrase alone.
+
+        Returns:
+            How many takes were removed.
+
+        Raises:
+            SvtokError: no such speaker or phrase is enrolled; or as of `add`.
+        """
+        self.list()  # that there is a store
+        with self._writing() as connection:
+            where, values = self._found(connection, speaker, phrase)
+            return connection.execute(f"DELETE FROM takes {where}", values).rowcount
+
+    def export(self, speaker: str | None = None) -> Iterator[dict[str, object]]:
+        """All that the store holds of each take, one at a time, as values that JSON can hold.
+
+        Args:
+            speaker: of this speaker alone; default: of all.
+
+        Raises:
+            SvtokError: as of `takes`.
+        """
+        with self._reading() as connection:
+            where, values = self._found(connection, speaker, None)
+            network, layer, dim, width = connection.execute("SELECT network, layer, dim, width FROM about").fetchone()
+            query = (
+                f"SELECT id, speaker, phrase, added, embedding, states FROM takes {where} ORDER BY speaker, phrase, id"
+            )
+            for row, of, phrase, added, embedding, states in connection.execute(query, values):
+                take = self._take(row, embedding, states, dim, width)
+                yield {
+                    "speaker": of,
+                    "phrase": phrase,
+                    "added": added,
+                    "network": network,
+                    "layer": layer,
+                    "embedding": take.embedding.tolist(),
+                    "states": take.states.tolist(),
+                }
+
+    def _check_source(self, connection: sqlite3.Connection, source: Source) -> None:
+        about = connection.execute("SELECT network, folder, layer FROM about").fetchone()
+        if about is None or tuple(about)[::2] == source[::2]:
+            return
+        network, folder, layer = about
+        what = (
+            f"another network ({network[:12]}, that of {folder}) than {source.folder} ({source.network[:12]})"
+            if network != source.network
+            else f"states after layer {layer}, and the scorer of {source.folder} compares those after {source.layer}"
+        )
+        raise SvtokError(
+            f"{self.path}: holds voices of {what}, which do not compare: name the network that they were enrolled with "
+            "(--network), or enroll them again, into another store (--store)"
+        )
+
+    def _found(
+        self, connection: sqlite3.Connection, speaker: str | None, phrase: str | None
+    ) -> tuple[str, tuple[str, ...]]:
+        """The condition of a query for a speaker and a phrase. Raises SvtokError where nothing of them is enrolled."""
+        wanted = {"speaker": speaker, "phrase": phrase}
+        given = {column: normal(name).strip() for column, name in wanted.items() if name is not None}
+        where = f"WHERE {' AND '.join(f'{column} = ?' for column in given)}" if given else ""
+        values = tuple(given.values())
+        if connection.execute(f"SELECT 1 FROM takes {where} LIMIT 1", values).fetchone():
+            return where, values
+        speakers = [row[0] for row in connection.execute("SELECT DISTINCT speaker FROM takes ORDER BY 1")]
+        if not speakers:
+            raise SvtokError(f"{self.path}: {NO_VOICES}")
+        if speaker is not None and given["speaker"] not in speakers:
+            raise SvtokError(f"{self.path}: {unknown_name('speaker', given['speaker'], speakers)}")
+        of = "" if speaker is None else given["speaker"]
+        query = "SELECT DISTINCT phrase FROM takes WHERE ? IN ('', speaker) ORDER BY 1"
+        phrases = [row[0] for row in connection.execute(query, (of,))]
+        whose = f"'{of}' never enrolled this phrase: " if of else ""
+        raise SvtokError(f"{self.path}: {whose}{unknown_name('phrase', given['phrase'], phrases)}")
+
+    def _take(self, row: int, embedding: bytes, states: bytes, dim: int, width: int) -> Take:
+        if len(embedding) != 4 * dim or not states or len(states) % (2 * width):
+            raise self._damaged(f"take {row} has the wrong size")
+        take = Take(
+            np.frombuffer(embedding, "<f4").astype(np.float32),
+            np.frombuffer(states, "<f2").reshape(-1, width).astype(np.float32),
+        )
+        if not all(np.isfinite(array).all() for array in take):
+            raise self._damaged(f"take {row} holds numbers that are none")
+        return take
+
+    @contextmanager
+    def _reading(self, *, empty: bool = False) -> Iterator[sqlite3.Connection]:
+        if not self.path.is_file():
+            what = "is a folder" if self.path.is_dir() else "there is no such store of voices"
+            raise SvtokError(f"{self.path}: {what}; make one with `svtok enroll`, or name another with --store")
+        with self._open("mode=ro") as connection:
+            if not empty and self._is_new(
+                connection
+            ):  # a file of no bytes, left where the first writing came to nothing
+                raise SvtokError(f"{self.path}: {NO_VOICES}")
+            yield connection
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        """A transaction of its own, from its beginning: a second writer waits for its turn and then sees it all."""
+        try:
+            os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
+        except OSError as error:
+            raise SvtokError(f"{self.path}: cannot be written: {error.strerror}; name another file (--store)") from None
+        with self._open("mode=rw") as connection:
+            connection.execute("PRAGMA secure_delete = ON")
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                if self._is_new(connection):
+                    for statement in TABLES.split(";"):
+                        connection.execute(statement)
+                    connection.execute(f"PRAGMA application_id = {APPLICATION}")
+                    connection.execute(f"PRAGMA user_version = {FORMAT}")
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                raise
+
+    @contextmanager
+    def _open(self, mode: str) -> Iterator[sqlite3.Connection]:
+        try:
+            address = f"{self.path.absolute().as_uri()}?{mode}"
+            connection = sqlite3.connect(address, timeout=BUSY_SECONDS, isolation_level=None, uri=True)
+            with closing(connection):
+                yield connection
+        except sqlite3.OperationalError as error:
+            if "locked" in str(error):
+                what = f"another program has been writing it for {BUSY_SECONDS:g} s; try again"
+            else:
+                what = f"cannot be read or written ({error}); see whether the disk is full or read-only"
+            raise SvtokError(f"{self.path}: {what}") from None
+        except sqlite3.DatabaseError as error:
+            raise self._damaged(str(error)) from None
+
+    def _is_new(self, connection: sqlite3.Connection) -> bool:
+        """Whether nothing was ever written to a file; SvtokError for one of another program or format."""
+        application = connection.execute("PRAGMA application_id").fetchone()[0]
+        tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        if application == 0 and tables == 0:
+            return True
+        if application != APPLICATION:
+            raise SvtokError(f"{self.path}: is a database of another program; name another file (--store)")
+        if (version := connection.execute("PRAGMA user_version").fetchone()[0]) != FORMAT:
+            raise SvtokError(
+                f"{self.path}: is of format {version}, this svtok reads {FORMAT}: use the svtok that wrote it, or "
+                "enroll again, into another store (--store)"
+            )
+        return False
+
+    def _damaged(self, why: str) -> SvtokError:
+        return SvtokError(
+            f"{self.path}: not a store of voices, or damaged ({why}); take a copy of it that is whole, or enroll into "
+            "another store (--store)"
+        )
+
+
+def checked_name(kind: str, name: str) -> str:
+    """A name as it is stored and compared: in normal form, without blanks at its ends.
+
+    Raises SvtokError where nothing is left, or it has a control character, such as the end of a line.
+
+    >>> checked_name("speaker", " Jose\u0301 Pérez ")
+    'José Pérez'
+    """
+    clean = normal(name).strip()
+    if not clean or not clean.isprintable():
+        raise SvtokError(f"the {kind} {name!r} cannot be a name: it must be of one line, and of letters one can print")
+    return clean
+
+
+def unit_rows(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Each row of (N, W) divided by its length, a row of zeros as it is; rounded as the store keeps it."""
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    rounded: NDArray[np.float32] = (rows / np.where(lengths == 0, 1, lengths)).astype("<f2").astype(np.float32)
+    return rounded
+
+
+def _bytes(array: NDArray[np.float32], kind: str) -> bytes:
+    return np.ascontiguousarray(array, dtype=kind).tobytes()
