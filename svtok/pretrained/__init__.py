@@ -1,0 +1,17 @@
+"""The network in the box: what `svtok verify` uses where no other is named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from svtok.errors import SvtokError
+
+WEIGHTS = "network.safetensors"
+
+
+def pretrained_network() -> Path:
+    """The folder of the network that comes with svtok. Raises SvtokError where none came with it."""
+    folder = Path(__file__).parent
+    if not (folder / WEIGHTS).is_file():
+        raise SvtokError("no network comes with this svtok: name one that you trained, with --network exp/NAME")
+    return folder
