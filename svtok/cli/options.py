@@ -86,6 +86,15 @@ class Weighted(ParamType):
         return name, weight
 
 
+class NumberOrFile(ParamType):
+    """A number of things from 1 on, or the file that names them."""
+
+    name = "number or file"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        return (AT_LEAST_ONE if isinstance(value, int) or value.isdigit() else EXISTING_FILE).convert(value, param, ctx)
+
+
 def list_option(*names: str, item: ParamType = click.STRING, **settings: Any) -> Callable[[Command], Command]:
     """An option that takes a list; given again, it goes on. The command gets one tuple."""
     return click.option(*names, type=CommaList(item), multiple=True, callback=_as_one_list, **settings)
@@ -233,6 +242,14 @@ cross_session_option = click.option(
     "--cross-session",
     is_flag=True,
     help="Where sessions are known: no trial of a model's own speaker with a test of a session that enrolled it.",
+)
+new_phrases_option = click.option(
+    "--new-phrases",
+    type=NumberOrFile(),
+    metavar="N|FILE",
+    show_default="none",
+    help="Phrases that train lacks, and that dev and eval say alone: so many, drawn by the seed, or those that a file "
+    "names, one a line.",
 )
 channel_option = click.option(
     "--channel",

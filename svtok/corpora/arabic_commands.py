@@ -17,6 +17,7 @@ from pathlib import Path
 import pandas as pd
 
 from svtok.corpora.common import find_takes, folders_in, prepare_takes, warn_of_unused
+from svtok.corpora.new_phrases import hold_out_phrases
 from svtok.errors import Problem, SvtokError, raise_problems
 from svtok.manifest.protocol import make_models_and_trials
 from svtok.manifest.schema import normal
@@ -40,6 +41,7 @@ def prepare(
     fold: int | None = None,
     enroll_takes: int = 3,
     cross_session: bool = False,
+    new_phrases: int | Path | None = None,
     seed: int = 0,
     jobs: int = 1,
 ) -> dict[str, PreparedSet]:
@@ -53,11 +55,12 @@ def prepare(
         fold: Whose speakers are eval, 1 to `folds`; those of the next fold are dev, the rest train.
         enroll_takes: The first takes of each speaker's word, which enroll it; the others are tests.
         cross_session: Leave out TC and TW trials whose test is of a session that enrolled the model.
-        seed: Draws half of the IW trials.
+        new_phrases: As `new` of `hold_out_phrases`; None: all sets say the same words.
+        seed: Draws half of the IW trials, and the new words.
         jobs: Processes that decode the recordings.
 
     Raises:
-        SvtokError: where `root` is not the corpus, or the folds cannot be.
+        SvtokError: where `root` is not the corpus, or the folds or the new words cannot be.
         ProblemsError: with every file that cannot be used.
     """
     problems: list[Problem] = []
@@ -73,7 +76,8 @@ def prepare(
     else:
         parts = split_in_folds(speakers, folds, fold)
     protocol = partial(make_models_and_trials, enroll_takes=enroll_takes, cross_session=cross_session, seed=seed)
-    return prepare_takes(root, takes, parts, protocol, problems, jobs=jobs)
+    sets = prepare_takes(root, takes, parts, protocol, problems, jobs=jobs)
+    return sets if new_phrases is None else hold_out_phrases(root, sets, new_phrases, seed)
 
 
 def split_in_folds(speakers: list[str], folds: int, fold: int) -> dict[str, list[str]]:

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from svtok.corpora.new_phrases import hold_out_phrases
 from svtok.errors import AudioError, Problem, ProblemsError, SvtokError, raise_problems, unknown_name
 from svtok.manifest.protocol import make_models_and_trials
 from svtok.manifest.recordings import Heard, check_recordings, listen, warn_of_recordings, with_lengths
@@ -144,6 +145,7 @@ def prepare(
     same_gender_only: bool = False,
     channel: str | None = None,
     cross_session: bool = False,
+    new_phrases: int | Path | None = None,
     seed: int = 0,
     jobs: int = 1,
 ) -> dict[str, PreparedSet]:
@@ -160,7 +162,8 @@ def prepare(
         same_gender_only: Only trials within one gender.
         channel: What is read of recordings of several channels whose cell `channel` is empty (`svtok.audio.CHANNELS`).
         cross_session: No TC and TW trials whose test is of a session that enrolled the model.
-        seed: Of the draws of speakers and of IW trials.
+        new_phrases: As `new` of `hold_out_phrases`; None: all sets may say the same phrases.
+        seed: Of the draws of speakers, of IW trials and of new phrases.
         jobs: Processes that decode the recordings.
 
     Returns:
@@ -168,7 +171,8 @@ def prepare(
 
     Raises:
         ProblemsError: with all that is wrong with the CSV and its recordings.
-        SvtokError: where nothing in a set can be enrolled, or the column `set` and `split` are both given.
+        SvtokError: where nothing in a set can be enrolled, the new phrases cannot be, or the column `set` and `split`
+            are both given.
     """
     listed = read_listing(listing)
     utterances = _utterances(listed, channel, jobs)
@@ -199,7 +203,8 @@ def prepare(
             raise SvtokError(f"{listing}: set {name}: {error}") from error
         return PreparedSet(own, models, trials)
 
-    return {name: one(name) for name in SETS if (names == name).any()}
+    sets = {name: one(name) for name in SETS if (names == name).any()}
+    return sets if new_phrases is None else hold_out_phrases(listing, sets, new_phrases, seed)
 
 
 def draw_sets(speakers: pd.Series, split: Mapping[str, float], seed: int) -> np.ndarray:

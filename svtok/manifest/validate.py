@@ -218,6 +218,11 @@ def _notes(sets: Mapping[str, PreparedSet]) -> Iterator[str]:
     for one, other in combinations(sets, 2):
         if shared := len(speakers[one] & speakers[other]):
             yield f"{shared} speakers are both in {one} and in {other}"
+    phrases = {name: set(prepared.utterances["phrase"]) - {UNKNOWN} for name, prepared in sets.items()}
+    for name, said in phrases.items():
+        trained = phrases.get("train", said)
+        if new := len(said - trained):
+            yield f"{name}: {new} of its {len(said)} phrases are new; train says {len(trained)}"
 
 
 def _notes_on_models(prepared: PreparedSet, models: pd.DataFrame) -> Iterator[str]:

@@ -19,6 +19,7 @@ from svtok.cli.options import (
     jobs_option,
     kaldi_options,
     list_option,
+    new_phrases_option,
     seed_option,
 )
 from svtok.cli.prepare import write_prepared
@@ -41,7 +42,8 @@ from svtok.places import DATA
 @click.option("--same-gender", is_flag=True, help="Only trials within one gender.")
 @cross_session_option
 @channel_option
-@seed_option("Of the draw of speakers and of IW trials.")
+@new_phrases_option
+@seed_option("Of the draw of speakers, of IW trials and of new phrases.")
 @jobs_option
 @makes("out", format=FORMAT, default=lambda given: DATA / given["listing"].stem)
 def prepare_table(
@@ -53,6 +55,7 @@ def prepare_table(
     same_gender: bool,
     cross_session: bool,
     channel: str | None,
+    new_phrases: int | Path | None,
     seed: int,
     jobs: int,
 ) -> None:
@@ -84,6 +87,7 @@ def prepare_table(
         same_gender_only=same_gender,
         cross_session=cross_session,
         channel=channel,
+        new_phrases=new_phrases,
         seed=seed,
         jobs=jobs,
     )

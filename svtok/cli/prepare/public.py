@@ -15,6 +15,7 @@ from svtok.cli.options import (
     impostors_option,
     jobs_option,
     list_option,
+    new_phrases_option,
     root_option,
     seed_option,
 )
@@ -29,7 +30,8 @@ from svtok.corpora import FORMAT
 @click.option("--fold", type=int, help="The fold (from 1) that is eval; the next one is dev.")
 @enroll_takes_option(3, "Takes that enroll a speaker's word; the others are tests.")
 @cross_session_option
-@seed_option("Draws half of the IW trials.")
+@new_phrases_option
+@seed_option("Draws half of the IW trials, and the new words.")
 @jobs_option
 @makes("out", format=FORMAT)
 def prepare_arabic_commands(
@@ -39,6 +41,7 @@ def prepare_arabic_commands(
     fold: int | None,
     enroll_takes: int,
     cross_session: bool,
+    new_phrases: int | Path | None,
     seed: int,
     jobs: int,
 ) -> None:
@@ -54,7 +57,14 @@ def prepare_arabic_commands(
     from svtok.corpora.arabic_commands import prepare
 
     sets = prepare(
-        root, folds=folds, fold=fold, enroll_takes=enroll_takes, cross_session=cross_session, seed=seed, jobs=jobs
+        root,
+        folds=folds,
+        fold=fold,
+        enroll_takes=enroll_takes,
+        cross_session=cross_session,
+        new_phrases=new_phrases,
+        seed=seed,
+        jobs=jobs,
     )
     write_prepared("arabic-commands", sets, out, description="30 speakers, 40 Arabic command words, real speech")
 
