@@ -32,6 +32,7 @@ KNOWN_BY = {
     "features.yaml": ("features.yaml", "features.tsv"),
     "embeddings.yaml": ("embeddings.yaml", "embeddings.tsv", "embeddings.npy"),
     "states.yaml": ("states.yaml", "states.tsv", "states.npy"),
+    "scorer.yaml": ("scorer.yaml", "scorer.safetensors"),
     UTTERANCES: (*TABLES, "../corpus.yaml"),
     "corpus.yaml": ("corpus.yaml", *(f"{part}/{name}" for part in ("train", "dev", "eval") for name in TABLES)),
 }

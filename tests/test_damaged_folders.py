@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from svtok.embeddings.store import read_embeddings, write_embeddings
+from svtok.embeddings.store import Embeddings, read_embeddings, write_embeddings
 from svtok.errors import SvtokError
 from svtok.features.config import FeaturesConfig
 from svtok.features.store import FeatureStore, write_features
@@ -22,8 +22,14 @@ from svtok.metrics import Cost
 from svtok.nets.network import Network
 from svtok.nets.phone_network import PhoneNetwork
 from svtok.report.evaluate import Condition, Evaluation, read_evaluation, write_evaluation
+from svtok.scoring.backend import BackendConfig
+from svtok.scoring.decision import fit_decisions
+from svtok.scoring.fitted import FittedScorer
 from svtok.scoring.fusion import fit_fusion, read_fusion, write_fusion
+from svtok.scoring.normalise import Norm, make_cohort
+from svtok.scoring.scorer import Scorer
 from svtok.scoring.scores import read_scores, write_scores
+from svtok.scoring.store import load_scorer, write_scorer
 from svtok.trained.classes import ClassList
 from svtok.trained.config import Config, PhoneticConfig
 from svtok.trained.folder import load_network, read_training_log, write_config, write_settings, write_weights
@@ -79,6 +85,16 @@ def write_fusion_here(folder: Path) -> None:
     write_fusion(folder / "fusion.yaml", fusion)
 
 
+def write_scorer_here(folder: Path) -> None:
+    random = np.random.default_rng(0)
+    vectors = random.normal(size=(12, 4)).astype(np.float32)
+    backend = BackendConfig(name="plda", length_norm=False).fit(vectors, np.arange(12) // 3)
+    cohort = make_cohort(Embeddings([f"u{row}" for row in range(12)], vectors, "a1b2"))
+    by_type = {"TC": random.normal(1, 1, (9, 1)), "IC": random.normal(0, 1, (9, 1))}
+    scorer = Scorer({"é": backend, "no": backend}, "by-the-book", Norm(cohort, top=3))
+    write_scorer(folder, FittedScorer(scorer, "a1b2", 4, fit_decisions(by_type, cost=Cost(1, 1, 0.5))))
+
+
 def write_evaluation_here(folder: Path) -> None:
     rates = {"eer": 0.1, "dcf08": 0.5, "dcf10": 1.0, "cllr": 1.0, "min_cllr": 0.9}
     row = Condition(name="pooled", nontarget_types=["IC"], targets=4, nontargets=5, **rates)
@@ -98,6 +114,7 @@ KINDS = {
     "phones": Kind(write_phone_network_here, load_phone_network, ("config.yaml", "phones.txt", "network.safetensors")),
     "scores": Kind(write_scores_here, lambda folder: read_scores(folder / "scores.tsv"), ("scores.tsv",)),
     "fusion": Kind(write_fusion_here, lambda folder: read_fusion(folder / "fusion.yaml"), ("fusion.yaml",)),
+    "scorer": Kind(write_scorer_here, load_scorer, ("scorer.yaml", "scorer.safetensors")),
     "evaluation": Kind(
         write_evaluation_here, lambda folder: read_evaluation(folder / "evaluation.json"), ("evaluation.json",)
     ),

@@ -15,6 +15,7 @@ from svtok.embeddings import store as embeddings
 from svtok.features import store as features
 from svtok.fresh import NOTE, fingerprint, identity, printed_before, recordings, remember
 from svtok.manifest import sets
+from svtok.scoring import store as scorer
 from svtok.trained import folder as trained
 from svtok.trained.phones import PHONES
 
@@ -213,6 +214,7 @@ def test_folders_are_known_by_the_names_that_their_rooms_write() -> None:
         features.ABOUT,
         embeddings.ABOUT,
         states.ABOUT,
+        scorer.ABOUT,
         sets.UTTERANCES_FILE,
         sets.FILE_NAME,
     }
@@ -220,5 +222,6 @@ def test_folders_are_known_by_the_names_that_their_rooms_write() -> None:
     assert set(fresh.KNOWN_BY[features.ABOUT]) == {features.ABOUT, features.INDEX}
     assert set(fresh.KNOWN_BY[embeddings.ABOUT]) == {embeddings.ABOUT, embeddings.INDEX, embeddings.ARRAY}
     assert set(fresh.KNOWN_BY[states.ABOUT]) == {states.ABOUT, states.INDEX, states.ARRAY}
+    assert set(fresh.KNOWN_BY[scorer.ABOUT]) == {scorer.ABOUT, scorer.ARRAYS}
     assert sets.TABLE_FILES == fresh.TABLES
     assert json.loads(json.dumps(sets.SETS)) == ["train", "dev", "eval"]

@@ -9,36 +9,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from svtok.cli.fresh import makes
-from svtok.cli.options import FILE, POSITIVE, Weighted, data_option, list_option, together
+from svtok.cli.options import FILE, data_option, fitted_for_options, together
 from svtok.scoring import FORMAT
 
 if TYPE_CHECKING:
     from svtok.scoring.fusion import Rule
 
-TYPES = ("IC", "TW", "IW", "nontarget")
-
-
 _fit_options = together(
     data_option("dev"),
     click.option("--out", type=FILE, required=True, help="YAML file to write."),
-    list_option(
-        "--nontargets",
-        item=Weighted(TYPES, weight=1.0),
-        metavar="TYPE[=WEIGHT],...",
-        show_default="each non-target trial counts alike",
-        help="Types of non-targets that count, and how much: IC=8,TW=1,IW=1 for impostors who mostly know the "
-        "phrase; IC,TW,IW for all types alike.",
-    ),
-    click.option("--c-miss", type=POSITIVE, default=10.0, show_default=True, help="Cost of a miss."),
-    click.option("--c-fa", type=POSITIVE, default=1.0, show_default=True, help="Cost of a false acceptance."),
-    click.option(
-        "--p-target",
-        type=click.FloatRange(0, 1, min_open=True, max_open=True),
-        default=0.01,
-        show_default=True,
-        help="Probability that a trial is a target. The fit is weighted at it and the costs, and the "
-        "threshold is the best for them.",
-    ),
+    fitted_for_options,
 )
 """--data, --out, and for what the fit is to be best."""
 
@@ -174,7 +154,7 @@ def _fit(
     """Fit on the trials of a set, write the file, print what it does there."""
     from svtok.manifest.sets import read_set
     from svtok.metrics import Cost
-    from svtok.report.tables import fusion_table
+    from svtok.report.calibration import fusion_table
     from svtok.scoring.fusion import by_type, fit_fusion, read_stack, write_fusion
 
     trials, stacked = read_stack(scores)

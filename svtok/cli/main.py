@@ -23,6 +23,7 @@ COMMANDS = {
     "train-phonetic": LazyCommand("svtok.cli.train", "train_phonetic", "Train a network that recognises phones."),
     "extract-embeddings": LazyCommand("svtok.cli.extract", "extract_embeddings", "Compute a set's embeddings."),
     "score": LazyCommand("svtok.cli.score", "score", "Score a set's trials."),
+    "fit-scorer": LazyCommand("svtok.cli.fit_scorer", "fit_scorer", "Fit back-end, cohort and calibration; save them."),
     "score-phrases": LazyCommand("svtok.cli.score", "score_phrases", "Score whether the phrase was spoken."),
     "calibrate": LazyCommand("svtok.cli.fuse", "calibrate", "Scores to log likelihood ratios; a threshold."),
     "fuse": LazyCommand("svtok.cli.fuse", "fuse", "One log likelihood ratio of several systems' scores."),

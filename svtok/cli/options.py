@@ -20,6 +20,8 @@ from svtok.parallel import default_jobs
 from svtok.places import DATA, prepared_sets
 
 if TYPE_CHECKING:
+    from svtok.metrics import Cost
+
     ParamType = click.ParamType[Any]
 else:  # which only newer versions of click have as a generic
     ParamType = click.ParamType
@@ -35,6 +37,8 @@ AT_LEAST_ZERO = click.IntRange(min=0)
 AT_LEAST_ONE = click.IntRange(min=1)
 POSITIVE = click.FloatRange(min=0, min_open=True)
 SHARE = click.FloatRange(0, 1)
+NONTARGETS = ("IC", "TW", "IW", "nontarget")
+COSTS = ("miss", "false-alarm", "prior")
 
 
 class CommaList(ParamType):
@@ -167,6 +171,63 @@ markdown_option = click.option("--markdown", type=FILE, help="Write the table he
 def network_option(what: str = "a trained network") -> Callable[[Command], Command]:
     """--network, the folder of a network."""
     return click.option("--network", type=FOLDER, required=True, help=f"Folder of {what}.")
+
+
+# Costs and thresholds
+
+fitted_for_options = together(
+    list_option(
+        "--nontargets",
+        item=Weighted(NONTARGETS, weight=1.0),
+        metavar="TYPE[=WEIGHT],...",
+        show_default="each non-target trial counts alike",
+        help="Types of non-targets that count, and how much: IC=8,TW=1,IW=1 for impostors who mostly know the "
+        "phrase; IC,TW,IW for all types alike.",
+    ),
+    click.option("--c-miss", type=POSITIVE, default=10.0, show_default=True, help="Cost of a miss."),
+    click.option("--c-fa", type=POSITIVE, default=1.0, show_default=True, help="Cost of a false acceptance."),
+    click.option(
+        "--p-target",
+        type=click.FloatRange(0, 1, min_open=True, max_open=True),
+        default=0.01,
+        show_default=True,
+        help="Probability that a trial is a target. The fit is weighted at it and the costs, and the "
+        "threshold is the best for them.",
+    ),
+)
+"""--nontargets, --c-miss, --c-fa and --p-target: for what a calibration is to be best."""
+
+threshold_options = together(
+    click.option(
+        "--false-accept-rate",
+        type=click.FloatRange(0, 1, min_open=True, max_open=True),
+        help="Accept so that this part of the non-targets is accepted, as the trials of the fit were: 0.01 is 1 %.",
+    ),
+    list_option(
+        "--cost",
+        item=Weighted(COSTS),
+        metavar="miss=1,false-alarm=1,prior=0.01",
+        show_default="that of the fit",
+        help="Accept where it costs least: of a miss, of a false acceptance, and the probability of a target.",
+    ),
+)
+"""A threshold is asked for by what it is to do; see `asked_cost`."""
+
+
+def asked_cost(cost: Sequence[tuple[str, float]], false_accept_rate: float | None) -> Cost | None:
+    """The cost that --cost gives, or None; a usage error where it lacks a part, or is given beside a rate."""
+    from svtok.metrics import Cost
+
+    if not cost:
+        return None
+    if false_accept_rate is not None:
+        raise click.UsageError("--false-accept-rate and --cost are two ways to ask for a threshold; give one of them")
+    given = dict(cost)
+    if lacking := [name for name in COSTS if name not in given]:
+        raise click.UsageError(f"--cost lacks {', '.join(lacking)}: it is miss=1,false-alarm=1,prior=0.01")
+    if not given["prior"] < 1:
+        raise click.UsageError(f"--cost: the prior is a probability below 1, not {given['prior']:g}")
+    return Cost(c_miss=given["miss"], c_fa=given["false-alarm"], p_target=given["prior"])
 
 
 # The machine, and chance

@@ -128,6 +128,13 @@ def fit_backend(
     return config.fit(embeddings.vectors[rows_of(embeddings, utterances["utt"].tolist())], codes)
 
 
+def fittable_phrases(utterances: pd.DataFrame) -> list[str]:
+    """The phrases that `fit_phrase_backends` can have a back-end of: several speakers say them, some several times."""
+    of = utterances.groupby("phrase", observed=True)["spk"]
+    speakers, said = of.nunique(), of.size()
+    return [str(phrase) for phrase in speakers.index[(speakers > 1) & (said > speakers)]]
+
+
 def fit_phrase_backends(
     config: BackendConfig, embeddings: Embeddings, utterances: pd.DataFrame, phrases: Sequence[str]
 ) -> dict[str, Backend]:

@@ -236,8 +236,16 @@ def by_type(trials: pd.DataFrame, scores: Array, prepared: PreparedSet, *, path:
         SvtokError: the set has no models or trials, or their types are not known.
         ProblemsError: the scores are not those of the set's trials.
     """
+    _, known = prepared.protocol()
+    columns = [scores_of_trials(trials.assign(score=column), known, path=path) for column in scores.T]
+    return split_by_type(prepared, np.column_stack(columns))
+
+
+def split_by_type(prepared: PreparedSet, in_order: Array) -> dict[str, Array]:
+    """The scores (N_type, S) of each type of the trials of a prepared set, from those of all (N, S) in their order.
+
+    Raises SvtokError where the set has no models or trials, or their types are not known.
+    """
     models, known = prepared.protocol()
     types = types_or_labels(known, models, prepared.utterances)
-    columns = [scores_of_trials(trials.assign(score=column), known, path=path) for column in scores.T]
-    in_order = np.column_stack(columns)  # (N, S)
     return {name: in_order[types == name] for name in types.categories if (types == name).any()}

@@ -6,15 +6,16 @@ Inner products of many trials are computed in memory that does not grow with tri
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from svtok.embeddings.store import Embeddings
+from svtok.errors import SvtokError, first_few
 from svtok.manifest.sets import PreparedSet
 from svtok.scoring.backend import Backend, Cosine, Enrollment, model_rows, utterance_rows
-from svtok.scoring.normalise import Cohort, Norm, cohort_statistics, symmetric_norm
+from svtok.scoring.normalise import Norm, cohort_statistics, symmetric_norm
 from svtok.scoring.trials import TrialSides, trial_sides
 
 GATHER_ROWS = 2048
@@ -75,34 +76,67 @@ class Scorer:
     backend: Backend | Mapping[str, Backend]
     enrollment: Enrollment = "mean-embedding"
     norm: Norm | None = None
+    _cohorts: dict[str, tuple[NDArray[np.float32], NDArray[np.float32]]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+    """What `_cohort_rows` gave, by phrase; made twice, and the same, where two threads ask at once."""
+
+    @property
+    def phrases(self) -> list[str] | None:
+        """The phrases that back-end and cohort know, where they are by phrase; None: any."""
+        known: list[set[str]] = []
+        if isinstance(self.backend, Mapping):
+            known.append(set(self.backend))
+        if self.norm is not None and self.norm.by_phrase and self.norm.cohort.phrases is not None:
+            known.append(set(self.norm.cohort.phrases))
+        return sorted(set.intersection(*known)) if known else None
 
     def scores(self, sides: TrialSides) -> NDArray[np.float32]:
         """The score of each trial (N,).
 
         With a normalisation, the cohort is scored by the same back-end and enrollment as the trials. Raises SvtokError
-        where the cohort, or that of a phrase, is too small.
+        where the cohort, or that of a phrase, is too small, or a phrase has no back-end.
         """
         if self.norm is not None:
             self.norm.refuse_small(sides.phrases)
         if not isinstance(self.backend, Mapping) and not (self.norm and self.norm.by_phrase):
-            return self._scores(sides, self.backend, self.norm.cohort if self.norm else None)
+            return self._scores(sides, self.backend, "")
+        self._refuse_unknown(sides)
         scores = np.empty(len(sides.model_index), dtype=np.float32)
         for phrase, trials, some in sides.by_phrase():
             backend = self.backend[phrase] if isinstance(self.backend, Mapping) else self.backend
-            scores[trials] = self._scores(some, backend, self.norm.cohort_of(phrase) if self.norm else None)
+            scores[trials] = self._scores(some, backend, phrase)
         return scores
 
-    def _scores(self, sides: TrialSides, backend: Backend, cohort: Cohort | None) -> NDArray[np.float32]:
+    def _refuse_unknown(self, sides: TrialSides) -> None:
+        """Raise SvtokError where models are of phrases that have no back-end."""
+        unknown = sorted(set(sides.phrases) - set(self.backend)) if isinstance(self.backend, Mapping) else []
+        if unknown:
+            raise SvtokError(
+                f"{len(unknown)} phrases of the models have no back-end: {first_few(unknown)}; it was fitted by "
+                "phrase, on recordings that do not say them"
+            )
+
+    def _scores(self, sides: TrialSides, backend: Backend, phrase: str) -> NDArray[np.float32]:
         models = model_rows(backend, sides.enrolled, self.enrollment)
         tests = utterance_rows(backend, sides.test_vectors)
         scores = inner_products(models, tests, sides.model_index, sides.test_index)
-        if cohort is None or self.norm is None:
+        if self.norm is None:
             return scores
-        as_tests = utterance_rows(backend, cohort.members.mean_embeddings())
-        as_models = model_rows(backend, cohort.members, self.enrollment)
+        as_models, as_tests = self._cohort_rows(self.norm, backend, phrase)
         of_models = cohort_statistics(models, as_tests, top=self.norm.top)
         of_tests = cohort_statistics(tests, as_models, top=self.norm.top)
         return symmetric_norm(scores, of_models, of_tests, sides.model_index, sides.test_index)
+
+    def _cohort_rows(
+        self, norm: Norm, backend: Backend, phrase: str
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """The cohort for a phrase as models and as tests: (C, K) each. Made once."""
+        if phrase not in self._cohorts:
+            members = norm.cohort_of(phrase).members
+            as_tests = utterance_rows(backend, members.mean_embeddings())
+            self._cohorts[phrase] = model_rows(backend, members, self.enrollment), as_tests
+        return self._cohorts[phrase]
 
 
 def score_trials(prepared: PreparedSet, embeddings: Embeddings) -> NDArray[np.float32]:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 
 from svtok.metrics import cllr
-from svtok.report.tables import fusion_table
+from svtok.report.calibration import fusion_table
 from svtok.scoring.fusion import Fusion
 
 

@@ -1,0 +1,220 @@
+"""The options of back-ends and of score normalisation, which `svtok score` and `svtok fit-scorer` share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from svtok.cli.options import AT_LEAST_ONE, FOLDER, SHARE, together
+
+if TYPE_CHECKING:
+    from svtok.embeddings.store import Embeddings
+    from svtok.scoring.backend import Backend, Enrollment
+    from svtok.scoring.normalise import CohortOf, Norm
+
+USUAL_TOP = 300
+
+enroll_options = together(
+    click.option(
+        "--enroll",
+        type=click.Choice(["mean-embedding", "mean-score", "joined-audio", "by-the-book"]),
+        show_default="mean-embedding; with plda by-the-book",
+        help="A model is the mean of its utterances' embeddings; or its score is the mean of those of each; or it has "
+        "one embedding of its utterances one after the other; or (plda) a class of which so many utterances are known.",
+    ),
+    click.option(
+        "--joined-embeddings",
+        type=FOLDER,
+        help="Folder that `svtok extract-embeddings --joined-models` wrote, for --enroll joined-audio.",
+    ),
+)
+"""--enroll and --joined-embeddings."""
+
+
+def usual_enrollment(backend: str) -> Enrollment:
+    """What --enroll is where it is not given."""
+    return "by-the-book" if backend == "plda" else "mean-embedding"
+
+
+def check_enrollment(enroll: Enrollment | None, joined_embeddings: Path | None, backend: str) -> None:
+    """Refuse an enrollment that the back-end has not, or that lacks its embeddings."""
+    if enroll == "by-the-book" and backend != "plda":
+        raise click.UsageError(f"--enroll by-the-book counts utterances, as --backend plda does; {backend} does not")
+    if enroll == "joined-audio" and not joined_embeddings:
+        raise click.UsageError("--enroll joined-audio needs the embeddings of joined utterances: --joined-embeddings")
+    if enroll != "joined-audio" and joined_embeddings:
+        raise click.UsageError("--joined-embeddings is of --enroll joined-audio")
+
+
+backend_options = together(
+    click.option(
+        "--backend",
+        type=click.Choice(["cosine", "lda", "plda", "dtw"]),
+        default="cosine",
+        show_default=True,
+        help="lda: the cosine after LDA. plda: log-likelihood ratio of the two-covariance model, after LDA. dtw: how "
+        "well the test can be warped in time onto the enrolled takes; knows any phrase, trained or not.",
+    ),
+    click.option("--backend-train", type=FOLDER, help="Folder of embeddings to train it on, of the network."),
+    click.option("--backend-data", type=FOLDER, help="Prepared set of these, with their speakers and phrases."),
+    click.option(
+        "--backend-by",
+        type=click.Choice(["all", "phrase"]),
+        default="all",
+        show_default=True,
+        help="phrase: a back-end for each phrase; that of the model's phrase scores the trial.",
+    ),
+    click.option(
+        "--backend-classes",
+        type=click.Choice(["speaker", "speaker-phrase"]),
+        show_default="speaker-phrase; by phrase, the speakers that say it",
+        help="What it learns to separate.",
+    ),
+    click.option("--lda-dim", type=AT_LEAST_ONE, show_default="all", help="Dimensions that LDA keeps."),
+    click.option(
+        "--shrinkage",
+        type=SHARE,
+        show_default="0.1; by phrase 0.8",
+        help="Part of the covariance within classes that is made the same in all directions.",
+    ),
+    click.option(
+        "--length-norm/--no-length-norm",
+        default=None,
+        show_default="length-norm",
+        help="Divide vectors by their length between LDA and PLDA.",
+    ),
+)
+"""The options that are the fields of BackendChoice."""
+
+
+@dataclass(frozen=True)
+class BackendChoice:
+    """The back-end asked for."""
+
+    backend: str
+    backend_train: Path | None
+    backend_data: Path | None
+    backend_by: str
+    backend_classes: str | None
+    lda_dim: int | None
+    shrinkage: float | None
+    length_norm: bool | None
+
+    def __post_init__(self) -> None:
+        """Refuse options that lack another one, or would do nothing."""
+        chosen = (self.backend_train, self.backend_data, self.backend_classes, self.lda_dim, self.shrinkage)
+        if self.backend in ("cosine", "dtw"):
+            if any(one is not None for one in (*chosen, self.length_norm)) or self.backend_by != "all":
+                raise click.UsageError(
+                    "--backend-..., --lda-dim, --shrinkage and --length-norm are of a trained back-end: choose one "
+                    "with --backend"
+                )
+        elif self.backend_train is None or self.backend_data is None:
+            raise click.UsageError(
+                f"--backend {self.backend} is trained: name embeddings with --backend-train and their prepared set "
+                "with --backend-data"
+            )
+        if self.backend == "lda" and self.length_norm is not None:
+            raise click.UsageError("--length-norm is of --backend plda; the cosine after LDA has no lengths")
+        if self.backend_by == "phrase" and self.backend_classes:
+            raise click.UsageError("--backend-by phrase separates speakers; --backend-classes is of --backend-by all")
+
+    def fit(
+        self, of_trials: Embeddings, phrases: list[str], *, every_phrase: bool = False
+    ) -> tuple[Backend | dict[str, Backend], str]:
+        """The back-end, or that of each of the phrases (and of every other that can have one), and a word on it."""
+        from svtok.embeddings.store import read_embeddings
+        from svtok.manifest.sets import read_set
+        from svtok.scoring.backend import BackendConfig, Cosine, fit_backend, fit_phrase_backends, fittable_phrases
+        from svtok.scoring.normalise import refuse_unfit
+
+        if self.backend_train is None or self.backend_data is None:
+            return Cosine(), ""
+        train, utterances = read_embeddings(self.backend_train), read_set(self.backend_data).utterances
+        refuse_unfit(train, of_trials, "training set of the back-end")
+        fields = {"lda_dim": self.lda_dim, "shrinkage": self.shrinkage, "length_norm": self.length_norm}
+        given = {name: value for name, value in fields.items() if value is not None}
+        config = BackendConfig.model_validate({"name": self.backend, **given})
+        note = f", {self.backend} trained on {len(utterances)} utterances"
+        if self.backend_by == "phrase":
+            phrases = phrases + fittable_phrases(utterances) if every_phrase else phrases
+            return fit_phrase_backends(config, train, utterances, phrases), f"{note}, for each phrase"
+        by_phrase = self.backend_classes != "speaker"
+        return fit_backend(config, train, utterances, "speaker-phrase" if by_phrase else "speaker"), note
+
+
+norm_options = together(
+    click.option(
+        "--norm",
+        type=click.Choice(["s-norm", "as-norm"]),
+        help="Normalise the scores by those against a cohort: all of it, or the highest of each model and test.",
+    ),
+    click.option("--cohort", type=FOLDER, help="Folder of the cohort's embeddings, of the same network."),
+    click.option(
+        "--top",
+        type=click.IntRange(min=2),
+        show_default=str(USUAL_TOP),
+        help="Highest scores that as-norm takes.",
+    ),
+    click.option("--cohort-data", type=FOLDER, help="Prepared set of the cohort: its speakers and phrases."),
+    click.option(
+        "--cohort-of",
+        type=click.Choice(["utterances", "speakers", "classes"]),
+        default="utterances",
+        show_default=True,
+        help="Members of the cohort: each utterance, or each speaker, or each speaker's each phrase.",
+    ),
+    click.option(
+        "--cohort-by",
+        type=click.Choice(["all", "phrase"]),
+        default="all",
+        show_default=True,
+        help="phrase: a trial is normalised by the members that say the phrase of its model.",
+    ),
+)
+"""The options that are the fields of NormChoice."""
+
+
+@dataclass(frozen=True)
+class NormChoice:
+    """The normalisation asked for, if any."""
+
+    norm: str | None
+    cohort: Path | None
+    top: int | None
+    cohort_data: Path | None
+    cohort_of: CohortOf
+    cohort_by: str
+
+    def __post_init__(self) -> None:
+        """Refuse options that lack another one, or would do nothing."""
+        of_data = self.cohort_of != "utterances" or self.cohort_by != "all"
+        if self.norm and not self.cohort:
+            raise click.UsageError(f"--norm {self.norm} needs a cohort: name its embeddings with --cohort")
+        if not self.norm and (self.cohort or self.top or self.cohort_data or of_data):
+            raise click.UsageError("--cohort, --cohort-... and --top are of a normalisation: choose one with --norm")
+        if self.norm == "s-norm" and self.top:
+            raise click.UsageError("s-norm takes all scores of the cohort; --top is of --norm as-norm")
+        if not self.cohort_data and of_data:
+            raise click.UsageError(
+                "speakers and phrases of the cohort are those of its prepared set: name it with --cohort-data"
+            )
+
+    def make(self, of_trials: Embeddings) -> tuple[Norm | None, str]:
+        """The normalisation, and a word on it."""
+        from svtok.embeddings.store import read_embeddings
+        from svtok.manifest.sets import read_set
+        from svtok.scoring.normalise import Norm, make_cohort, refuse_unfit
+
+        if self.cohort is None:
+            return None, ""
+        of_cohort = read_embeddings(self.cohort)
+        refuse_unfit(of_cohort, of_trials)
+        utterances = read_set(self.cohort_data).utterances if self.cohort_data else None
+        members = make_cohort(of_cohort, utterances, of=self.cohort_of)
+        top = (self.top or USUAL_TOP) if self.norm == "as-norm" else None
+        note = f", {self.norm} by {len(members)} {self.cohort_of}" + (f", top {top}" if top else "")
+        return Norm(members, top, self.cohort_by == "phrase"), note

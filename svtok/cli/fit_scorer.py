@@ -1,0 +1,108 @@
+"""svtok fit-scorer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from svtok.cli.backends import (
+    BackendChoice,
+    NormChoice,
+    backend_options,
+    check_enrollment,
+    enroll_options,
+    norm_options,
+    usual_enrollment,
+)
+from svtok.cli.fresh import makes
+from svtok.cli.options import FILE, FOLDER, data_option, fitted_for_options
+from svtok.scoring import FORMAT
+
+if TYPE_CHECKING:
+    from svtok.scoring.backend import Enrollment
+
+
+@click.command("fit-scorer")
+@click.option("--embeddings", type=FOLDER, required=True, help="Folder of the embeddings of --data.")
+@data_option("dev")
+@click.option("--out", type=FOLDER, required=True, help="Folder of the scorer, such as exp/NAME/scorer.")
+@click.option(
+    "--phrase-scores",
+    type=FILE,
+    help="Scores of the phrase for the same trials, such as those of --backend dtw or score-phrases: phrase, and "
+    "speaker and phrase together, are decided by these as well.",
+)
+@enroll_options
+@backend_options
+@norm_options
+@fitted_for_options
+@makes("out", format=FORMAT, shows=True)
+def fit_scorer(
+    embeddings: Path,
+    data: Path,
+    out: Path,
+    phrase_scores: Path | None,
+    enroll: Enrollment | None,
+    joined_embeddings: Path | None,
+    nontargets: Sequence[tuple[str, float]],
+    c_miss: float,
+    c_fa: float,
+    p_target: float,
+    **options: Any,
+) -> None:
+    """Fit all that scores a network's embeddings once: back-end, cohort, and calibration on a set that is not
+    evaluated, such as dev. `svtok score --scorer` scores by it, with the options as they are here.
+
+    What it decides is calibrated for itself, as far as the trials have these types: the speaker (TC against IC), the
+    phrase (TC against TW, by --phrase-scores), and both together (TC against all; --nontargets says how these are
+    expected to come). It holds how the ratios of the trials are spread, so that a threshold is found for any
+    false-accept rate that they can show, or for any cost.
+
+    \b
+    Example:
+      svtok fit-scorer --embeddings exp/cls/embeddings/dev --data data/my/dev --out exp/cls/scorer
+      svtok fit-scorer --embeddings exp/cls/embeddings/dev --data data/my/dev --out exp/cls/scorer \\
+        --backend plda --backend-train exp/cls/embeddings/train --backend-data data/my/train \\
+        --norm as-norm --top 200 --cohort exp/cls/embeddings/train --phrase-scores exp/cls/dtw-dev.tsv
+    """
+    backend_choice = BackendChoice(**{field.name: options[field.name] for field in fields(BackendChoice)})
+    norm_choice = NormChoice(**{field.name: options[field.name] for field in fields(NormChoice)})
+    check_enrollment(enroll, joined_embeddings, backend_choice.backend)
+    if backend_choice.backend == "dtw":
+        raise click.UsageError("--backend dtw scores phrases, without a fit: give its scores with --phrase-scores")
+
+    from svtok.embeddings.store import read_embeddings
+    from svtok.manifest.sets import read_set
+    from svtok.metrics import Cost
+    from svtok.report.calibration import decisions_text
+    from svtok.scoring.fitted import calibrated
+    from svtok.scoring.scorer import Scorer
+    from svtok.scoring.scores import read_scores, scores_of_trials
+    from svtok.scoring.store import write_scorer
+    from svtok.scoring.trials import trial_sides
+
+    prepared, of_trials = read_set(data), read_embeddings(embeddings)
+    joined = read_embeddings(joined_embeddings) if joined_embeddings else None
+    sides = trial_sides(prepared, of_trials, joined)
+    backend, of_backend = backend_choice.fit(of_trials, sides.phrases.tolist(), every_phrase=True)
+    norm, of_norm = norm_choice.make(of_trials)
+    of_phrase = None
+    if phrase_scores:
+        table, trials = read_scores(phrase_scores), prepared.protocol()[1]
+        of_phrase = scores_of_trials(table, trials, path=phrase_scores, trials_of=f"the trials of {data}")
+    fitted, by_type = calibrated(
+        Scorer(backend, enroll or usual_enrollment(backend_choice.backend), norm),
+        sides,
+        prepared,
+        network=of_trials.network_hash,
+        cost=Cost(c_miss=c_miss, c_fa=c_fa, p_target=p_target),
+        shares=dict(nontargets) or None,
+        phrase_scores=of_phrase,
+    )
+    write_scorer(out, fitted)
+    click.echo(f"{out}: {backend_choice.backend}{of_backend}{of_norm}, calibrated on {data}\n")
+    click.echo(decisions_text(fitted.decisions, by_type))
