@@ -12,8 +12,12 @@ from svtok.cli.options import AT_LEAST_ONE, FOLDER, SHARE, together
 
 if TYPE_CHECKING:
     from svtok.embeddings.store import Embeddings
+    from svtok.manifest.sets import PreparedSet
     from svtok.scoring.backend import Backend, Enrollment
+    from svtok.scoring.decision import Array
+    from svtok.scoring.fitted import Warping
     from svtok.scoring.normalise import CohortOf, Norm
+    from svtok.scoring.warping import Takes
 
 USUAL_TOP = 300
 
@@ -47,6 +51,47 @@ def check_enrollment(enroll: Enrollment | None, joined_embeddings: Path | None, 
         raise click.UsageError("--enroll joined-audio needs the embeddings of joined utterances: --joined-embeddings")
     if enroll != "joined-audio" and joined_embeddings:
         raise click.UsageError("--joined-embeddings is of --enroll joined-audio")
+
+
+takes_option = click.option(
+    "--takes",
+    type=click.Choice(["mean", "best"]),
+    show_default="mean",
+    help="Where --frames are warped: the score is the mean of those of the enrolled takes, or the best of them.",
+)
+
+
+def scores_of_phrase(
+    prepared: PreparedSet, frames: Path | None, takes: Takes | None, scores: Path | None, network: str
+) -> tuple[Array | None, Warping | None]:
+    """What --frames and --takes, or --phrase-scores, give: a score of the phrase of each trial (N,), and how it came.
+
+    `network` is the hash of the network whose states are to be warped.
+    """
+    from svtok.embeddings.states import FrameStates, open_frames
+    from svtok.errors import SvtokError
+    from svtok.scoring.fitted import Warping
+    from svtok.scoring.scores import read_scores, scores_of_trials
+    from svtok.scoring.warping import score_by_warping
+
+    if frames and scores:
+        raise click.UsageError("--frames and --phrase-scores are two ways to score the phrase; give one of them")
+    if takes and not frames:
+        raise click.UsageError("--takes is of --frames")
+    if scores:
+        trials_of = f"the trials of {prepared.folder}"
+        return scores_of_trials(read_scores(scores), prepared.protocol()[1], path=scores, trials_of=trials_of), None
+    if not frames:
+        return None, None
+    states = open_frames(frames)
+    if not isinstance(states, FrameStates) or states.about.network != network:
+        kind = "states of another network" if isinstance(states, FrameStates) else "features"
+        raise SvtokError(
+            f"{frames}: holds {kind}; a scorer warps the states of the network whose embeddings it scores: make them "
+            "with `svtok extract-embeddings --frame-states`, or give other scores of the phrase with --phrase-scores"
+        )
+    warping = Warping(states.about.layer, takes or "mean")
+    return score_by_warping(prepared, states, takes=warping.takes).astype("f8"), warping
 
 
 backend_options = together(

@@ -16,6 +16,8 @@ from svtok.cli.backends import (
     check_enrollment,
     enroll_options,
     norm_options,
+    scores_of_phrase,
+    takes_option,
     usual_enrollment,
 )
 from svtok.cli.fresh import makes
@@ -24,6 +26,7 @@ from svtok.scoring import FORMAT
 
 if TYPE_CHECKING:
     from svtok.scoring.backend import Enrollment
+    from svtok.scoring.warping import Takes
 
 
 @click.command("fit-scorer")
@@ -31,10 +34,16 @@ if TYPE_CHECKING:
 @data_option("dev")
 @click.option("--out", type=FOLDER, required=True, help="Folder of the scorer, such as exp/NAME/scorer.")
 @click.option(
+    "--frames",
+    type=FOLDER,
+    help="Folder of the frame states of --data, by the same network: phrase, and speaker and phrase together, are "
+    "decided by warping these.",
+)
+@takes_option
+@click.option(
     "--phrase-scores",
     type=FILE,
-    help="Scores of the phrase for the same trials, such as those of --backend dtw or score-phrases: phrase, and "
-    "speaker and phrase together, are decided by these as well.",
+    help="In place of --frames: scores of the phrase for the same trials, such as those of score-phrases.",
 )
 @enroll_options
 @backend_options
@@ -45,6 +54,8 @@ def fit_scorer(
     embeddings: Path,
     data: Path,
     out: Path,
+    frames: Path | None,
+    takes: Takes | None,
     phrase_scores: Path | None,
     enroll: Enrollment | None,
     joined_embeddings: Path | None,
@@ -58,22 +69,22 @@ def fit_scorer(
     evaluated, such as dev. `svtok score --scorer` scores by it, with the options as they are here.
 
     What it decides is calibrated for itself, as far as the trials have these types: the speaker (TC against IC), the
-    phrase (TC against TW, by --phrase-scores), and both together (TC against all; --nontargets says how these are
-    expected to come). It holds how the ratios of the trials are spread, so that a threshold is found for any
-    false-accept rate that they can show, or for any cost.
+    phrase (TC against TW, by --frames or --phrase-scores), and both together (TC against all; --nontargets says
+    how these are expected to come). It holds how the ratios of the trials are spread, so that a threshold is found
+    for any false-accept rate that they can show, or for any cost.
 
     \b
     Example:
       svtok fit-scorer --embeddings exp/cls/embeddings/dev --data data/my/dev --out exp/cls/scorer
       svtok fit-scorer --embeddings exp/cls/embeddings/dev --data data/my/dev --out exp/cls/scorer \\
         --backend plda --backend-train exp/cls/embeddings/train --backend-data data/my/train \\
-        --norm as-norm --top 200 --cohort exp/cls/embeddings/train --phrase-scores exp/cls/dtw-dev.tsv
+        --norm as-norm --top 200 --cohort exp/cls/embeddings/train --frames exp/cls/states/dev
     """
     backend_choice = BackendChoice(**{field.name: options[field.name] for field in fields(BackendChoice)})
     norm_choice = NormChoice(**{field.name: options[field.name] for field in fields(NormChoice)})
     check_enrollment(enroll, joined_embeddings, backend_choice.backend)
     if backend_choice.backend == "dtw":
-        raise click.UsageError("--backend dtw scores phrases, without a fit: give its scores with --phrase-scores")
+        raise click.UsageError("--backend dtw scores phrases, without a fit: name the frame states with --frames")
 
     from svtok.embeddings.store import read_embeddings
     from svtok.manifest.sets import read_set
@@ -81,7 +92,6 @@ def fit_scorer(
     from svtok.report.calibration import decisions_text
     from svtok.scoring.fitted import calibrated
     from svtok.scoring.scorer import Scorer
-    from svtok.scoring.scores import read_scores, scores_of_trials
     from svtok.scoring.store import write_scorer
     from svtok.scoring.trials import trial_sides
 
@@ -90,10 +100,7 @@ def fit_scorer(
     sides = trial_sides(prepared, of_trials, joined)
     backend, of_backend = backend_choice.fit(of_trials, sides.phrases.tolist(), every_phrase=True)
     norm, of_norm = norm_choice.make(of_trials)
-    of_phrase = None
-    if phrase_scores:
-        table, trials = read_scores(phrase_scores), prepared.protocol()[1]
-        of_phrase = scores_of_trials(table, trials, path=phrase_scores, trials_of=f"the trials of {data}")
+    of_phrase, warping = scores_of_phrase(prepared, frames, takes, phrase_scores, of_trials.network_hash)
     fitted, by_type = calibrated(
         Scorer(backend, enroll or usual_enrollment(backend_choice.backend), norm),
         sides,
@@ -102,6 +109,7 @@ def fit_scorer(
         cost=Cost(c_miss=c_miss, c_fa=c_fa, p_target=p_target),
         shares=dict(nontargets) or None,
         phrase_scores=of_phrase,
+        warping=warping,
     )
     write_scorer(out, fitted)
     click.echo(f"{out}: {backend_choice.backend}{of_backend}{of_norm}, calibrated on {data}\n")

@@ -15,6 +15,8 @@ from svtok.cli.backends import (
     check_enrollment,
     enroll_options,
     norm_options,
+    scores_of_phrase,
+    takes_option,
     usual_enrollment,
 )
 from svtok.cli.fresh import features_read, makes
@@ -41,13 +43,8 @@ if TYPE_CHECKING:
 @click.option("--embeddings", type=FOLDER, help="Folder of the set's embeddings.")
 @data_option("eval")
 @scores_out_option
-@click.option("--frames", type=FOLDER, help="Folder of the set's features or frame states, which --backend dtw warps.")
-@click.option(
-    "--takes",
-    type=click.Choice(["mean", "best"]),
-    show_default="mean",
-    help="With --backend dtw: the score is the mean of those of the enrolled takes, or the best of them.",
-)
+@click.option("--frames", type=FOLDER, help="Folder of the set's features or frame states, which are warped.")
+@takes_option
 @enroll_options
 @backend_options
 @norm_options
@@ -80,7 +77,7 @@ def score(
     cost: tuple[tuple[str, float], ...],
     **options: Any,
 ) -> None:
-    """Score the trials of a prepared set, by the cosine of model and test embedding or by a trained back-end.
+    """Score the trials of a prepared set: by the cosine of model and test embedding, a trained back-end, or a scorer.
 
     The utterances of a model are looked up in the same folder as the test utterances. lda and plda are trained on
     embeddings of other speakers, such as those of the training set. With --norm the scores, of any back-end, are
@@ -103,11 +100,13 @@ def score(
     if llr is None and (phrase_scores or false_accept_rate or cost):
         raise click.UsageError("--phrase-scores, --false-accept-rate and --cost are of --llr")
     if scorer is not None:
-        _refuse_given(*options, "enroll", "frames", "takes")
+        _refuse_given(*options, "enroll", "takes")
+        if frames and llr not in ("phrase", "together"):
+            raise click.UsageError("with --scorer, --frames is of --llr phrase or together")
         if embeddings is None:
             raise click.UsageError("name the embeddings of the set with --embeddings")
         asked = {"false_accept_rate": false_accept_rate, "cost": asked_cost(cost, false_accept_rate)}
-        _score_by_scorer(scorer, data, embeddings, joined_embeddings, llr, phrase_scores, asked, out)
+        _score_by_scorer(scorer, data, embeddings, joined_embeddings, llr, frames, phrase_scores, asked, out)
         return
     backend_choice = BackendChoice(**{field.name: options[field.name] for field in fields(BackendChoice)})
     norm_choice = NormChoice(**{field.name: options[field.name] for field in fields(NormChoice)})
@@ -155,13 +154,15 @@ def _score_by_scorer(
     embeddings: Path,
     joined_embeddings: Path | None,
     llr: Aspect | None,
+    frames: Path | None,
     phrase_scores: Path | None,
     asked: dict[str, Any],
     out: Path,
 ) -> None:
     from svtok.embeddings.store import read_embeddings
+    from svtok.errors import SvtokError
     from svtok.manifest.sets import read_set
-    from svtok.scoring.scores import read_scores, scores_of_trials, write_scores
+    from svtok.scoring.scores import write_scores
     from svtok.scoring.store import load_scorer
     from svtok.scoring.trials import trial_sides
 
@@ -176,11 +177,11 @@ def _score_by_scorer(
         write_scores(out, trials, scores)
         click.echo(f"{out}: {len(scores)} scores by {folder}")
         return
-    of_phrase = (
-        scores_of_trials(read_scores(phrase_scores), trials, path=phrase_scores, trials_of=f"the trials of {data}")
-        if phrase_scores
-        else None
-    )
+    takes = scorer.warping.takes if scorer.warping and frames else None
+    of_phrase, warping = scores_of_phrase(prepared, frames, takes, phrase_scores, scorer.network)
+    if of_phrase is not None and warping != scorer.warping:
+        how = f"layer {scorer.warping.layer} of --frames" if scorer.warping else "--phrase-scores"
+        raise SvtokError(f"{folder}: was fitted with scores of the phrase from {how}; give such ones")
     ratios = scorer.llr(scores, of_phrase, of=llr)
     write_scores(out, trials, ratios)
     accepted = int((ratios >= threshold.value).sum())

@@ -16,6 +16,17 @@ from svtok.scoring.decision import PHRASE_SCORES, Aspect, Decision, Threshold, f
 from svtok.scoring.fusion import split_by_type
 from svtok.scoring.scorer import Scorer
 from svtok.scoring.trials import TrialSides
+from svtok.scoring.warping import Takes
+
+
+@dataclass(frozen=True)
+class Warping:
+    """How the phrase is scored where frame states of the scorer's own network are warped (`svtok.scoring.warping`)."""
+
+    layer: int
+    """How many layers of its encoder the states have been through."""
+    takes: Takes
+    """What becomes of the costs of several enrolled takes."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +51,8 @@ class FittedScorer:
     """D."""
     decisions: Mapping[Aspect, Decision] = field(default_factory=dict)
     """What it decides."""
+    warping: Warping | None = None
+    """What scores the phrase; None: nothing, or a file of scores did."""
 
     @property
     def phrases(self) -> list[str] | None:
@@ -175,6 +188,7 @@ def calibrated(
     cost: Cost,
     shares: Mapping[str, float] | None = None,
     phrase_scores: NDArray[np.float64] | None = None,
+    warping: Warping | None = None,
 ) -> tuple[FittedScorer, dict[str, NDArray[np.float64]]]:
     """A scorer with the decisions that the trials of a prepared set teach.
 
@@ -186,6 +200,7 @@ def calibrated(
         cost: what the decisions are to be best for.
         shares: of the types of non-targets among all, in what is decided of speaker and phrase together.
         phrase_scores: of the phrase, a score a trial (N,).
+        warping: what made these, where warping did.
 
     Returns:
         The fitted scorer, and the scores of each type of trials that it was fitted on (N_type, S).
@@ -196,4 +211,4 @@ def calibrated(
     columns = [scorer.scores(sides).astype(np.float64), *([] if phrase_scores is None else [phrase_scores])]
     by_type = split_by_type(prepared, np.column_stack(columns))
     decisions = fit_decisions(by_type, cost=cost, shares=shares)
-    return FittedScorer(scorer, network, sides.test_vectors.shape[1], decisions), by_type
+    return FittedScorer(scorer, network, sides.test_vectors.shape[1], decisions, warping), by_type

@@ -20,11 +20,12 @@ from svtok.files import writing_folder
 from svtok.manifest.sets import refuse_other_files
 from svtok.scoring.backend import Backend, Cosine, Enrollment
 from svtok.scoring.decision import Aspect, Decision, Ranked
-from svtok.scoring.fitted import FittedScorer
+from svtok.scoring.fitted import FittedScorer, Warping
 from svtok.scoring.fusion import Fusion
 from svtok.scoring.normalise import Cohort, Norm
 from svtok.scoring.plda import Plda, Projection
 from svtok.scoring.scorer import Scorer
+from svtok.scoring.warping import Takes
 
 FOLDER_FORMAT = 1
 ABOUT, ARRAYS = "scorer.yaml", "scorer.safetensors"
@@ -40,6 +41,13 @@ class NormAbout(Section):
     phrases: tuple[str, ...] | None = Field(description="What the members of the cohort say, where it is known.")
 
 
+class WarpingAbout(Section):
+    """What scores the phrase: frame states of the network, warped in time."""
+
+    layer: int = Field(ge=0, description="Layers of the encoder that the states have been through.")
+    takes: Takes
+
+
 class About(Section):
     """The content of `scorer.yaml`."""
 
@@ -51,6 +59,7 @@ class About(Section):
     phrases: tuple[str, ...] | None = Field(None, description="Where each phrase has a back-end of its own: these.")
     enrollment: Enrollment
     norm: NormAbout | None = None
+    warping: WarpingAbout | None = None
     decisions: dict[Aspect, Fusion] = Field(description="How scores become log likelihood ratios, by what is decided.")
     svtok: str = Field(description="The version that fitted it.")
 
@@ -92,6 +101,7 @@ def write_scorer(folder: Path, scorer: FittedScorer) -> None:
         phrases=tuple(by_phrase) if by_phrase else None,
         enrollment=scorer.scorer.enrollment,
         norm=norm_about,
+        warping=scorer.warping and WarpingAbout(layer=scorer.warping.layer, takes=scorer.warping.takes),
         decisions={aspect: decision.fusion for aspect, decision in scorer.decisions.items()},
         svtok=svtok.__version__,
     )
@@ -127,7 +137,8 @@ def load_scorer(folder: str | Path) -> FittedScorer:
     backend = backends[0] if about.phrases is None else dict(zip(about.phrases, backends, strict=True))
     scorer = Scorer(backend, about.enrollment, None if about.norm is None else _norm(arrays, about, about.norm))
     decisions = {aspect: _decision(arrays, aspect, fusion) for aspect, fusion in about.decisions.items()}
-    return FittedScorer(scorer, about.network, about.dim, decisions)
+    warping = about.warping and Warping(about.warping.layer, about.warping.takes)
+    return FittedScorer(scorer, about.network, about.dim, decisions, warping)
 
 
 class _Arrays:

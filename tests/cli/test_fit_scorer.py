@@ -11,10 +11,14 @@ import pytest
 from click.testing import CliRunner, Result
 
 from svtok.cli.main import svtok
+from svtok.config import write_yaml
+from svtok.embeddings.states import ABOUT, ARRAY, INDEX, About
 from svtok.embeddings.store import write_embeddings
 from svtok.errors import SvtokError
+from svtok.features.store import write_frames
 from svtok.manifest.sets import PreparedSet, read_set, write_set
 from svtok.manifest.trial_types import types_of
+from svtok.scoring.fitted import Warping
 from svtok.scoring.scores import read_scores, write_scores
 from svtok.scoring.store import load_scorer
 
@@ -196,3 +200,54 @@ def test_a_scorer_is_not_fitted_again_where_nothing_changed_and_is_not_written_o
     Path("notes/diary.txt").write_text("mine")
     result = call("fit-scorer", "--embeddings", "dev", "--data", "data/my/dev", "--out", "notes")
     assert "holds other files (diary.txt)" in str(result.exception)
+
+
+def write_states(name: str, seed: int, network: str = "a network", layer: int = 2) -> None:
+    """Frame states of a set in states-NAME: ten frames an utterance, those of its phrase and noise."""
+    random = np.random.default_rng(seed)
+    of_phrase = np.random.default_rng(9).normal(size=(PHRASES, 10, 4))
+    utts = sorted(read_set(Path("data/my") / name).utterances["utt"])
+    frames = [of_phrase[int(utt[-3])] + random.normal(0, 0.7, (10, 4)) for utt in utts]
+    folder = Path(f"states-{name}")
+    folder.mkdir(exist_ok=True)
+    write_frames(folder / ARRAY, folder / INDEX, utts, [10] * len(utts), (one.astype("f4") for one in frames), dim=4)
+    write_yaml(folder / ABOUT, About(network=network, layer=layer))
+
+
+def test_frame_states_decide_the_phrase_as_scores_of_their_warping_do() -> None:
+    write_states("dev", 1)
+    write_states("eval", 2)
+    for name in ("dev", "eval"):
+        called(
+            "score",
+            "--backend",
+            "dtw",
+            "--frames",
+            f"states-{name}",
+            "--data",
+            f"data/my/{name}",
+            "--out",
+            name + ".tsv",
+        )
+    fit("--frames", "states-dev")
+    assert load_scorer("scorer").warping == Warping(layer=2, takes="mean")
+    score("frames.tsv", "--scorer", "scorer", "--llr", "together", "--frames", "states-eval")
+    fit("--phrase-scores", "dev.tsv")
+    assert load_scorer("scorer").warping is None
+    score("scores.tsv", "--scorer", "scorer", "--llr", "together", "--phrase-scores", "eval.tsv")
+    frames, scores = (read_scores(Path(name))["score"].to_numpy() for name in ("frames.tsv", "scores.tsv"))
+    np.testing.assert_allclose(frames, scores, rtol=1e-5)
+
+
+def test_states_of_another_network_or_layer_are_refused() -> None:
+    write_states("dev", 1, network="another")
+    dev = ["fit-scorer", "--embeddings", "dev", "--data", "data/my/dev", "--out", "scorer"]
+    assert "states-dev: holds states of another network" in str(call(*dev, "--frames", "states-dev").exception)
+    write_states("dev", 1)
+    write_states("eval", 2, layer=1)
+    fit("--frames", "states-dev", "--takes", "best")
+    result = call(
+        *["score", "--embeddings", "eval", "--data", "data/my/eval", "--out", "s.tsv", "--scorer", "scorer"],
+        *["--llr", "phrase", "--frames", "states-eval"],
+    )
+    assert "was fitted with scores of the phrase from layer 2 of --frames" in str(result.exception)
