@@ -79,6 +79,7 @@ def test_a_process_that_is_ended_from_outside_is_an_error_that_says_what_to_do()
         list(map_in_processes(os._exit, [1, 2, 3], jobs=2))
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_the_work_and_its_processes() -> None:
     script = """
 import sys, time

@@ -53,6 +53,7 @@ print(torchaudio.transforms.TimeMasking(10)(noise[None]).shape == (1, 1, 16000))
     assert done.stdout.split() == ["True"] * 3, done.stderr
 
 
+@pytest.mark.slow
 def test_an_extension_that_cannot_load_is_left_out(tmp_path: Path) -> None:
     fake_torchaudio(
         tmp_path,
@@ -83,6 +84,7 @@ except RuntimeError as error:
     ], done.stderr
 
 
+@pytest.mark.slow
 def test_a_torchaudio_broken_elsewhere_is_an_error_that_says_why(tmp_path: Path) -> None:
     fake_torchaudio(tmp_path, functional="raise ImportError('cannot import name custom_fwd')\n")
     done = python(USE, path=tmp_path)

@@ -31,6 +31,7 @@ def called(*arguments: str) -> str:
     return result.output
 
 
+@pytest.mark.slow
 def test_quotation_marks_come_through_from_the_csv_to_the_error_rates(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

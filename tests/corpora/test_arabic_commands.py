@@ -54,6 +54,7 @@ def test_a_tree_becomes_the_tables_of_the_authors_split(make_tree: Make) -> None
     }
 
 
+@pytest.mark.slow
 def test_the_first_takes_enroll_and_the_others_are_tests(make_tree: Make) -> None:
     evaluation = prepare(make_tree(takes=12), enroll_takes=10)["eval"]
     assert evaluation.models is not None

@@ -26,6 +26,7 @@ def texts() -> list[str]:
 
 
 @pytest.mark.parametrize("message", MESSAGES)
+@pytest.mark.slow
 def test_every_part_of_a_message_stands_in_the_code(message: str, texts: list[str]) -> None:
     parts = [part.strip() for part in message.replace("\n", " ").split("…") if part.strip(" '():;,")]
     assert parts

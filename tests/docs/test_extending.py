@@ -62,6 +62,7 @@ def test_the_corpus_is_prepared_written_and_read_again(tmp_path: Path) -> None:
     assert sorted(evaluation.trials["type"]) == ["TC", "TC", "TW", "TW"]
 
 
+@pytest.mark.slow
 def test_the_head_trains_and_padding_changes_nothing() -> None:
     torch.manual_seed(0)
     network = example("head").make_network(TINY, 4, 2)

@@ -44,6 +44,7 @@ def extract(*arguments: str) -> Result:
     return CliRunner().invoke(svtok, [*given, *arguments])
 
 
+@pytest.mark.slow
 def test_a_set_gets_a_vector_an_utterance_and_the_hash_of_the_weights(weights: Path) -> None:
     result = extract()
     assert result.exit_code == 0, result.output

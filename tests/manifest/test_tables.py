@@ -69,6 +69,7 @@ def utterance_tables(draw: st.DrawFn) -> pd.DataFrame:
 
 @one_file
 @given(table=utterance_tables())
+@pytest.mark.slow
 def test_an_utterance_table_is_read_as_it_was_written(table: pd.DataFrame, tmp_path: Path) -> None:
     write_utterances(table, tmp_path / "u.tsv")
     assert_frame_equal(read_utterances(tmp_path / "u.tsv"), table, check_dtype=False)
@@ -76,6 +77,7 @@ def test_an_utterance_table_is_read_as_it_was_written(table: pd.DataFrame, tmp_p
 
 @one_file
 @given(names=st.lists(ids, unique=True, max_size=4), enrolled=st.lists(ids, unique=True, min_size=1, max_size=4))
+@pytest.mark.slow
 def test_a_model_table_is_read_as_it_was_written(names: list[str], enrolled: list[str], tmp_path: Path) -> None:
     table = pd.DataFrame({"model": sorted(names), "spk": "s", "phrase": "p", "utts": " ".join(enrolled)})
     write_models(table, tmp_path / "m.tsv")
@@ -88,6 +90,7 @@ def test_a_model_table_is_read_as_it_was_written(names: list[str], enrolled: lis
     pairs=st.lists(st.tuples(ids, ids, st.sampled_from(["TC", "TW", "IC", "IW"])), unique_by=lambda row: row[:2]),
     typed=st.booleans(),
 )
+@pytest.mark.slow
 def test_trials_are_read_as_they_were_written(
     pairs: list[tuple[str, str, str]], typed: bool, name: str, tmp_path: Path
 ) -> None:
@@ -117,6 +120,7 @@ def test_every_text_without_a_tab_or_a_line_end_comes_back_quotes_and_all(
 
 @one_file
 @given(table=utterance_tables(), order=st.randoms())
+@pytest.mark.slow
 def test_a_table_is_read_alike_from_any_order_of_its_rows(table: pd.DataFrame, order: Random, tmp_path: Path) -> None:
     write_utterances(table, tmp_path / "u.tsv")
     expected = read_utterances(tmp_path / "u.tsv")
@@ -360,6 +364,7 @@ def test_a_parquet_file_that_is_none_or_lacks_a_column_is_named(tmp_path: Path) 
 
 @given(data=st.data())
 @one_file
+@pytest.mark.slow
 def test_a_damaged_table_is_read_or_refused_with_an_error_of_ours(data: st.DataObject, tmp_path: Path) -> None:
     trials = pd.DataFrame({"model": [f"m{n}" for n in range(50)], "utt": "é", "type": "TC"})
     path = tmp_path / data.draw(st.sampled_from(["t.tsv", "t.parquet"]))

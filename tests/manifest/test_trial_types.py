@@ -45,6 +45,7 @@ few = st.sampled_from("abc")
     categorical=st.booleans(),
     data=st.data(),
 )
+@pytest.mark.slow
 def test_types_are_those_of_looking_at_each_trial(
     models: list[tuple[str, str]], utts: list[tuple[str, str]], categorical: bool, data: st.DataObject
 ) -> None:

@@ -122,6 +122,7 @@ def test_tables_that_cannot_be_read_are_all_listed(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
+@pytest.mark.slow
 def test_recordings_that_cannot_be_used_are_all_listed(
     folder: Path, recordings: pd.DataFrame, jobs: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

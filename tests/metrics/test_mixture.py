@@ -13,6 +13,7 @@ score_lists = st.lists(st.integers(-5, 5).map(float), min_size=1, max_size=20).m
 
 
 @given(score_lists, score_lists, score_lists)
+@pytest.mark.slow
 def test_shares_as_in_the_trials_give_the_pooled_rates(targets: np.ndarray, one: np.ndarray, other: np.ndarray) -> None:
     pooled = np.concatenate([one, other])
     shares = [len(one) / len(pooled), len(other) / len(pooled)]

@@ -66,6 +66,7 @@ def test_the_line_between_the_two_points_is_taken_by_its_length() -> None:
 
 
 @given(st.lists(st.tuples(st.floats(-10, 10), st.booleans()), min_size=4, max_size=40, unique_by=lambda t: t[0]))
+@pytest.mark.slow
 def test_without_ties_both_agree_on_any_scores(trials: list[tuple[float, bool]]) -> None:
     scores = [0.0, *(score for score, _ in trials)]
     is_target = [0, *(int(target) for _, target in trials)]

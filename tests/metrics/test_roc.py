@@ -73,6 +73,7 @@ def test_eer_agrees_with_trying_every_threshold(targets: np.ndarray, nontargets:
 
 
 @given(score_lists, score_lists, st.sampled_from([(10, 1, 0.01), (1, 1, 0.001), (1, 1, 0.5), (1, 20, 0.3)]))
+@pytest.mark.slow
 def test_minimum_cost_agrees_with_trying_every_threshold(
     targets: np.ndarray, nontargets: np.ndarray, cost: tuple[float, float, float]
 ) -> None:
@@ -83,6 +84,7 @@ def test_minimum_cost_agrees_with_trying_every_threshold(
 
 
 @given(score_lists, score_lists, st.randoms())
+@pytest.mark.slow
 def test_the_order_of_the_scores_does_not_matter(targets: np.ndarray, nontargets: np.ndarray, random: object) -> None:
     before = eer(targets, nontargets), dcf08(targets, nontargets)
     targets, nontargets = targets.copy(), nontargets.copy()
@@ -92,6 +94,7 @@ def test_the_order_of_the_scores_does_not_matter(targets: np.ndarray, nontargets
 
 
 @given(score_lists, score_lists)
+@pytest.mark.slow
 def test_a_rising_map_of_the_scores_changes_nothing(targets: np.ndarray, nontargets: np.ndarray) -> None:
     assert eer(np.exp(targets), np.exp(nontargets)) == eer(targets, nontargets)
     assert dcf10(np.exp(targets), np.exp(nontargets)) == dcf10(targets, nontargets)

@@ -125,6 +125,7 @@ def test_seeded_draws_are_the_same_each_time_and_others_with_other_seeds(fields:
     assert len({draw(seed) for seed in range(20)}) >= 3
 
 
+@pytest.mark.slow
 def test_seeded_draws_follow_the_learned_probabilities() -> None:
     drawn = []
     for seed in range(300):

@@ -64,6 +64,7 @@ def test_the_length_of_an_embedding_does_not_matter() -> None:
     assert maps[0].groups == table["spk"].tolist()
 
 
+@pytest.mark.slow
 def test_tsne_is_the_same_for_the_same_seed_and_keeps_neighbours_together() -> None:
     pytest.importorskip("sklearn")
     table = utterances(speakers=2, takes=10)

@@ -52,6 +52,7 @@ def test_by_hand_a_frame_that_lasts_longer_costs_nothing_and_another_frame_its_c
 
 
 @given(st.data())
+@pytest.mark.slow
 def test_each_pair_of_a_batch_costs_what_the_recursion_says_whatever_the_padding_holds(data: st.DataObject) -> None:
     lengths = data.draw(st.lists(st.tuples(st.integers(1, 6), st.integers(1, 6)), min_size=1, max_size=4))
     random = np.random.default_rng(data.draw(st.integers(0, 1000)))

@@ -27,6 +27,7 @@ CPU = torch.device("cpu")
 
 
 @given(st.lists(st.integers(1, 500), min_size=2, max_size=80), st.integers(2, 9), st.integers(0, 5))
+@pytest.mark.slow
 def test_every_utterance_is_in_one_batch_and_no_batch_has_one(lengths: list[int], batch_size: int, seed: int) -> None:
     batches = bucketed_batches(np.array(lengths, dtype=float), batch_size, np.random.default_rng(seed))
     assert sorted(np.concatenate(batches)) == list(range(len(lengths)))

@@ -3,10 +3,13 @@
 import json
 from collections.abc import Callable
 
+import pytest
+
 from svtok.trained.folder import load_network
 from svtok.training.run import Run, train_network
 
 
+@pytest.mark.slow
 def test_each_epoch_says_how_the_slots_of_each_memory_layer_were_read(make_run: Callable[..., Run]) -> None:
     run = make_run(network={"layers": 2}, training={"epochs": 2})
     train_network(run)

@@ -23,6 +23,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+@pytest.mark.slow
 def test_the_corpus_is_whole_and_says_that_it_is_synthetic(corpus: Path) -> None:
     sets = prepare(corpus)
     assert sets["eval"].utterances["sample_rate"].unique().tolist() == [16000]
@@ -46,6 +47,7 @@ def test_other_settings_are_refused(corpus: Path) -> None:
         synthesize(corpus, Settings(speakers=4, eval_speakers=4, phrases=2, sessions=4, seed=2), audio=True, jobs=1)
 
 
+@pytest.mark.slow
 def test_persian_phrases_have_a_persian_voice(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     said = set()
 

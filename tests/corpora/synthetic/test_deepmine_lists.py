@@ -42,6 +42,7 @@ def test_tdsv_2024_has_dev_lists_and_free_text_tests() -> None:
 
 
 @pytest.mark.parametrize("options", [("--layout", "sdsv"), ("--layout", "tdsv2024", "--dev-speakers", "4")])
+@pytest.mark.slow
 def test_what_is_written_is_prepared_with_the_same_types(tmp_path: Path, options: tuple[str, ...]) -> None:
     command = ["synthesize", "deepmine", "--out", str(tmp_path / "c"), "--lists-only", *options]
     command += ["--speakers", "4", "--eval-speakers", "4", "--phrases", "4", "--sessions", "4"]

@@ -36,6 +36,7 @@ def written(path: Path, text: str) -> Path:
         st.tuples(ids, ids, st.floats(allow_nan=False, allow_infinity=False)), min_size=1, unique_by=lambda row: row[:2]
     )
 )
+@pytest.mark.slow
 def test_scores_are_read_as_they_were_written(pairs: list[tuple[str, str, float]], tmp_path: Path) -> None:
     write_score_list(pd.DataFrame(pairs, columns=["model", "utt", "score"]), tmp_path / "scores")
     assert rows(read_score_list(tmp_path / "scores")) == pairs
@@ -47,6 +48,7 @@ def test_scores_are_read_as_they_were_written(pairs: list[tuple[str, str, float]
         st.tuples(ids, ids, st.sampled_from(["TC", "TW", "IC", "IW"])), min_size=1, unique_by=lambda row: row[:2]
     )
 )
+@pytest.mark.slow
 def test_trial_types_are_read_as_they_were_written(pairs: list[tuple[str, str, str]], tmp_path: Path) -> None:
     trials = pd.DataFrame(pairs, columns=["model", "utt", "type"])
     write_trial_types(trials, tmp_path / "types")
