@@ -35,6 +35,8 @@ from svtok.trained.config import Config, PhoneticConfig
 from svtok.trained.folder import load_network, read_training_log, write_config, write_settings, write_weights
 from svtok.trained.phones import PhoneList, load_phone_network
 
+pytestmark = pytest.mark.slow
+
 FEATURES = FeaturesConfig(bands=(4,))
 
 
@@ -199,7 +201,6 @@ def test_a_cut_of_one_byte_is_never_missed(kind: str, copy: Callable[[str], Path
 
 @pytest.mark.parametrize(("kind", "file"), FILES)
 @pytest.mark.parametrize("content", WRONG.values(), ids=WRONG.keys())
-@pytest.mark.slow
 def test_a_file_that_holds_something_else(kind: str, file: str, content: bytes, copy: Callable[[str], Path]) -> None:
     folder = copy(kind)
     (folder / file).write_bytes(content)
@@ -242,7 +243,6 @@ def test_a_file_of_another_kind_of_folder(kind: str, file: str, copy: Callable[[
 
 @settings(max_examples=200, deadline=None)
 @given(data=st.data())
-@pytest.mark.slow
 def test_bytes_changed_anywhere(
     whole: dict[str, Path], data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

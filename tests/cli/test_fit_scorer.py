@@ -22,6 +22,8 @@ from svtok.scoring.fitted import Warping
 from svtok.scoring.scores import read_scores, write_scores
 from svtok.scoring.store import load_scorer
 
+pytestmark = pytest.mark.slow
+
 DIM, TAKES, PHRASES = 8, 4, 2
 TRAINED = ["--backend-train", "train", "--backend-data", "data/my/train"]
 NORM = ["--norm", "as-norm", "--top", "9", "--cohort", "cohort", "--cohort-data", "data/my/cohort"]

@@ -15,6 +15,8 @@ from svtok.errors import ProblemsError, SvtokError
 from svtok.manifest.sets import PreparedSet, write_set
 from svtok.metrics import eer
 
+pytestmark = pytest.mark.slow
+
 DIM, TAKES, ENROLLED, PHRASES = 12, 5, 3, 3
 OF_PHRASE = np.random.default_rng(0).normal(size=(PHRASES, DIM))
 NOISE = 2.5 * np.where(np.arange(DIM) < 6, 1, 0.1)

@@ -11,6 +11,8 @@ from svtok.corpora.arabic_commands import AUTHORS_SPLIT, prepare, split_in_folds
 from svtok.errors import ProblemsError, SvtokError
 from svtok.manifest.sets import read_set
 
+pytestmark = pytest.mark.slow
+
 SPEAKERS = (1, 5, 2, 7, 3, 4)  # two of each set of the authors' split
 Make = Callable[..., Path]
 
@@ -54,7 +56,6 @@ def test_a_tree_becomes_the_tables_of_the_authors_split(make_tree: Make) -> None
     }
 
 
-@pytest.mark.slow
 def test_the_first_takes_enroll_and_the_others_are_tests(make_tree: Make) -> None:
     evaluation = prepare(make_tree(takes=12), enroll_takes=10)["eval"]
     assert evaluation.models is not None

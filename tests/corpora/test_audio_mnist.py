@@ -10,6 +10,8 @@ from svtok.corpora.audio_mnist import GROUPS, prepare, split
 from svtok.errors import ProblemsError, SvtokError
 from svtok.manifest.sets import read_set
 
+pytestmark = pytest.mark.slow
+
 SPEAKERS = {"26": "female", "52": "female", "12": "male", "47": "female", "28": "male"}  # eval, eval, dev, dev, train
 
 

@@ -12,6 +12,8 @@ from svtok.errors import ProblemsError, SvtokError
 from svtok.manifest.sets import read_set
 from svtok.manifest.validate import check_set
 
+pytestmark = pytest.mark.slow
+
 Make = Callable[..., Path]
 Silence = Callable[..., None]
 

@@ -9,6 +9,8 @@ from svtok.corpora.hi_mia import prepare
 from svtok.errors import ProblemsError, SvtokError
 from svtok.manifest.sets import read_set
 
+pytestmark = pytest.mark.slow
+
 TRIALS_MIC = (
     "SV0301_7_01_N0001.wav SV0301_2_{}_N0002.wav target\nSV0301_7_01_N0001.wav SV0302_2_{}_N0002.wav nontarget\n"
 )

@@ -11,6 +11,8 @@ from svtok.corpora.reddots import phrase_of, prepare
 from svtok.errors import ProblemsError, SvtokError
 from svtok.manifest.sets import read_set
 
+pytestmark = pytest.mark.slow
+
 TEXTS = {"31": "My voice is my password", "32": "OK Google"}
 COUNTS = {"TC trials": 4, "TW trials": 4, "IC trials": 4, "IW trials": 4}
 

@@ -20,6 +20,8 @@ from svtok.corpora.synthetic.rsr2015_lists import Settings, write_lists
 from svtok.errors import ProblemsError, SvtokError
 from svtok.manifest.sets import CorpusInfo, read_corpus_info, read_set
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = Settings(speakers=2, dev_speakers=4, eval_speakers=4, phrases=2, sessions=4)
 SPEAKERS = [f"{gender}{number:03d}" for gender, number in product("mf", range(1, 6))]
 TRN = "key/part2/trn/3sesspwd_eval_m.trn"

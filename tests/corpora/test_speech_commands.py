@@ -11,6 +11,8 @@ from svtok.corpora.speech_commands import prepare
 from svtok.errors import ProblemsError, SvtokError
 from svtok.manifest.sets import read_set
 
+pytestmark = pytest.mark.slow
+
 TRAIN, DEV, EVAL = ("00000001",), ("0000000a", "0000000b"), ("000000c1", "000000c2", "000000c3")
 
 

@@ -23,6 +23,8 @@ from svtok.scoring.trials import trial_sides
 from svtok.trained.config import Config
 from svtok.training.objectives import Networks
 
+pytestmark = pytest.mark.slow
+
 EXAMPLES = Path(__file__).resolve().parents[2] / "docs" / "examples"
 TINY = NetworkConfig(
     head="avg", front_end=ResidualConfig(channels=8, blocks=(8,)), layers=1, attention_heads=2, dropout=0
@@ -62,7 +64,6 @@ def test_the_corpus_is_prepared_written_and_read_again(tmp_path: Path) -> None:
     assert sorted(evaluation.trials["type"]) == ["TC", "TC", "TW", "TW"]
 
 
-@pytest.mark.slow
 def test_the_head_trains_and_padding_changes_nothing() -> None:
     torch.manual_seed(0)
     network = example("head").make_network(TINY, 4, 2)

@@ -28,6 +28,8 @@ from svtok.training.data import TrainingUtterances, View, make_loader
 from svtok.training.run import Run, train_network
 from svtok.training.waveforms import WAVEFORMS, Waveforms, decoded
 
+pytestmark = pytest.mark.slow
+
 RATE = 8000
 NEVER = {f"{kind}_probability": 0.0 for kind in ("noise", "babble", "room", "band", "codec", "gain")}
 ALL_VIEWS: tuple[View, ...] = ("augmented", "unerased", "clean")
@@ -177,7 +179,6 @@ def test_babble_is_of_other_speakers(of_config: Callable[[WaveformConfig], Wavef
         assert spectrum[round(400 * len(added) / RATE)] < 0.02 * spectrum.max()
 
 
-@pytest.mark.slow
 def test_an_epoch_has_every_utterance_at_every_speed_and_repeats_and_the_next_differs(
     source: Source, noise: Path, of_config: Callable[[WaveformConfig], Waveforms]
 ) -> None:
@@ -233,7 +234,6 @@ def test_a_noisy_copy_keeps_the_frames_that_are_voiced_in_the_clean_recording() 
     assert len(compute_features(noisy, RATE, config, voiced_in=clean)) == kept
 
 
-@pytest.mark.slow
 def test_speeds_are_speakers_of_their_own_and_phrases_stay_the_same(make_run: Callable[..., Run], noise: Path) -> None:
     for classes, count in (("speaker", 9), ("speaker-phrase", 18), ("phrase", 2)):
         run = make_run(classes, training={**everything(noise), "classes": classes, "epochs": 1}, dev=False)
@@ -244,7 +244,6 @@ def test_speeds_are_speakers_of_their_own_and_phrases_stay_the_same(make_run: Ca
         assert not (run.out / WAVEFORMS).exists()
 
 
-@pytest.mark.slow
 def test_an_augmented_run_that_was_cut_off_and_run_again_ends_in_the_same_weights(
     make_run: Callable[..., Run],
     noise: Path,
@@ -260,7 +259,6 @@ def test_an_augmented_run_that_was_cut_off_and_run_again_ends_in_the_same_weight
     assert_same_weights(whole.out, cut.out)
 
 
-@pytest.mark.slow
 def test_worker_processes_change_nothing_of_the_augmentation(
     make_run: Callable[..., Run], noise: Path, assert_same_weights: Callable[[Path, Path], None]
 ) -> None:

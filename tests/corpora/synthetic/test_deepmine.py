@@ -12,6 +12,8 @@ from svtok.corpora.synthetic.deepmine import PERSIAN, synthesize
 from svtok.corpora.synthetic.deepmine_lists import Settings
 from svtok.errors import SvtokError
 
+pytestmark = pytest.mark.slow
+
 pytest.importorskip("espeakng_loader")
 TINY = Settings(speakers=4, eval_speakers=4, phrases=2, sessions=4)
 
@@ -23,7 +25,6 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-@pytest.mark.slow
 def test_the_corpus_is_whole_and_says_that_it_is_synthetic(corpus: Path) -> None:
     sets = prepare(corpus)
     assert sets["eval"].utterances["sample_rate"].unique().tolist() == [16000]
@@ -47,7 +48,6 @@ def test_other_settings_are_refused(corpus: Path) -> None:
         synthesize(corpus, Settings(speakers=4, eval_speakers=4, phrases=2, sessions=4, seed=2), audio=True, jobs=1)
 
 
-@pytest.mark.slow
 def test_persian_phrases_have_a_persian_voice(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     said = set()
 
