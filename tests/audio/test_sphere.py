@@ -10,6 +10,8 @@ import soundfile
 from svtok.audio.decode import read_audio
 from svtok.errors import AudioError, SvtokError
 
+pytestmark = pytest.mark.slow
+
 Compressed = Callable[..., bytes]
 
 SAMPLES = (np.cumsum(np.random.default_rng(0).normal(0, 200, 16100)) % 20000 - 10000).astype(np.int16)

@@ -16,6 +16,8 @@ from svtok.manifest.protocol import make_models_and_trials
 from svtok.manifest.sets import PreparedSet, write_set
 from svtok.metrics import eer
 
+pytestmark = pytest.mark.slow
+
 BANDS, STATES = 6, 5
 
 

@@ -15,6 +15,8 @@ from svtok.errors import ProblemsError, SvtokError
 from svtok.manifest.protocol import make_models_and_trials
 from svtok.manifest.sets import PreparedSet, read_set
 
+pytestmark = pytest.mark.slow
+
 WHERE = Path("corpus")
 PHRASES = ["a", "b", "c", "d"]
 

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from svtok.corpora.table import draw_sets, prepare
 from svtok.errors import ProblemsError, SvtokError
 
+pytestmark = pytest.mark.slow
+
 RATE = 8000
 
 
@@ -259,7 +261,6 @@ def test_a_split_that_is_none_is_refused(split: dict[str, float]) -> None:
     split=st.sampled_from([{"train": 0.6, "dev": 0.2, "eval": 0.2}, {"train": 0.98, "dev": 0.01, "eval": 0.01}]),
     seed=st.integers(0, 5),
 )
-@pytest.mark.slow
 def test_every_speaker_is_in_one_set_and_every_set_has_a_speaker(
     speakers: int, split: Mapping[str, float], seed: int
 ) -> None:

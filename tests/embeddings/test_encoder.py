@@ -18,6 +18,8 @@ from svtok.files import sha256_of_files
 from svtok.manifest.sets import PreparedSet, write_set
 from svtok.trained.encoders import ResemblyzerNetwork
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -44,7 +46,6 @@ def extract(*arguments: str) -> Result:
     return CliRunner().invoke(svtok, [*given, *arguments])
 
 
-@pytest.mark.slow
 def test_a_set_gets_a_vector_an_utterance_and_the_hash_of_the_weights(weights: Path) -> None:
     result = extract()
     assert result.exit_code == 0, result.output

@@ -19,6 +19,8 @@ from svtok.features.spectral import spectral_features, with_deltas
 from svtok.features.store import FeatureStore
 from svtok.manifest.sets import PreparedSet
 
+pytestmark = pytest.mark.slow
+
 Voiced = Callable[..., np.ndarray]
 MakeSet = Callable[..., PreparedSet]
 CONFIG = FeaturesConfig(bands=(8,))
@@ -80,7 +82,6 @@ def test_the_store_holds_the_features_of_every_utterance(make_set: MakeSet, tmp_
     assert sorted(path.name for path in tmp_path.iterdir()) == ["audio", "data", "feats"]
 
 
-@pytest.mark.slow
 def test_several_processes_write_the_same_files(make_set: MakeSet, tmp_path: Path) -> None:
     prepared = make_set(5)
     extract_features(prepared, CONFIG, tmp_path / "one", jobs=1)

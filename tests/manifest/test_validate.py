@@ -11,6 +11,8 @@ from svtok.manifest.protocol import make_models_and_trials
 from svtok.manifest.sets import PreparedSet, write_set
 from svtok.manifest.validate import validate_set
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def folder(recordings: pd.DataFrame, tmp_path: Path) -> Path:
@@ -122,7 +124,6 @@ def test_tables_that_cannot_be_read_are_all_listed(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
-@pytest.mark.slow
 def test_recordings_that_cannot_be_used_are_all_listed(
     folder: Path, recordings: pd.DataFrame, jobs: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from svtok.metrics import dcf08, dcf10, eer, min_dcf, roc
 
+pytestmark = pytest.mark.slow
+
 # few distinct values: most examples hold ties
 score_lists = st.lists(st.integers(-5, 5).map(float), min_size=1, max_size=30).map(np.array)
 
@@ -73,7 +75,6 @@ def test_eer_agrees_with_trying_every_threshold(targets: np.ndarray, nontargets:
 
 
 @given(score_lists, score_lists, st.sampled_from([(10, 1, 0.01), (1, 1, 0.001), (1, 1, 0.5), (1, 20, 0.3)]))
-@pytest.mark.slow
 def test_minimum_cost_agrees_with_trying_every_threshold(
     targets: np.ndarray, nontargets: np.ndarray, cost: tuple[float, float, float]
 ) -> None:
@@ -84,7 +85,6 @@ def test_minimum_cost_agrees_with_trying_every_threshold(
 
 
 @given(score_lists, score_lists, st.randoms())
-@pytest.mark.slow
 def test_the_order_of_the_scores_does_not_matter(targets: np.ndarray, nontargets: np.ndarray, random: object) -> None:
     before = eer(targets, nontargets), dcf08(targets, nontargets)
     targets, nontargets = targets.copy(), nontargets.copy()
@@ -94,7 +94,6 @@ def test_the_order_of_the_scores_does_not_matter(targets: np.ndarray, nontargets
 
 
 @given(score_lists, score_lists)
-@pytest.mark.slow
 def test_a_rising_map_of_the_scores_changes_nothing(targets: np.ndarray, nontargets: np.ndarray) -> None:
     assert eer(np.exp(targets), np.exp(nontargets)) == eer(targets, nontargets)
     assert dcf10(np.exp(targets), np.exp(nontargets)) == dcf10(targets, nontargets)

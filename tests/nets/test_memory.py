@@ -10,6 +10,8 @@ from pydantic import ValidationError
 from svtok.nets.config import MemoryConfig
 from svtok.nets.memory import MemoryLayer, SlotUsage
 
+pytestmark = pytest.mark.slow
+
 REAL = torch.ones(2, 3, dtype=torch.bool)
 
 
@@ -78,7 +80,6 @@ def test_concat_projects_the_input_beside_what_was_read(layer: MemoryLayer) -> N
         torch.testing.assert_close(layer(x, REAL[:1, :2]), layer.project(torch.cat([x, read], dim=2)))
 
 
-@pytest.mark.slow
 def test_a_large_product_memory_never_compares_each_row_with_each_slot() -> None:
     """100 rows times 65,536 slots would be 6.5 million scores; 256 halves a side are compared instead."""
     sizes: list[int] = []

@@ -10,6 +10,8 @@ from pydantic import ValidationError
 from svtok.nets.config import HEADS, TOKEN_HEADS, NetworkConfig
 from svtok.nets.network import Network
 
+pytestmark = pytest.mark.slow
+
 LENGTHS = torch.tensor([23, 9, 14])
 FRONT_ENDS = (
     {"kind": "residual", "channels": 6, "blocks": [6, 8], "subsample": 2},

@@ -6,6 +6,8 @@ from torch.nn import functional
 
 from svtok.nets.phone_network import PhoneNetwork, PhoneNetworkConfig
 
+pytestmark = pytest.mark.slow
+
 LENGTHS = torch.tensor([23, 9, 14])
 
 

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 Recipe = Callable[..., tuple[subprocess.CompletedProcess[str], list[str]]]
 

@@ -11,6 +11,8 @@ from svtok.trained.config import Config
 from svtok.training.data import Batch
 from svtok.training.objectives import Distillation, JointDistillation, Networks
 
+pytestmark = pytest.mark.slow
+
 SMALL = {"front_end": {"channels": 4, "blocks": [4]}, "attention_heads": 1, "memory": {"slots": 3, "key_dim": 2}}
 LARGER = {"front_end": {"channels": 4, "blocks": [6]}, "attention_heads": 2}
 

@@ -19,6 +19,8 @@ from svtok.corpora.synthetic.speech import (
     say,
 )
 
+pytestmark = pytest.mark.slow
+
 
 def noise(seconds: float = 1.0) -> np.ndarray:
     return np.random.default_rng(0).standard_normal(round(seconds * SAMPLE_RATE))
