@@ -137,7 +137,7 @@ def load_scorer(folder: str | Path) -> FittedScorer:
     backend = backends[0] if about.phrases is None else dict(zip(about.phrases, backends, strict=True))
     scorer = Scorer(backend, about.enrollment, None if about.norm is None else _norm(arrays, about, about.norm))
     decisions = {aspect: _decision(arrays, aspect, fusion) for aspect, fusion in about.decisions.items()}
-    warping = about.warping and Warping(about.warping.layer, about.warping.takes)
+    warping = Warping(about.warping.layer, about.warping.takes) if about.warping else None
     return FittedScorer(scorer, about.network, about.dim, decisions, warping)
 
 
