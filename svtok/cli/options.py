@@ -257,15 +257,49 @@ def anew_option(what: str) -> Callable[[Command], Command]:
 # Training
 
 
-def training_options(default_out: str) -> Callable[[Command], Command]:
-    """What every training is asked for: data, configuration, the folder of the network, seed, device."""
+Sets = Path | tuple[Path, ...]
+"""What an option that may be repeated gives: one folder is itself, and not a list of one, as it was when there could be
+no others, so that what was made of it is still up to date."""
+
+
+def _one_or_several(_: click.Context, __: click.Parameter, folders: Sequence[Path]) -> Sets | None:
+    return (folders[0] if len(folders) == 1 else tuple(folders)) if folders else None
+
+
+def each(sets: Sets | None) -> tuple[Path, ...]:
+    """The folders of an option that may be repeated."""
+    return () if sets is None else (sets,) if isinstance(sets, Path) else sets
+
+
+several_sets_options = together(
+    click.option(
+        "--data",
+        type=FOLDER,
+        multiple=True,
+        default=lambda: (only_prepared("train"),),
+        show_default="data/CORPUS/train, where one corpus is prepared",
+        callback=_one_or_several,
+        help="Prepared set. May be repeated: all are trained on as one.",
+    ),
+    click.option(
+        "--features",
+        type=FOLDER,
+        multiple=True,
+        callback=_one_or_several,
+        help="Features of --data, of each in the same order; default: feats/CORPUS/SET beside data/CORPUS/SET.",
+    ),
+)
+
+
+def training_options(default_out: str, *, several: bool = False) -> Callable[[Command], Command]:
+    """What every training is asked for: data (`several` sets), configuration, folder of the network, seed, device."""
+    beside = "--data (the first)" if several else "--data"
     return together(
-        data_option("train"),
-        features_option,
+        several_sets_options if several else together(data_option("train"), features_option),
         click.option(
             "--dev",
             type=FOLDER,
-            help="Prepared dev set, for its error rate each epoch; default: 'dev' beside --data.",
+            help=f"Prepared dev set, for its error rate each epoch; default: 'dev' beside {beside}.",
         ),
         click.option("--dev-features", type=FOLDER, help="Features of the dev set; default: as for --features."),
         click.option(

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
 from svtok.cli.fresh import Options, makes
-from svtok.cli.options import FILE, FOLDER, together, training_options
+from svtok.cli.options import FILE, FOLDER, each, together, training_options
 from svtok.places import EXPERIMENTS, dev_folder, stored_features
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from svtok.training.data import StoredTeacher
 
 _speaker_network_options = together(
-    training_options("exp/HEAD"),
+    training_options("exp/HEAD", several=True),
     click.option("--head", help="avg, stats, attentive-stats, cls, cls-sampled, cls-dist or cls-sampled-dist."),
     click.option(
         "--classes", help="What the classes are: speaker, speaker-phrase, phrase or both; sets training.classes."
@@ -31,9 +31,11 @@ def _folder_of_head(given: Options) -> Path | None:
 
 
 def _sets_read(given: Options) -> list[Path | None]:
-    """What --data and --dev stand for: the dev set beside, and the features of both."""
-    dev = given["dev"] or dev_folder(given["data"])
-    return [dev, given["features"] or stored_features(given["data"]), given["dev_features"] or stored_features(dev)]
+    """What --data and --dev stand for: the dev set beside, and the features of all."""
+    sets = each(given["data"])
+    dev = given["dev"] or dev_folder(sets[0])
+    features = each(given["features"]) or [stored_features(folder) for folder in sets]
+    return [dev, *features, given["dev_features"] or stored_features(dev)]
 
 
 @click.command()
@@ -46,9 +48,13 @@ def train(**options: Any) -> None:
     Interrupted and called again, it goes on after the last whole epoch and ends in the same weights. A network that has
     ended is kept, and one of other data or options is an error, unless --anew gives it up.
 
+    Several sets are trained on as one; no name of a speaker or utterance may be in two of them. Of free text, which
+    training.free_phrases names, the classes are the speakers alone.
+
     \b
-    Example:
+    Examples:
       svtok train --data data/my/train --head cls-sampled --config conf/train.yaml --out exp/cls-sampled
+      svtok train --data data/my/train --data data/speechocean762/train --set training.free_phrases=free
     """
     _train(options, default_head=None)
 
@@ -80,8 +86,8 @@ def train_teacher(**options: Any) -> None:
     "embeddings",
     type=FOLDER,
     multiple=True,
-    help="Folder of embeddings of --data, by any network, to learn beside those of teachers; needs "
-    "objective.distillation=cosine. May be repeated.",
+    help="Folder of embeddings of --data, by any network, to learn (objective.distillation is then cosine). May be "
+    "repeated: folders of one network that have no utterance in common are one teacher, others are several.",
 )
 @click.option("--joint", is_flag=True, help="Train the teacher beside the student; it is written to OUT/teacher.")
 @click.option(
@@ -107,13 +113,13 @@ def train_student(
     Its head is cls-sampled-dist by default. A teacher must know the same classes, from the same features, and may
     be made of anything else; its hash is kept in the student's config.yaml. Stored embeddings may come from another
     toolkit (svtok kaldi import embeddings) or a public encoder (svtok extract-embeddings --encoder); with
-    objective.class_weight=0 and network.embedding=dist, speakers and phrases need not be known.
+    objective.class_weight=0, speakers and phrases need not be known: the embedding is that of the distillation token.
 
     \b
     Examples:
       svtok train-student --data data/my/train --teacher exp/teacher --config conf/train.yaml --out exp/student
       svtok train-student --data data/my/train --joint --teacher-head avg --config conf/train.yaml --out exp/joint
-      svtok train-student --data data/my/train --teacher-embeddings emb/train --set objective.distillation=cosine
+      svtok train-student --data data/my/train --teacher-embeddings emb/train --out exp/student
     """
     if not teachers and not embeddings and not joint:
         raise click.UsageError(
@@ -127,17 +133,29 @@ def train_student(
 
         return joint_teacher_config(student, teacher_config, teacher_head)
 
-    stored = tuple(_stored_teacher(folder) for folder in embeddings)
+    stored = _stored_teachers(embeddings)
     _train(options, "cls-sampled-dist", teachers, stored, joint_config if joint else None)
 
 
-def _stored_teacher(folder: Path) -> StoredTeacher:
+def _stored_teachers(folders: Sequence[Path]) -> tuple[StoredTeacher, ...]:
+    """The teachers whose embeddings lie in some folders: folders of one network are one, each of some utterances."""
     from svtok.embeddings.store import ARRAY, INDEX, read_embeddings
     from svtok.files import sha256_of_files
     from svtok.training.data import StoredTeacher
 
-    stored = read_embeddings(folder)
-    return StoredTeacher(folder, stored.utts, stored.vectors, sha256_of_files([folder / INDEX, folder / ARRAY]))
+    teachers: list[StoredTeacher] = []
+    networks: list[str] = []
+    for folder in folders:
+        stored = read_embeddings(folder)
+        teacher = StoredTeacher(folder, stored.utts, stored.vectors, sha256_of_files([folder / INDEX, folder / ARRAY]))
+        places = [place for place, network in enumerate(networks) if network == stored.network_hash]
+        whole = next((place for place in places if teachers[place].goes_on_in(teacher)), None)
+        if whole is None:
+            teachers.append(teacher)
+            networks.append(stored.network_hash)
+        else:
+            teachers[whole] = teachers[whole].with_more(teacher)
+    return tuple(teachers)
 
 
 def _train(
@@ -147,7 +165,7 @@ def _train(
     stored: tuple[StoredTeacher, ...] = (),
     joint_config: Callable[[Config], Config] | None = None,
 ) -> None:
-    from svtok.features.store import open_dev, open_source
+    from svtok.features.store import open_dev, open_sources
     from svtok.report.evaluate import make_measure
     from svtok.trained.config import read_config
     from svtok.trained.inference import pick_device
@@ -156,13 +174,15 @@ def _train(
     settings = list(options["settings"])
     if options["classes"]:
         settings.append(f"training.classes={options['classes']}")
-    config = read_config(options["config_file"], settings, options["head"], default_head=default_head)
-    out = options["out"] or EXPERIMENTS / config.network.head
+    config = read_config(
+        options["config_file"], settings, options["head"], default_head=default_head, learns_stored=bool(stored)
+    )
+    out, sets = options["out"] or EXPERIMENTS / config.network.head, each(options["data"])
     run = Run(
         out=out,
         config=config,
-        train=open_source(options["data"], options["features"]),
-        dev=open_dev(options["dev"], options["dev_features"], beside=options["data"]),
+        train=open_sources(sets, each(options["features"])),
+        dev=open_dev(options["dev"], options["dev_features"], beside=sets[0]),
         seed=options["seed"],
         device=pick_device(options["device"]),
         anew=options["anew"],

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from svtok.embeddings.store import ABOUT as EMBEDDINGS
 from svtok.errors import Problem, raise_problems
 from svtok.experiments.plan import Plan, Run, System, network, network_owners
 from svtok.features.store import ABOUT
-from svtok.manifest.sets import is_set
+from svtok.manifest.sets import UTTERANCES_FILE
 from svtok.places import DATA
 
 Command = list[str]
@@ -69,9 +70,9 @@ def training_command(plan: Plan, run: Run, device: str) -> Command:
     """
     system, config = plan.systems[run.system], plan.config_of(run.system)
     command = ["train-student" if system.is_student else "train"]
-    for name, prefix in (("train", "--"), ("dev", "--dev-")):
-        command += ["--data" if name == "train" else "--dev", str(data(run, name))]
-        command += [f"{prefix}features", str(features(system, run, name))]
+    for folder, feats in training_sets(system, run):
+        command += ["--data", str(folder), "--features", str(feats)]
+    command += ["--dev", str(data(run, "dev")), "--dev-features", str(features(system, run, "dev"))]
     command += ["--config", str(config)] if config else []
     command += ["--head", system.head] if system.head else []
     for setting in system.settings:
@@ -79,8 +80,22 @@ def training_command(plan: Plan, run: Run, device: str) -> Command:
     for teacher in system.teacher:
         command += ["--teacher", str(network(run.of(plan, teacher)))]
     command += ["--joint"] if system.joint else []
+    for folder in stored_teachers(plan, run):
+        command += ["--teacher-embeddings", str(folder)]
     command += ["--out", str(network(run)), "--seed", str(run.seed), "--device", device, "--anew"]
     return [*command, *_filled(system.train, plan, run, plan.test_set, run.folder)]
+
+
+def training_sets(system: System, run: Run) -> list[tuple[Path, Path]]:
+    """The sets that a run is trained on, and their features, within the work folder: the fold's own, further ones."""
+    own = [(data(run, "train"), features(system, run, "train"))] if system.fold_data else []
+    return [*own, *((DATA / name, Path(system.features) / name) for name in system.data)]
+
+
+def stored_teachers(plan: Plan, run: Run) -> list[Path]:
+    """The folders of embeddings that teach a run, within the work folder."""
+    options = plan.systems[run.system].teacher_embeddings
+    return [Path(folder) for folder in _filled(options, plan, run, plan.test_set, run.folder)]
 
 
 def _fuse(plan: Plan, run: Run, device: str) -> list[Command]:
@@ -149,13 +164,15 @@ def _filled(options: Iterable[str], plan: Plan, run: Run, scored: str, folder: P
         "embeddings": _embeddings(folder, scored),
         "network": network(owner),
         "conf": plan.file("."),
+        "fold": run.fold,
+        "seed": run.seed,
         **of_sets,
     }
     return [option.format_map(values) for option in options]
 
 
 def check_inputs(plan: Plan, runs: Iterable[Run], work: Path) -> None:
-    """Raise ProblemsError with every prepared set and every set of features that the runs need and that is missing.
+    """Raise ProblemsError with every set, features and stored embeddings that the runs need and that are missing.
 
     Args:
         plan: of the runs.
@@ -165,11 +182,18 @@ def check_inputs(plan: Plan, runs: Iterable[Run], work: Path) -> None:
     Raises:
         ProblemsError: each missing folder is a problem of its own.
     """
-    needed = {}
+    needed: dict[Path, str] = {}
+    embeddings: list[Path] = []
     for run in runs:
         for owner in network_owners(plan, run):
+            system = plan.systems[owner.system]
             for name in dict.fromkeys(["train", "dev", plan.test_set]):
-                needed[data(run, name)] = is_set
-                needed[features(plan.systems[owner.system], run, name)] = lambda folder: (folder / ABOUT).is_file()
-    missing = [path for path, is_there in needed.items() if not is_there(work / path)]
-    raise_problems([Problem("is missing: make it with svtok prepare or svtok extract-features", p) for p in missing])
+                needed |= {data(run, name): UTTERANCES_FILE, features(system, run, name): ABOUT}
+            for folder, feats in training_sets(system, owner):
+                needed |= {folder: UTTERANCES_FILE, feats: ABOUT}
+            embeddings += stored_teachers(plan, owner)
+    missing = [path for path, file in needed.items() if not (work / path / file).is_file()]
+    problems = [Problem("is missing: make it with svtok prepare or svtok extract-features", path) for path in missing]
+    missing = [path for path in dict.fromkeys(embeddings) if not (work / path / EMBEDDINGS).is_file()]
+    remedy = "svtok extract-embeddings or svtok kaldi import embeddings"
+    raise_problems([*problems, *(Problem(f"is missing: make it with {remedy}", path) for path in missing)])

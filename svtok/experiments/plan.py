@@ -22,7 +22,7 @@ from svtok.trained.config import Config, read_config
 
 PLACEHOLDERS = (
     *("data", "embeddings", "network", "train_data", "train_embeddings", "dev_data", "dev_embeddings"),
-    "conf",
+    *("conf", "fold", "seed"),
 )
 """What the options of a system may name in braces; `svtok.experiments.commands` fills them in."""
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -51,6 +51,13 @@ class System(Section):
         (), description="system or systems above that teach this one, which is then a student"
     )
     joint: bool = Field(False, description="a student whose teacher is trained in the same loop")
+    teacher_embeddings: Annotated[tuple[str, ...], BeforeValidator(_listed)] = Field(
+        (), description="folders of stored embeddings, within the work folder, that teach this system, a student"
+    )
+    data: Annotated[tuple[str, ...], BeforeValidator(_listed)] = Field(
+        (), description="further sets to train on, as CORPUS/SET of the work folder's data/ and FEATURES/"
+    )
+    fold_data: bool = Field(True, description="whether the fold's own training set is trained on; false: data alone")
     train: Options = Field((), description="further options of svtok train or train-student")
     features: str = Field("feats", description="folder of the features within the work folder: FEATURES/fold1/train")
     network: str | None = Field(None, description="system above whose network is taken; nothing is trained")
@@ -66,7 +73,7 @@ class System(Section):
 
     @property
     def is_student(self) -> bool:
-        return bool(self.teacher) or self.joint
+        return bool(self.teacher) or self.joint or bool(self.teacher_embeddings)
 
     @property
     def used(self) -> tuple[str, ...]:
@@ -88,7 +95,8 @@ class System(Section):
     @model_validator(mode="after")
     def _check(self) -> System:
         wrong = []
-        training = ("head", "config", "set", "teacher", "joint", "train", "features")
+        of_student = ("teacher", "joint", "teacher_embeddings")
+        training = ("head", "config", "set", *of_student, "train", "features", "data", "fold_data")
         scoring = ("network", "extract", "scorer", "score")
         for name, useless in (("network", training), ("fuse", (*training, *scoring))):
             given = [other for other in useless if other in self.model_fields_set]
@@ -98,7 +106,9 @@ class System(Section):
             wrong.append("a fusion has two or more systems in fuse")
         if self.scorer == "score-phrases" and self.extract:
             wrong.append("score-phrases takes no embeddings, so extract must go")
-        options = [*self.train, *self.extract, *self.score]
+        if not self.fold_data and not self.data:
+            wrong.append("without fold_data, data must name what is trained on")
+        options = [*self.train, *self.teacher_embeddings, *self.extract, *self.score]
         for name in _placeholders(options):
             if name not in PLACEHOLDERS:
                 wrong.append(unknown_name("placeholder", name, PLACEHOLDERS))
@@ -149,7 +159,8 @@ class Plan(Section):
         """The whole training configuration of a system. Raises as `read_config`."""
         system = self.systems[name]
         default = "cls-sampled-dist" if system.is_student else None
-        return read_config(self.config_of(name), system.settings, system.head, default_head=default)
+        given = self.config_of(name), system.settings, system.head
+        return read_config(*given, default_head=default, learns_stored=bool(system.teacher_embeddings))
 
 
 def read_plan(path: Path) -> Plan:
@@ -276,7 +287,7 @@ def network_key(plan: Plan, name: str) -> str:
     asked = {
         "config": plan.settings_of(name).model_dump(mode="json", exclude_unset=True),
         "teachers": [network_key(plan, teacher) for teacher in system.teacher],
-        **_asked(plan, name, "joint", "train", "features"),
+        **_asked(plan, name, "joint", "teacher_embeddings", "train", "features", "data", "fold_data"),
     }
     return _hash(asked)
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +17,10 @@ from pydantic import Field
 
 import svtok
 from svtok.config import Section, read_about, write_yaml
-from svtok.errors import SvtokError, first_few
-from svtok.features.config import FeaturesConfig
+from svtok.errors import Problem, SvtokError, first_few, raise_problems
+from svtok.features.config import FeaturesConfig, differences
 from svtok.files import read_array
-from svtok.manifest.sets import PreparedSet, is_set, read_set
+from svtok.manifest.sets import PreparedSet, audio_paths, is_set, read_set
 from svtok.manifest.tables import read_columns, write_rows
 from svtok.places import dev_folder, features_folder
 
@@ -50,9 +52,9 @@ class FeatureStore:
         self.identity = about.content or about.fingerprint  # older stores have no content
         """What they are: it says whether what was made of them is up to date."""
         self.utts: list[str] = index["utt"].tolist()
-        self._array = array
-        starts, frames = index["start"].tolist(), index["frames"].tolist()
-        self._spans = dict(zip(self.utts, zip(starts, frames, strict=True), strict=True))
+        spans = zip(index["start"].tolist(), index["frames"].tolist(), strict=True)
+        self._spans = {utt: (array, *span) for utt, span in zip(self.utts, spans, strict=True)}
+        self._parts: tuple[tuple[FeatureStore, list[str]], ...] = ()
 
     @classmethod
     def open(cls, folder: Path) -> FeatureStore:
@@ -72,6 +74,20 @@ class FeatureStore:
             raise SvtokError(f"{folder}: damaged features (the folder {PHONETIC} is missing); {REDO}")
         return cls(folder, array, index, about)
 
+    @classmethod
+    def joined(cls, *parts: tuple[FeatureStore, list[str]]) -> FeatureStore:
+        """Some utterances of each of several stores of one kind of features; no name is in two of them.
+
+        The folder and the configuration are those of the first.
+        """
+        store = copy.copy(parts[0][0])
+        store._parts = parts
+        store._spans = {utt: part._spans[utt] for part, utts in parts for utt in utts}
+        store.utts = list(store._spans)
+        store.fingerprint = " ".join(part.fingerprint for part, _ in parts)
+        store.identity = " ".join(part.identity for part, _ in parts)
+        return store
+
     @property
     def dim(self) -> int:
         """Dimensions of a frame."""
@@ -84,12 +100,12 @@ class FeatureStore:
 
     def frames(self, utt: str) -> int:
         """Number of frames of an utterance."""
-        return int(self._span(utt)[1])
+        return int(self._span(utt)[2])
 
     def __getitem__(self, utt: str) -> np.ndarray:
         """Features (T, F) of an utterance: a read-only view into the file. Raises SvtokError if there are none."""
-        start, frames = self._span(utt)
-        return self._array[start : start + frames]
+        array, start, frames = self._span(utt)
+        return array[start : start + frames]
 
     def __contains__(self, utt: str) -> bool:
         return utt in self._spans
@@ -97,7 +113,7 @@ class FeatureStore:
     def __len__(self) -> int:
         return len(self.utts)
 
-    def _span(self, utt: str) -> tuple[int, int]:
+    def _span(self, utt: str) -> tuple[np.ndarray, int, int]:
         try:
             return self._spans[utt]
         except KeyError:
@@ -107,7 +123,7 @@ class FeatureStore:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Another process opens the files again: a memory map would be copied whole."""
-        return FeatureStore.open, (self.folder,)
+        return (FeatureStore.joined, self._parts) if self._parts else (FeatureStore.open, (self.folder,))
 
 
 def read_index(path: Path, remedy: str) -> pd.DataFrame:
@@ -186,10 +202,11 @@ def write_features(
 
 @dataclass(frozen=True)
 class Source:
-    """A prepared set and its features."""
+    """A prepared set and its features; `parts` are those of each set, where it is several ones as one."""
 
     prepared: PreparedSet
     store: FeatureStore
+    parts: tuple[Source, ...] = ()
 
 
 def open_source(data: Path, features: Path | None) -> Source:
@@ -213,6 +230,51 @@ def open_source(data: Path, features: Path | None) -> Source:
     return Source(prepared, store)
 
 
+def open_sources(data: Sequence[Path], features: Sequence[Path]) -> Source:
+    """Several sets and their features as one, to train on: all utterances, no models, no trials.
+
+    Args:
+        data: the prepared sets, at least one; a single one is as `open_source` has it.
+        features: their folders, one a set in the same order; none: the places that belong to the sets.
+
+    Raises:
+        SvtokError: as `open_source`, or not as many folders as sets.
+        ProblemsError: sets that have the names of speakers or utterances in common, or features of other kinds.
+    """
+    if features and len(features) != len(data):
+        raise SvtokError(
+            f"{len(data)} sets (--data) and {len(features)} folders of features (--features): name the features of "
+            "each set in the same order, or of none"
+        )
+    parts = tuple(open_source(folder, features[place] if features else None) for place, folder in enumerate(data))
+    if len(parts) == 1:
+        return parts[0]
+    raise_problems([problem for one, other in combinations(parts, 2) for problem in _clashes(one, other)])
+    columns = ("utt", "path", "spk", "phrase", "start", "end", "channel")
+    tables = [
+        part.prepared.utterances.assign(path=[str(path.resolve()) for path in audio_paths(part.prepared)])
+        for part in parts
+    ]
+    table = pd.concat([each[[name for name in columns if name in each]] for each in tables], ignore_index=True)
+    for name in ("start", "end", "channel"):  # which one set may have, and another not
+        if name in table:
+            table[name] = table[name].astype(object).where(table[name].notna(), None)
+    store = FeatureStore.joined(*((part.store, part.prepared.utterances["utt"].tolist()) for part in parts))
+    return Source(PreparedSet(table, folder=parts[0].prepared.folder), store, parts)
+
+
+def _clashes(one: Source, other: Source) -> Iterator[Problem]:
+    """A problem for each way in which two sets cannot be trained on together."""
+    folder, columns = one.prepared.folder, (("spk", "speaker"), ("utt", "utterance"))
+    for column, what in columns:
+        if common := sorted(set(one.prepared.utterances[column]) & set(other.prepared.utterances[column])):
+            names = f"{len(common)} {what} name{'s are' if len(common) > 1 else ' is'} in {folder} too"
+            mend = "name them apart, such as with the corpus before each, in the table that one set is prepared from"
+            yield Problem(f"{names}: {first_few(common)}; {mend}", other.prepared.folder)
+    whose, whose_other = (f"those of {source.store.folder}" for source in (one, other))
+    yield from differences(one.store.config, other.store.config, whose, whose_other)
+
+
 def open_dev(dev: Path | None, features: Path | None, *, beside: Path) -> Source | None:
     """The dev set of a training; None where there is none.
 
@@ -231,8 +293,16 @@ def open_dev(dev: Path | None, features: Path | None, *, beside: Path) -> Source
     return open_source(dev, features)
 
 
-def about_source(source: Source | None) -> dict[str, str] | None:
-    """What identifies the data of a run: the folder for people, the identity of its features for machines."""
+def about_source(source: Source | None) -> dict[str, Any] | None:
+    """What identifies the data of a run: the folder for people, the identity of its features for machines.
+
+    Of several sets, the first stands there as it would alone, and the others under `further`.
+    """
     if source is None:
         return None
-    return {"data": str(source.prepared.folder), "fingerprint": source.store.identity}
+    first, *others = source.parts or (source,)
+    about: dict[str, Any] = {"data": str(first.prepared.folder), "fingerprint": first.store.identity}
+    if others:
+        places, kinds = [str(other.prepared.folder) for other in others], [other.store.identity for other in others]
+        about["further"] = {"data": places, "fingerprint": kinds}
+    return about

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +31,8 @@ class ClassList:
     """(speaker, phrase) of each class, in the order of the classifier's outputs.
 
     The classes of a group exclude each other; every utterance is of one class in each group. Groups follow upon one
-    another: speakers have no phrase (''), phrases no speaker.
+    another, and within a group the names rise. Speakers have no phrase (''), phrases no speaker; of speaker-phrase
+    classes, those of free text have no phrase.
     """
 
     names: tuple[tuple[str, str], ...]
@@ -42,8 +43,8 @@ class ClassList:
     @property
     def sizes(self) -> tuple[int, ...]:
         """Number of classes of each group."""
-        kinds = groupby(self.names, key=lambda name: (name[0] != NONE, name[1] != NONE))
-        return tuple(len(list(group)) for _, group in kinds)
+        falls = [place for place, (one, other) in enumerate(pairwise(self.names), start=1) if other <= one]
+        return tuple(end - begin for begin, end in pairwise([0, *falls, len(self.names)]))
 
     @property
     def factors(self) -> torch.Tensor:
@@ -55,34 +56,48 @@ class ClassList:
         return torch.tensor(numbers).T.contiguous()
 
     @classmethod
-    def of(cls, utterances: pd.DataFrame, kind: str, fewest: int = 2) -> ClassList:
+    def of(cls, utterances: pd.DataFrame, kind: str, fewest: int = 2, free: Collection[str] = ()) -> ClassList:
         """The classes of a training set, `kind` being a value of `training.classes`.
 
         Args:
             utterances: those of the set, with their speakers and phrases.
             kind: a key of `GROUPS`.
-            fewest: classes that each group needs; 1 where no label is learned.
+            fewest: classes that each group needs; 1 where no label is learned. Several groups need 2.
+            free: phrases that stand for free text, whose classes are the speakers alone.
 
         Raises:
-            ProblemsError: a group has fewer than `fewest`.
+            ProblemsError: a group has fewer than `fewest`, or free text would have to be a phrase.
         """
-        groups = {group: sorted(set(_names(utterances, group))) for group in GROUPS[kind]}
-        raise_problems(
-            [
-                Problem(f"the training set has {len(names)} class ({group}); at least {fewest} are needed")
-                for group, names in groups.items()
-                if len(names) < fewest
-            ]
-        )
+        groups = {group: sorted(set(_names(utterances, group, free))) for group in GROUPS[kind]}
+        fewest = max(fewest, len(groups))
+        problems = [
+            Problem(f"the training set has {len(names)} class ({group}); at least {fewest} are needed")
+            for group, names in groups.items()
+            if len(names) < fewest
+        ]
+        if kind == "phrase" and (count := int(utterances["phrase"].isin(list(free)).sum())):
+            problems.append(
+                Problem(
+                    f"{count} utterances are of free text (training.free_phrases), which is of no class where "
+                    "training.classes is phrase: train without them, or without training.free_phrases"
+                )
+            )
+        raise_problems(problems)
         return cls(tuple(name for names in groups.values() for name in names))
 
-    def labels(self, utterances: pd.DataFrame, kind: str) -> np.ndarray:
-        """Class of each utterance in each group, counted from the group's first: int64 (N, groups)."""
+    def labels(self, utterances: pd.DataFrame, kind: str, free: Collection[str] = ()) -> np.ndarray:
+        """Class of each utterance in each group, counted from the group's first: int64 (N, groups).
+
+        Args:
+            utterances: those that the classes are of, or some of them.
+            kind: as of `of`.
+            free: as of `of`.
+        """
         labels = np.empty((len(utterances), len(GROUPS[kind])), dtype=np.int64)
         start = 0
         for column, (group, size) in enumerate(zip(GROUPS[kind], self.sizes, strict=True)):
             index = {name: number for number, name in enumerate(self.names[start : start + size])}
-            labels[:, column] = [index[name] for name in _names(utterances, group)]
+            labels[:, column] = [index[name] for name in _names(utterances, group, free)]
             start += size
         return labels
 
@@ -103,9 +118,11 @@ def with_speeds(utterances: pd.DataFrame, speeds: Sequence[float]) -> pd.DataFra
     return pd.concat([utterances, *faster], ignore_index=True)
 
 
-def _names(utterances: pd.DataFrame, group: str) -> list[tuple[str, str]]:
+def _names(utterances: pd.DataFrame, group: str, free: Collection[str]) -> list[tuple[str, str]]:
     """The class of each utterance in a group."""
     none = [NONE] * len(utterances)
     speakers = none if group == "phrase" else utterances["spk"].tolist()
     phrases = none if group == "speaker" else utterances["phrase"].tolist()
+    if group == "speaker-phrase":
+        phrases = [NONE if phrase in free else phrase for phrase in phrases]
     return list(zip(speakers, phrases, strict=True))

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from svtok.audio.augment import Codec
 from svtok.config import Section, load_yaml, parse_yaml_value, validated
@@ -42,6 +42,8 @@ class AugmentConfig(Section):
 
 Range = tuple[float, float]
 """The least and the largest value."""
+Names = Annotated[tuple[str, ...], BeforeValidator(lambda value: (value,) if isinstance(value, str) else value)]
+"""A list, or one name without brackets."""
 
 
 class WaveformConfig(Section):
@@ -52,7 +54,7 @@ class WaveformConfig(Section):
         description="speed, and pitch with it, as new speakers: with [0.9, 1.1] an epoch has each utterance three "
         "times, and the classes those of speakers such as anna#0.9 and anna#1.1 too",
     )
-    noise: tuple[str, ...] = Field(
+    noise: Names = Field(
         (), description="files of noise, and folders in which all audio files, of subfolders too, are noise"
     )
     noise_probability: float = Field(0.5, ge=0, le=1, description="chance of noise, where there are files of it")
@@ -80,11 +82,6 @@ class WaveformConfig(Section):
     )
     gain_probability: float = Field(0.5, ge=0, le=1, description="chance of another level of recording")
     gain: Range = Field((-12.0, 6.0), description="least and largest change of the level, dB; full scale cuts off")
-
-    @field_validator("noise", mode="before")
-    @classmethod
-    def _one_is_a_list(cls, value: Any) -> Any:
-        return (value,) if isinstance(value, str) else value
 
     @model_validator(mode="after")
     def _check(self) -> WaveformConfig:
@@ -200,7 +197,11 @@ class TrainingConfig(StepsConfig):
         "speaker-phrase",
         description="what a class is: speakers, each speaker's each phrase, phrases, or the first two side by side",
     )
-
+    free_phrases: Names = Field(
+        (),
+        description="phrases that stand for free text, such as the 'free' of speechocean762 and the FT of TdSV 2024: "
+        "where a class is a speaker's phrase, their utterances are of a class of the speaker alone",
+    )
     waveform: WaveformConfig | None = Field(
         None,
         description="augmentation of the recordings, whose features are then computed in each epoch; {} for the "
@@ -232,7 +233,12 @@ class Config(Section):
 
 
 def read_config(
-    path: Path | None, settings: Iterable[str] = (), head: str | None = None, *, default_head: str | None = None
+    path: Path | None,
+    settings: Iterable[str] = (),
+    head: str | None = None,
+    *,
+    default_head: str | None = None,
+    learns_stored: bool = False,
 ) -> Config:
     """The configuration of a YAML file (the defaults without one), changed by `key=value` settings and a head.
 
@@ -240,6 +246,8 @@ def read_config(
         settings: such as `training.epochs=5`; values are read as YAML.
         head: overrides `network.head`.
         default_head: for a file and settings that name none.
+        learns_stored: it is of a student of stored embeddings, whose objective.distillation is cosine where nothing
+            else is said, and whose network.embedding is dist where nothing else is said and no label is learned.
 
     Raises:
         ProblemsError: unknown keys (with the nearest known) and wrong values, all at once.
@@ -249,7 +257,17 @@ def read_config(
     network = tree.get("network", {})
     if isinstance(network, dict) and (chosen := head or network.get("head", default_head)):
         tree["network"] = {**network, "head": chosen}
+    if learns_stored:
+        _default(tree, "objective", "distillation", "cosine")
+        if isinstance(objective := tree["objective"], dict) and objective.get("class_weight") == 0:
+            _default(tree, "network", "embedding", "dist")
     return validated(Config, tree, where)
+
+
+def _default(tree: dict[str, Any], section: str, key: str, value: str) -> None:
+    """Set a value that a tree does not hold; what is no mapping is left for `validated` to refuse."""
+    if isinstance(inner := tree.get(section, {}), dict):
+        tree[section] = {key: value, **inner}
 
 
 def read_tree(path: Path | None, settings: Iterable[str] = ()) -> tuple[dict[str, Any], str]:

@@ -128,13 +128,22 @@ Key = tuple[int, int]
 class StoredTeacher:
     """Embeddings that a student learns, made by anything: (N, D), a row for each of N names.
 
-    `folder` is where they lie, for messages; `hash` is of the names and vectors.
+    `folder` is where they lie, or the first of them, for messages; `hash` is of the names and vectors.
     """
 
     folder: Path
     utts: Sequence[str]
     vectors: np.ndarray
     hash: str
+
+    def goes_on_in(self, other: StoredTeacher) -> bool:
+        """Whether another one may hold the same teacher's embeddings of other utterances."""
+        return self.dim == other.dim and set(self.utts).isdisjoint(other.utts)
+
+    def with_more(self, other: StoredTeacher) -> StoredTeacher:
+        """This teacher's embeddings, and those in another one."""
+        vectors, digest = np.concatenate([self.vectors, other.vectors]), f"{self.hash}+{other.hash}"
+        return StoredTeacher(self.folder, [*self.utts, *other.utts], vectors, digest)
 
     @property
     def dim(self) -> int:

@@ -54,7 +54,7 @@ class Objective(nn.Module, ABC):
     def forward(self, networks: Networks, batch: Batch, progress: float) -> tuple[Tensor, dict[str, Tensor]]:
         """A differentiable loss (scalar) of a batch, and detached scalars to log, each a mean over the batch.
 
-        Among what is logged are `loss` and `accuracy`.
+        Among what is logged are `loss` and, where labels are learned, `accuracy`.
 
         Args:
             networks: those in training, and the teachers that they learn from.
@@ -241,10 +241,13 @@ class Distillation(Objective):
         """
         states = student(*batch.views[self.config.student_sees])
         logits = student.classify(states)
-        label_loss = self.label_loss(states["cls"], logits["cls"], batch.labels, progress)
         with torch.autocast(logits["dist"].device.type, enabled=False):
             distillation_loss = self.distance(at_least_fp32(states["dist"]), logits["dist"], targets, batch.stored)
-        loss = self.config.class_weight * label_loss + self.weight(progress) * distillation_loss
+        loss = self.weight(progress) * distillation_loss
+        if not self.config.class_weight:  # the labels may be unknown
+            return loss, {"loss": loss.detach(), "distillation_loss": distillation_loss.detach()}
+        label_loss = self.label_loss(states["cls"], logits["cls"], batch.labels, progress)
+        loss = self.config.class_weight * label_loss + loss
         return loss, {
             "loss": loss.detach(),
             "label_loss": label_loss.detach(),

@@ -182,7 +182,8 @@ def train_network(run: Run, measure: Measure | None = None) -> bool:
     teachers = [load_network(folder) for folder in run.teachers]
     waveform = run.config.training.waveform
     unlabelled = bool(run.teachers or run.stored) and run.joint is None and not run.config.objective.class_weight
-    classes = ClassList.of(_utterances(run), run.config.training.classes, fewest=1 if unlabelled else 2)
+    training, fewest = run.config.training, 1 if unlabelled else 2
+    classes = ClassList.of(_utterances(run), training.classes, fewest, free=training.free_phrases)
     raise_problems(misfits(run, measure, teachers, classes))
     config, joint = _settled(run, run.config), run.joint and _settled(run, run.joint)
     phonetic = stored_embedder(run.train.store.folder, run.train.store.config)
@@ -251,7 +252,7 @@ def _make_trainer(
     waveforms: Waveforms | None,
 ) -> Trainer:
     utterances = _utterances(run)
-    labels = classes.labels(utterances, config.training.classes)
+    labels = classes.labels(utterances, config.training.classes, config.training.free_phrases)
     # the teacher first: it starts as it would if it were trained alone
     sizes = run.train.store.dim, len(classes), run.train.store.config.phonetic_dim, classes.factors
     joint_teacher = Network(joint.network, *sizes) if joint else None
@@ -293,7 +294,6 @@ def _make_objective(
 def _line(row: Row, config: TrainingConfig) -> str:
     """An epoch's row for people."""
     dev = "" if row["dev_eer"] is None else f", dev TC-vs-{config.nontarget} EER {100 * row['dev_eer']:.2f} %"
-    return (
-        f"epoch {row['epoch']}/{config.epochs}: loss {row['loss']:.4f}, accuracy {100 * row['accuracy']:.1f} %{dev}, "
-        f"{row['seconds']:.1f} s"
-    )
+    accuracy = f", accuracy {100 * row['accuracy']:.1f} %" if "accuracy" in row else ""
+    epoch = f"epoch {row['epoch']}/{config.epochs}"
+    return f"{epoch}: loss {row['loss']:.4f}{accuracy}{dev}, {row['seconds']:.1f} s"

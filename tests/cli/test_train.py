@@ -11,8 +11,9 @@ import soundfile
 import yaml
 from click.testing import CliRunner
 
+from svtok.cli.fresh import is_up_to_date
 from svtok.cli.main import svtok
-from svtok.embeddings.store import read_embeddings
+from svtok.embeddings.store import read_embeddings, write_embeddings
 from svtok.errors import SvtokError
 from svtok.features.config import FeaturesConfig
 from svtok.features.extract import extract_features
@@ -129,13 +130,66 @@ def test_a_student_learns_embeddings_that_another_toolkit_made(work: Path) -> No
     run(work, "kaldi", "import", "embeddings", "vectors.npy", *table, "--out", "emb/train")
     given = ("train-student", "--teacher-embeddings", "emb/train", "--config", "conf.yaml", "--out", "exp/theirs")
     with pytest.raises(SvtokError, match=r"emb/train: objective\.distillation 'kl' needs a teacher's posteriors"):
-        run(work, *given)
+        run(work, *given, "--set", "objective.distillation=kl")
     assert not (work / "exp/theirs").exists()
-    run(work, *given, "--set", "objective.distillation=cosine")
+    run(work, *given)
     hashes = sha256_of_files([work / "emb/train/embeddings.tsv", work / "emb/train/embeddings.npy"])
     about = yaml.safe_load((work / "exp/theirs/config.yaml").read_text())["run"]
     assert (about["teacher"], about["teacher_embeddings"]) == (None, hashes)
     assert "up to date" in run(work, *given, "--set", "objective.distillation=cosine")
+
+
+@pytest.fixture(scope="module")
+def voices(work: Path) -> Path:
+    """A second set, of two speakers and free text, beside the corpus; its recordings are longer."""
+    rng = np.random.default_rng(1)
+    lines = ["path,spk,phrase,set"]
+    for number, spk in enumerate(["gus", "hal"]):
+        for take in range(3):
+            tone = np.sin(np.arange(8000) * (0.04 + 0.05 * number))
+            soundfile.write(work / f"{spk}-{take}.wav", 0.3 * tone + 0.01 * rng.standard_normal(8000), 16000)
+            lines.append(f"{spk}-{take}.wav,{spk},free,train")
+    (work / "voices.csv").write_text("\n".join(lines) + "\n")
+    run(work, "prepare", "table", "--csv", "voices.csv", "--out", "free/data/voices")
+    extract_features(read_set(work / "free/data/voices/train"), FeaturesConfig(bands=8), work / "voices-feats", jobs=1)
+    return work / "free/data/voices/train"
+
+
+def test_several_sets_are_trained_on_as_one_and_each_is_looked_at_when_called_again(work: Path, voices: Path) -> None:
+    sets = ("--data", "data/tones/train", "--data", str(voices))
+    feats = ("--features", "feats/tones/train", "--features", "voices-feats")
+    free = ("--set", "training.free_phrases=free", "--set", "training.crop_frames=20")
+    given = ("train", *sets, *feats, *free, "--config", "conf.yaml", "--out", "exp/several")
+    assert "dev TC-vs-IC EER" in run(work, *given)  # the dev set beside the first
+    classes = (work / "exp/several/classes.tsv").read_text().splitlines()[1:]
+    assert classes == ["ann\tno", "ann\tyes", "bob\tno", "bob\tyes", "gus\t", "hal\t"]
+    assert "exp/several: up to date" in run(work, *given)
+    table = voices / "utterances.tsv"
+    before = table.read_text()
+    table.write_text(before.replace("\tgus\t", "\tivy\t"))
+    assert not is_up_to_date(given, work)
+    table.write_text(before)
+    assert is_up_to_date(given, work)
+    with pytest.raises(SvtokError, match=r"run\.train\.further\.fingerprint: was "):
+        run(work, "train", "--data", "data/tones/train", "--config", "conf.yaml", "--out", "exp/several")
+
+
+def test_a_student_learns_the_voices_of_several_sets_without_labels(work: Path, voices: Path) -> None:
+    for name, data, seed in (("tones", work / "data/tones/train", 0), ("voices", voices, 1)):
+        utts = read_set(data).utterances["utt"].tolist()
+        vectors = np.random.default_rng(seed).standard_normal((len(utts), 5)).astype(np.float32)
+        write_embeddings(work / "emb" / name, utts, vectors, "theirs")
+    sets = ("--data", "data/tones/train", "--data", str(voices))
+    feats = ("--features", "feats/tones/train", "--features", "voices-feats")
+    taught = ("--teacher-embeddings", "emb/tones", "--teacher-embeddings", "emb/voices")
+    given = ("--config", "conf.yaml", "--out", "exp/voices", "--set", "objective.class_weight=0")
+    output = run(work, "train-student", *sets, *feats, *taught, *given)
+    assert "epoch 2/2: loss" in output
+    assert "accuracy" not in output
+    config = load_network(work / "exp/voices").config
+    assert (config.objective.distillation, config.network.embedding) == ("cosine", "dist")
+    about = yaml.safe_load((work / "exp/voices/config.yaml").read_text())["run"]
+    assert "+" in about["teacher_embeddings"]  # one teacher, in two folders
 
 
 @pytest.mark.parametrize(

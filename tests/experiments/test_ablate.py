@@ -163,6 +163,36 @@ def test_a_run_is_the_public_commands(
     ]
 
 
+def test_further_sets_and_stored_teachers_are_named_to_the_training_and_must_be_there(
+    make_plan: Callable[..., Plan], calls: Callable[[], list[str]], tmp_path: Path
+) -> None:
+    plan = make_plan(
+        "more: {head: cls, data: other/train}",
+        "taught: {teacher_embeddings: 'emb/fold{fold}', data: [other/train, third/train], fold_data: false}",
+    )
+    with pytest.raises(ProblemsError) as caught:
+        run(plan, tmp_path)
+    assert [str(problem).partition(":")[0] for problem in caught.value.problems] == [
+        *("data/other/train", "feats/other/train", "data/third/train", "feats/third/train", "emb/fold1")
+    ]
+    for name in ("other", "third"):
+        for room in ("data", "feats"):
+            shutil.copytree(tmp_path / f"work/{room}/fold1/train", tmp_path / f"work/{room}/{name}/train")
+    (tmp_path / "work/emb/fold1").mkdir(parents=True)
+    (tmp_path / "work/emb/fold1/embeddings.yaml").touch()
+    run(plan, tmp_path)
+    more, taught = (f"exp/fold1/seed0/{name}/network --seed 0 --device cpu --anew" for name in ("more", "taught"))
+    own, dev = (
+        "--data data/fold1/train --features feats/fold1/train",
+        "--dev data/fold1/dev --dev-features feats/fold1/dev",
+    )
+    other, third = (f"--data data/{name}/train --features feats/{name}/train" for name in ("other", "third"))
+    assert [call for call in calls() if call.startswith("train")] == [
+        f"train {own} {other} {dev} --head cls --out {more}",
+        f"train-student {other} {third} {dev} --teacher-embeddings emb/fold1 --out {taught}",
+    ]
+
+
 def test_a_fusion_scores_by_its_members_and_is_fitted_on_the_dev_set(
     make_plan: Callable[..., Plan], calls: Callable[[], list[str]], tmp_path: Path
 ) -> None:

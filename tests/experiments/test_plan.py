@@ -163,3 +163,30 @@ def test_the_plans_of_the_recipes_are_sound() -> None:
         "rsr2015/ablation.plan.yaml",
     }
     assert all(paper <= systems[f"{recipe}/ablation.plan.yaml"] for recipe in ("arabic_commands", "rsr2015"))
+
+
+def test_a_student_of_stored_embeddings_is_one_and_its_settings_are_those_of_the_command(
+    make_plan: Callable[..., Plan],
+) -> None:
+    plan = make_plan("a: {teacher_embeddings: emb/x, set: {objective.class_weight: 0}}")
+    settings = plan.settings_of("a")
+    assert plan.systems["a"].is_student
+    assert (settings.network.head, settings.network.embedding) == ("cls-sampled-dist", "dist")
+    assert settings.objective.distillation == "cosine"
+
+
+def test_the_key_of_a_system_changes_with_its_sets_and_stored_teachers(make_plan: Callable[..., Plan]) -> None:
+    lines = ("{}", "{data: b/train}", "{data: b/train, fold_data: false}", "{teacher_embeddings: emb/x}")
+    assert len({network_key(make_plan(f"a: {line}"), "a") for line in lines}) == len(lines)
+
+
+def test_sets_and_teachers_that_cannot_be_are_named(tmp_path: Path) -> None:
+    problems = problems_of(
+        tmp_path / "plan.yaml",
+        "systems:\n  a: {fold_data: false}\n  b: {teacher_embeddings: 'emb/{fould}'}\n"
+        "  c: {network: a, data: x/train}\n",
+    )
+    assert [text.partition(": ")[0] for text in problems] == ["systems.a", "systems.b", "systems.c"]
+    assert "without fold_data, data must name what is trained on" in problems[0]
+    assert "unknown placeholder 'fould'" in problems[1]
+    assert "with network, data would do nothing and must go" in problems[2]

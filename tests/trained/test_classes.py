@@ -60,3 +60,49 @@ def test_a_group_of_one_class_is_refused() -> None:
 )
 def test_factors_number_the_speaker_and_the_phrase_of_each_class(kind: Any, factors: Any) -> None:
     assert ClassList.of(UTTERANCES, kind).factors.tolist() == factors
+
+
+FREE = pd.DataFrame({"spk": ["b", "a", "b", "c"], "phrase": ["x", "FT", "FT", "FT"]})
+
+
+@pytest.mark.parametrize(
+    ("kind", "names", "sizes", "labels", "factors"),
+    [
+        (
+            "speaker-phrase",
+            [("a", ""), ("b", ""), ("b", "x"), ("c", "")],
+            (4,),
+            [[2], [0], [1], [3]],
+            [[0, -1], [1, -1], [1, 0], [2, -1]],
+        ),
+        (
+            "both",
+            [("a", ""), ("b", ""), ("c", ""), ("a", ""), ("b", ""), ("b", "x"), ("c", "")],
+            (3, 4),
+            [[1, 2], [0, 0], [1, 1], [2, 3]],
+            [[0, -1], [1, -1], [2, -1], [0, -1], [1, -1], [1, 0], [2, -1]],
+        ),
+    ],
+)
+def test_free_text_is_of_a_class_of_its_speaker_alone(
+    kind: str,
+    names: list[tuple[str, str]],
+    sizes: tuple[int, ...],
+    labels: list[list[int]],
+    factors: list[list[int]],
+    tmp_path: Path,
+) -> None:
+    classes = ClassList.of(FREE, kind, free=("FT",))
+    assert (classes.names, classes.sizes) == (tuple(names), sizes)
+    assert classes.labels(FREE, kind, ("FT",)).tolist() == labels
+    assert classes.factors.tolist() == factors
+    classes.write(tmp_path / "classes.tsv")
+    assert ClassList.read(tmp_path / "classes.tsv").sizes == sizes
+
+
+def test_free_text_is_no_phrase_and_groups_need_two_classes_each() -> None:
+    with pytest.raises(ProblemsError, match=r"3 utterances are of free text \(training\.free_phrases\)"):
+        ClassList.of(FREE, "phrase", free=("FT",))
+    assert ClassList.of(FREE[FREE["spk"] == "b"], "speaker-phrase", fewest=1).sizes == (2,)
+    with pytest.raises(ProblemsError, match=r"1 class \(speaker\); at least 2"):
+        ClassList.of(FREE[FREE["spk"] == "b"], "both", fewest=1)

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from svtok.features.config import FeaturesConfig
-from svtok.features.store import open_source, write_features
+from svtok.features.store import open_source, open_sources, write_features
 from svtok.manifest.protocol import make_models_and_trials
 from svtok.manifest.sets import PreparedSet, read_set, write_set
 from svtok.nets.network import Network
@@ -78,6 +78,8 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_corpus_set(root, "dev", ["eve", "fay", "guy"])
     unknown = read_set(write_corpus_set(root, "unlabelled", ["hal", "ida", "joe"]))
     write_set(PreparedSet(unknown.utterances.assign(spk="unknown", phrase="free")), root / "data/tiny/unlabelled")
+    free = read_set(write_corpus_set(root, "free", ["kim", "lee", "mae"], takes=2))
+    write_set(PreparedSet(free.utterances.assign(phrase="free")), root / "data/tiny/free")
     return root
 
 
@@ -89,12 +91,13 @@ def make_run(corpus: Path, tmp_path: Path) -> Callable[..., Run]:
         anew, seed = more.pop("anew", False), more.pop("seed", 0)
         teachers, joint = more.pop("teachers", ()), more.pop("joint", None)
         stored, train = more.pop("stored", ()), more.pop("train", "train")
+        sets = [corpus / "data/tiny" / name for name in ([train] if isinstance(train, str) else train)]
         tree = {name: {**TINY.get(name, {}), **more.get(name, {})} for name in ("network", "objective", "training")}
         tree["network"]["head"] = head
         return Run(
             out=tmp_path / out,
             config=Config.model_validate(tree),
-            train=open_source(corpus / "data/tiny" / train, None),
+            train=open_sources(sets, ()),
             dev=open_source(corpus / "data/tiny/dev", None) if dev else None,
             seed=seed,
             device=torch.device("cpu"),

@@ -131,3 +131,14 @@ def test_a_batch_carries_each_utterances_own_stored_embeddings(corpus: Path) -> 
         assert first.tolist() == [[number, 2] for (number,) in batch.labels.tolist()]
         assert torch.equal(second, 10 * first)
     assert teachers[0].missing(["new", *store.utts, "newer"]) == ["new", "newer"]
+
+
+def test_embeddings_of_other_utterances_go_on_with_a_teacher() -> None:
+    one = StoredTeacher(Path("a"), ["u1", "u2"], np.zeros((2, 3), np.float32), "x")
+    other = StoredTeacher(Path("b"), ["v1"], np.ones((1, 3), np.float32), "y")
+    assert one.goes_on_in(other)
+    assert not one.goes_on_in(StoredTeacher(Path("c"), ["u2"], np.ones((1, 3), np.float32), "y"))
+    assert not one.goes_on_in(StoredTeacher(Path("c"), ["v1"], np.ones((1, 4), np.float32), "y"))
+    both = one.with_more(other)
+    assert (both.folder, both.hash, both.missing(["u1", "v1", "w"])) == (Path("a"), "x+y", ["w"])
+    np.testing.assert_array_equal(both.of(["v1", "u2"]), [[1, 1, 1], [0, 0, 0]])

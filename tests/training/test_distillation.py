@@ -179,3 +179,15 @@ def test_a_joint_teacher_has_the_gradient_of_its_own_loss_alone(pairs: Any, kind
     assert all(torch.equal(one, other) for one, other in zip(*gradients, strict=True))
     torch.testing.assert_close(values["loss"] + values["teacher_loss"], loss.detach())
     assert 0 <= values["teacher_accuracy"] <= 1
+
+
+def test_without_class_weight_labels_are_neither_learned_nor_counted(pairs: Batch) -> None:
+    settings = config(class_weight=0.0, distillation_weight=0.7, distillation="cosine")
+    student = make(settings, 0)
+    objective = Distillation(settings, [4], [], [4])
+    pairs.stored = (torch.randn(5, 4, generator=torch.Generator().manual_seed(3)),)
+    loss, values = objective(Networks(student), pairs, 0.0)
+    assert values.keys() == {"loss", "distillation_loss"}
+    torch.testing.assert_close(loss, 0.7 * values["distillation_loss"])
+    loss.backward()
+    assert all(p.grad is None for p in student.classifiers.parameters())
