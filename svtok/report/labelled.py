@@ -77,20 +77,23 @@ class LabelledScores:
     resampled: Literal["speakers", "models"]
 
 
-def label_with_set(path: Path, prepared: PreparedSet, *, by: Sequence[str] | None = None) -> LabelledScores:
+def label_with_set(
+    path: Path, prepared: PreparedSet, *, by: Sequence[str] | None = None, scores: pd.DataFrame | None = None
+) -> LabelledScores:
     """The scores in `path` of a prepared set's trials. Types are derived where the trials have none.
 
     Args:
-        path: a table of scores.
+        path: a table of scores; where it was read already, what errors call it.
         prepared: a set with models and trials.
         by: columns of its models or utterances to break the evaluation down by; None: those of `by_default`.
+        scores: the table, where it was read already.
 
     Raises:
         SvtokError: the set has no models or trials.
         ProblemsError: the scores are not those of its trials, or a column is unknown.
     """
     utterances, (models, trials) = prepared.utterances, prepared.protocol()
-    score = scores_of_trials(read_scores(path), trials, path=path)
+    score = scores_of_trials(read_scores(path) if scores is None else scores, trials, path=path)
     types = types_or_labels(trials, models, utterances)
     model_rows, test_rows = rows_in(trials["model"], models["model"]), rows_in(trials["utt"], utterances["utt"])
     if (model_rows < 0).any() or (test_rows < 0).any():
@@ -104,13 +107,16 @@ def label_with_set(path: Path, prepared: PreparedSet, *, by: Sequence[str] | Non
     return LabelledScores(score, types, columns, of_models[model_rows], of_tests[test_rows], "speakers")
 
 
-def label_with_trials(path: Path, trials: pd.DataFrame, trials_path: Path) -> LabelledScores:
+def label_with_trials(
+    path: Path, trials: pd.DataFrame, trials_path: Path, *, scores: pd.DataFrame | None = None
+) -> LabelledScores:
     """The scores in `path` of a list of trials that carry their types; nothing is known of speakers, genders and so on.
 
     Args:
-        path: a table of scores.
+        path: a table of scores; where it was read already, what errors call it.
         trials: the list, with the column `type`.
         trials_path: the file that it was read from, for errors.
+        scores: the table, where it was read already.
 
     Raises:
         SvtokError: the trials have no types.
@@ -118,7 +124,7 @@ def label_with_trials(path: Path, trials: pd.DataFrame, trials_path: Path) -> La
     """
     if "type" not in trials:
         raise SvtokError(f"{trials_path} has no column 'type': give the whole prepared set with --data")
-    score = scores_of_trials(read_scores(path), trials, path=path)
+    score = scores_of_trials(read_scores(path) if scores is None else scores, trials, path=path)
     return LabelledScores(score, pd.Categorical(trials["type"]), {}, *_models_as_speakers(trials), "models")
 
 

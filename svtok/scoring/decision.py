@@ -194,14 +194,15 @@ def fit_decisions(
         kinds = ("TC", *NONTARGETS[aspect])
         if all(kind in by_type for kind in kinds):
             own = {kind: by_type[kind][:, [column]] for kind in kinds}
-            decisions[aspect] = _decided(own, fit_fusion(own, [names[column]], rule="linear", shares=None, cost=cost))
+            decisions[aspect] = decided(own, fit_fusion(own, [names[column]], rule="linear", shares=None, cost=cost))
     counted = [name for name in by_type if name not in TARGET_TYPES] if shares is None else list(shares)
     rule: Literal["linear", "both"] = "both" if columns > 1 and len(counted) > 1 else "linear"
-    decisions["together"] = _decided(by_type, fit_fusion(by_type, names, rule=rule, shares=shares, cost=cost))
+    decisions["together"] = decided(by_type, fit_fusion(by_type, names, rule=rule, shares=shares, cost=cost))
     return decisions
 
 
-def _decided(by_type: TypedScores, fusion: Fusion) -> Decision:
+def decided(by_type: TypedScores, fusion: Fusion) -> Decision:
+    """The decision by a fusion, with the trials of the types that it was fitted on."""
     counted = {name: scores for name, scores in by_type.items() if name in TARGET_TYPES or name in fusion.shares}
     spread = {name: Ranked.of(fusion.llr(scores), targets=name in TARGET_TYPES) for name, scores in counted.items()}
     return Decision(fusion, spread)

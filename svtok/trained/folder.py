@@ -6,13 +6,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
+import numpy as np
 import pandas as pd
 import torch
+from numpy.typing import NDArray
 from pydantic import BaseModel
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
@@ -27,6 +29,9 @@ from svtok.nets.network import Network
 from svtok.trained.classes import ClassList
 from svtok.trained.config import Config
 
+if TYPE_CHECKING:
+    from svtok.trained.embed import Recorded
+
 Tree = TypeVar("Tree", bound=BaseModel)
 Module = TypeVar("Module", bound=nn.Module)
 
@@ -38,13 +43,41 @@ CONFIG, CLASSES, WEIGHTS, LOG = "config.yaml", "classes.tsv", "network.safetenso
 
 @dataclass(frozen=True)
 class TrainedNetwork:
-    """A network and what it was trained with. `hash` is the SHA-256 of its weights' file."""
+    """A network and what it was trained with. `hash` is the SHA-256 of its weights' file, `folder` where that lies.
+
+    It may be used by several threads at once.
+
+    Example:
+        >>> network = svtok.load_network("exp/cls")  # doctest: +SKIP
+        >>> network.embed("anna.wav").shape  # doctest: +SKIP
+        (256,)
+        >>> network.embed(["anna.wav", (samples, 16000)]).shape  # doctest: +SKIP
+        (2, 256)
+    """
 
     network: Network
     config: Config
     features: FeaturesConfig
     classes: ClassList
     hash: str
+    folder: Path | None = None
+
+    def embed(self, recordings: Recorded | Sequence[Recorded], *, channel: str | None = None) -> NDArray[np.float32]:
+        """The embedding (D,) of a recording, or the embeddings (N, D) of a list of them, in its order.
+
+        Args:
+            recordings: an audio file of at most a minute; or a pair of samples (N,), floating-point in [-1, 1] or
+                integers, and their rate in Hz; or a list of such.
+            channel: one of `svtok.audio.CHANNELS`, for files of several channels.
+
+        Raises:
+            ProblemsError: with every recording that cannot be read, has several channels, is too short or too long, or
+                has another rate than the network's features, where these do not resample.
+            SvtokError: the list is empty, or a recording is longer than the network can read.
+        """
+        from svtok.trained.embed import embed_recordings
+
+        return embed_recordings(self, recordings, channel)
 
 
 def write_settings(folder: Path, config: Config, classes: ClassList, about: dict[str, Any]) -> None:
@@ -121,11 +154,12 @@ def with_weights(make: Callable[[], Module], folder: Path) -> Module:
     return network.eval()
 
 
-def load_network(folder: Path) -> TrainedNetwork:
+def load_network(folder: str | Path) -> TrainedNetwork:
     """The network of a folder, in evaluation mode on the CPU.
 
     Raises SvtokError where the folder holds none, its training has not ended, or its files do not fit together.
     """
+    folder = Path(folder)
     config, _ = read_settings(folder, Config)
     if config.features is None:
         raise SvtokError(f"{folder / CONFIG}: holds no features; train the network again")
@@ -133,7 +167,7 @@ def load_network(folder: Path) -> TrainedNetwork:
     classes = ClassList.read(folder / CLASSES)
     sizes = config.features.dim, len(classes), config.features.phonetic_dim
     network = with_weights(lambda: Network(config.network, *sizes, classes.factors), folder)
-    return TrainedNetwork(network, config, config.features, classes, weights_hash(folder))
+    return TrainedNetwork(network, config, config.features, classes, weights_hash(folder), folder)
 
 
 def read_training_log(folder: Path) -> pd.DataFrame:
