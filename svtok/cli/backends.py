@@ -11,13 +11,15 @@ import click
 from svtok.cli.options import AT_LEAST_ONE, FOLDER, SHARE, together
 
 if TYPE_CHECKING:
+    from svtok.embeddings.states import FrameStates
     from svtok.embeddings.store import Embeddings
+    from svtok.features.store import FeatureStore
     from svtok.manifest.sets import PreparedSet
     from svtok.scoring.backend import Backend, Enrollment
     from svtok.scoring.decision import Array
     from svtok.scoring.fitted import Warping
     from svtok.scoring.normalise import CohortOf, Norm
-    from svtok.scoring.warping import Takes
+    from svtok.scoring.warping import Takes, WarpingCohort
 
 USUAL_TOP = 300
 
@@ -197,7 +199,11 @@ norm_options = together(
         type=click.Choice(["s-norm", "as-norm"]),
         help="Normalise the scores by those against a cohort: all of it, or the highest of each model and test.",
     ),
-    click.option("--cohort", type=FOLDER, help="Folder of the cohort's embeddings, of the same network."),
+    click.option(
+        "--cohort",
+        type=FOLDER,
+        help="Folder of the cohort's embeddings, of the same network; with --backend dtw, of its frames.",
+    ),
     click.option(
         "--top",
         type=click.IntRange(min=2),
@@ -210,7 +216,8 @@ norm_options = together(
         type=click.Choice(["utterances", "speakers", "classes"]),
         default="utterances",
         show_default=True,
-        help="Members of the cohort: each utterance, or each speaker, or each speaker's each phrase.",
+        help="Members of the cohort: each utterance, or each speaker, or each speaker's each phrase; with dtw the first "
+        "recording of each.",
     ),
     click.option(
         "--cohort-by",
@@ -263,3 +270,20 @@ class NormChoice:
         top = (self.top or USUAL_TOP) if self.norm == "as-norm" else None
         note = f", {self.norm} by {len(members)} {self.cohort_of}" + (f", top {top}" if top else "")
         return Norm(members, top, self.cohort_by == "phrase"), note
+
+    def make_warping(self, of_trials: FrameStates | FeatureStore) -> tuple[WarpingCohort | None, str]:
+        """The recordings by which scores of warping are normalised, if they are, and a word on it."""
+        from svtok.embeddings.states import open_frames, refuse_other_kind
+        from svtok.manifest.sets import read_set
+        from svtok.scoring.warping import WarpingCohort, cohort_recordings
+
+        if self.cohort is None:
+            return None, ""
+        frames = open_frames(self.cohort)
+        refuse_other_kind(frames, of_trials)
+        utts = frames.utts
+        if self.cohort_data:
+            utts = cohort_recordings(read_set(self.cohort_data).utterances, self.cohort_of)
+        top = (self.top or USUAL_TOP) if self.norm == "as-norm" else None
+        note = f", {self.norm} by {len(utts)} recordings" + (f", top {top}" if top else "")
+        return WarpingCohort(frames, utts, top), note

@@ -131,8 +131,8 @@ def _embedded(given: Options) -> object:
 @click.option(
     "--frame-states",
     is_flag=True,
-    help="The states of all frames in place of embeddings, for `svtok score --backend dtw`; --out is by default "
-    "NETWORK/states/SET.",
+    help="The states of all frames in place of embeddings, for `svtok score --backend dtw`; of the network of `svtok "
+    "train-phonetic`, the posteriors of its phones. --out is by default NETWORK/states/SET.",
 )
 @click.option(
     "--layer",

@@ -36,15 +36,23 @@ from svtok.scoring import FORMAT
 if TYPE_CHECKING:
     from svtok.scoring.backend import Enrollment
     from svtok.scoring.decision import Aspect
-    from svtok.scoring.warping import Takes
+    from svtok.scoring.warping import Distance, Takes
 
 
 @click.command("score")
 @click.option("--embeddings", type=FOLDER, help="Folder of the set's embeddings.")
 @data_option("eval")
 @scores_out_option
-@click.option("--frames", type=FOLDER, help="Folder of the set's features or frame states, which are warped.")
+@click.option(
+    "--frames", type=FOLDER, help="Folder of the set's features, frame states or phone posteriors, which are warped."
+)
 @takes_option
+@click.option(
+    "--distance",
+    type=click.Choice(["cosine", "log-product"]),
+    show_default="cosine; of phone posteriors log-product",
+    help="With --backend dtw, of two frames: 1 - their cosine, or -log of the inner product of two posteriors.",
+)
 @enroll_options
 @backend_options
 @norm_options
@@ -68,6 +76,7 @@ def score(
     out: Path,
     frames: Path | None,
     takes: Takes | None,
+    distance: Distance | None,
     enroll: Enrollment | None,
     joined_embeddings: Path | None,
     scorer: Path | None,
@@ -91,7 +100,8 @@ def score(
         --cohort-data data/my/train --cohort-of classes --cohort-by phrase
       svtok score --embeddings exp/cls/embeddings/eval --data data/my/eval --out exp/cls/plda.tsv \\
         --backend plda --backend-train exp/cls/embeddings/train --backend-data data/my/train
-      svtok score --backend dtw --frames exp/cls/states/eval --data data/my/eval --out exp/cls/dtw.tsv
+      svtok score --backend dtw --frames exp/cls/states/eval --data data/my/eval --out exp/cls/dtw.tsv \\
+        --norm s-norm --cohort exp/cls/states/train --cohort-data data/my/train --cohort-of classes
       svtok score --scorer exp/cls/scorer --embeddings exp/cls/embeddings/eval --data data/my/eval \\
         --llr speaker --false-accept-rate 0.01 --out exp/cls/llr.tsv
     """
@@ -100,7 +110,7 @@ def score(
     if llr is None and (phrase_scores or false_accept_rate or cost):
         raise click.UsageError("--phrase-scores, --false-accept-rate and --cost are of --llr")
     if scorer is not None:
-        _refuse_given(*options, "enroll", "takes")
+        _refuse_given(*options, "enroll", "takes", "distance")
         if frames and llr not in ("phrase", "together"):
             raise click.UsageError("with --scorer, --frames is of --llr phrase or together")
         if embeddings is None:
@@ -112,11 +122,11 @@ def score(
     norm_choice = NormChoice(**{field.name: options[field.name] for field in fields(NormChoice)})
     check_enrollment(enroll, joined_embeddings, backend_choice.backend)
     if backend_choice.backend == "dtw":
-        if embeddings or enroll or norm_choice.norm:
-            raise click.UsageError("--embeddings, --enroll and --norm are of back-ends that compare embeddings")
+        if embeddings or enroll or norm_choice.cohort_by != "all":
+            raise click.UsageError("--embeddings, --enroll and --cohort-by are of back-ends that compare embeddings")
         if frames is None:
             raise click.UsageError("--backend dtw warps frames: name the features of the set with --frames")
-        _score_by_warping(data, frames, takes or "mean", out)
+        _score_by_warping(data, frames, takes or "mean", distance, norm_choice, out)
         return
     if frames or takes:
         raise click.UsageError("--frames and --takes are of --backend dtw")
@@ -194,16 +204,22 @@ def _score_by_scorer(
         click.echo(f"note: {threshold.note}")
 
 
-def _score_by_warping(data: Path, frames: Path, takes: Takes, out: Path) -> None:
-    from svtok.embeddings.states import open_frames
+def _score_by_warping(
+    data: Path, folder: Path, takes: Takes, distance: Distance | None, norm_choice: NormChoice, out: Path
+) -> None:
+    from svtok.embeddings.states import are_posteriors, open_frames
     from svtok.manifest.sets import read_set
     from svtok.scoring.scores import write_scores
     from svtok.scoring.warping import score_by_warping
 
-    prepared = read_set(data)
-    scores = score_by_warping(prepared, open_frames(frames), takes=takes)
+    prepared, frames = read_set(data), open_frames(folder)
+    if distance == "log-product" and not are_posteriors(frames):
+        raise click.UsageError(f"--distance log-product is of phone posteriors, which {folder} does not hold")
+    cohort, of_norm = norm_choice.make_warping(frames)
+    usual: Distance = "log-product" if are_posteriors(frames) else "cosine"
+    scores = score_by_warping(prepared, frames, takes=takes, distance=distance or usual, cohort=cohort)
     write_scores(out, prepared.protocol()[1], scores)
-    click.echo(f"{out}: {len(scores)} scores by warping {frames}")
+    click.echo(f"{out}: {len(scores)} scores by warping {folder}{of_norm}")
 
 
 @click.command("score-phrases")

@@ -55,6 +55,15 @@ class PhoneNetwork(nn.Module):
         at_full_rate = states.repeat_interleave(self.subsample, dim=1)[:, :length]  # (B, T, P)
         return at_full_rate * frame_mask(lengths, length)[..., None]
 
+    def posteriors(self, frames: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """Posteriors of the phones, given that a frame is of a phone: (B, T', phones), and how many are real, (B,).
+
+        CTC's blank is left out, for where it is nearly certain, as nearly everywhere, its frames would all be alike;
+        what the network thinks of the phones stands behind it all the same.
+        """
+        logits, counts = self(frames, lengths)
+        return logits[..., 1:].softmax(dim=-1), counts
+
     def _states(self, frames: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Output of the bottleneck (B, T', P), and which of it is real (B, T')."""
         x, mask = self.front_end(frames, lengths)  # (B, T', D)

@@ -46,26 +46,43 @@ def cohort_statistics(rows: NDArray[np.float32], cohort: NDArray[np.float32], *,
         SvtokError: the cohort has not 2 rows, `top` is less than 2 or more than the cohort has, or the scores of some
             row are all the same.
     """
-    size = len(cohort)
+    _refuse_size(len(cohort), top)
+    parts = []
+    block = np.empty((min(ROWS_A_BLOCK, len(rows)), len(cohort)), np.float32)
+    for start in range(0, len(rows), ROWS_A_BLOCK):
+        some = rows[start : start + ROWS_A_BLOCK]
+        scores = np.matmul(some, cohort.T, out=block[: len(some)])  # (R, C)
+        parts.append(_mean_and_std(scores, top))
+    return _refuse_flat(Statistics(*(np.concatenate(part) for part in zip(*parts, strict=True))))
+
+
+def statistics_of_scores(scores: NDArray[np.float32], top: int | None = None) -> Statistics:
+    """As `cohort_statistics`, of the scores (N, C) themselves, which are reordered."""
+    _refuse_size(scores.shape[1], top)
+    return _refuse_flat(_mean_and_std(scores, top))
+
+
+def _refuse_size(size: int, top: int | None) -> None:
     if top is not None and not 2 <= top <= size:
         raise SvtokError(f"the {top} highest scores cannot be taken of a cohort of {size}: name from 2 to {size}")
     if size < 2:
         raise SvtokError(f"a cohort of {size} has no standard deviation: 2 are the least, hundreds are usual")
-    mean, std = np.empty(len(rows), np.float32), np.empty(len(rows), np.float32)
-    block = np.empty((min(ROWS_A_BLOCK, len(rows)), size), np.float32)
-    for start in range(0, len(rows), ROWS_A_BLOCK):
-        some = slice(start, start + ROWS_A_BLOCK)
-        scores = np.matmul(rows[some], cohort.T, out=block[: len(rows[some])])  # (R, C)
-        if top is not None:
-            scores = _highest(scores, top)
-        scores.mean(axis=1, out=mean[some])
-        scores.std(axis=1, out=std[some])
-    flat = int(np.count_nonzero(std < 1e-6 * np.maximum(1, np.abs(mean))))  # rounding of equal scores
+
+
+def _mean_and_std(scores: NDArray[np.float32], top: int | None) -> Statistics:
+    """Of each row (R, C), or of its `top` highest."""
+    if top is not None:
+        scores = _highest(scores, top)
+    return Statistics(scores.mean(axis=1), scores.std(axis=1))
+
+
+def _refuse_flat(found: Statistics) -> Statistics:
+    flat = int(np.count_nonzero(found.std < 1e-6 * np.maximum(1, np.abs(found.mean))))  # rounding of equal scores
     if flat:
         raise SvtokError(
             f"{flat} embeddings have the same score with all they are compared to: the cohort is too small"
         )
-    return Statistics(mean, std)
+    return found
 
 
 def _highest(scores: NDArray[np.float32], top: int) -> NDArray[np.float32]:

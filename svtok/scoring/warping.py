@@ -4,12 +4,16 @@ Two utterances are laid upon each other by the path of least cost through the co
 (H. Sakoe, S. Chiba, "Dynamic programming algorithm optimization for spoken word recognition", IEEE TASSP 26, 1978: the
 symmetric form with slope constraint 0). Frames may be anything that is stored frame by frame: cepstra, the states of a
 network, posteriors of phones. Batched over pairs of utterances, in memory that does not grow with their number.
+
+How costly it is to warp anything onto an utterance differs much from one to the next, for its length, its noise, its
+speaker. Normalising scores by those against the recordings of a cohort, which may say anything, takes that out.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Literal, Protocol
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
 import pandas as pd
@@ -18,10 +22,19 @@ from numpy.typing import NDArray
 from svtok.errors import SvtokError, first_few
 from svtok.manifest.sets import PreparedSet
 from svtok.progress import progress
+from svtok.scoring.normalise import CohortOf, Statistics, statistics_of_scores, symmetric_norm
 
 CELLS_A_BLOCK = 1 << 22
 """Pairs of frames whose costs are held at once: 16 MB."""
+PAIRS_A_BLOCK = 1 << 18
+"""Pairs of an utterance and a recording of the cohort whose costs are held at once."""
+LEAST_PRODUCT = 1e-6
+"""Inner products of posteriors below it count as it."""
 
+Distance = Literal["cosine", "log-product"]
+"""Of two frames: 1 - their cosine; or, of posteriors, -log of their inner product, the probability that both are of one
+phone (T. Hazen, W. Shen, C. White, "Query-by-example spoken term detection using phonetic posteriorgram templates",
+ASRU 2009)."""
 Takes = Literal["mean", "best"]
 """What becomes of the costs of a test against each enrolled take: their mean, or the least."""
 
@@ -42,22 +55,28 @@ def warping_costs(
     second: NDArray[np.float32],
     first_lengths: NDArray[np.integer],
     second_lengths: NDArray[np.integer],
+    distance: Distance = "cosine",
 ) -> NDArray[np.float32]:
     """The cost of the best path through each pair of utterances, a mean over its steps.
 
-    The cost of two frames is 1 - their cosine. A step along one utterance alone counts once, one along both twice, so
-    that every path through N and M frames counts N + M.
+    A step along one utterance alone counts once, one along both twice, so that every path through N and M frames counts
+    N + M.
 
     Args:
-        first: frames (B, N, D) of length 1 (or 0), padded.
+        first: frames (B, N, D), padded; for the cosine of length 1 (or 0), else posteriors.
         second: frames (B, M, D), likewise.
         first_lengths: real frames of each, at least 1: (B,).
         second_lengths: likewise (B,).
+        distance: of two frames.
 
     Returns:
-        (B,), from 0 (the same up to its tempo) to 2.
+        (B,); with the cosine from 0 (the same up to its tempo) to 2.
     """
-    costs = 1 - np.ascontiguousarray(np.matmul(first, second.transpose(0, 2, 1)).transpose(1, 2, 0))  # (N, M, B)
+    costs = np.ascontiguousarray(np.matmul(first, second.transpose(0, 2, 1)).transpose(1, 2, 0))  # (N, M, B)
+    if distance == "cosine":
+        np.subtract(1, costs, out=costs)
+    else:
+        np.negative(np.log(np.maximum(costs, LEAST_PRODUCT, out=costs), out=costs), out=costs)
     rows, columns, batch = costs.shape
     ends = first_lengths + second_lengths - 2  # the diagonal on which each pair's path ends
     totals = np.empty(batch, np.float32)
@@ -83,19 +102,46 @@ def warping_costs(
     return (totals / (first_lengths + second_lengths)).astype(np.float32)
 
 
-def score_by_warping(prepared: PreparedSet, frames: Frames, *, takes: Takes = "mean") -> NDArray[np.float32]:
+@dataclass(frozen=True)
+class WarpingCohort:
+    """Recordings of other speakers, with which scores are normalised: by all of them, or the `top` highest scores."""
+
+    frames: Frames
+    utts: Sequence[str]
+    top: int | None = None
+
+
+def cohort_recordings(utterances: pd.DataFrame, of: CohortOf) -> list[str]:
+    """All utterances of a table, or the first of each speaker, or of each class (speaker and phrase)."""
+    if of == "utterances":
+        return utterances["utt"].astype(str).tolist()
+    keys = ["spk"] if of == "speakers" else ["spk", "phrase"]
+    return utterances.sort_values("utt").groupby(keys, sort=True)["utt"].first().astype(str).tolist()
+
+
+def score_by_warping(
+    prepared: PreparedSet,
+    frames: Frames,
+    *,
+    takes: Takes = "mean",
+    distance: Distance = "cosine",
+    cohort: WarpingCohort | None = None,
+) -> NDArray[np.float32]:
     """The score of each trial: minus the cost of warping its test onto the takes that enroll its model.
 
     Args:
         prepared: a set with models and trials.
         frames: of all utterances of the trials and models.
         takes: what becomes of the costs of several takes.
+        distance: of two frames.
+        cohort: what scores are normalised by (`svtok.scoring.normalise`); None: they are not.
 
     Returns:
         Scores in the order of the trials: (N,).
 
     Raises:
-        SvtokError: where the set has no models or trials, a trial's model is unknown, or an utterance has no frames.
+        SvtokError: where the set has no models or trials, a trial's model is unknown, an utterance has no frames, or
+            the cohort is of the same recordings or too small.
     """
     known, trials = prepared.protocol()
     named = known["model"].astype(str).tolist()
@@ -106,38 +152,109 @@ def score_by_warping(prepared: PreparedSet, frames: Frames, *, takes: Takes = "m
         raise SvtokError(f"{len(unknown)} models of the trials are not in the models table: {first_few(unknown)}")
     utts_of = dict(zip(named, known["utts"].astype(str).str.split(), strict=True))
     enrolled = [utt for model in models for utt in utts_of[model]]
-    counts = np.array([len(utts_of[model]) for model in models])[model_of]  # takes of each trial (N,)
+    _refuse_missing(frames, {*enrolled, *tests}, "this set's")
+    if cohort is not None:
+        _refuse_unfit(cohort, {*enrolled, *tests})
+    takes_of = np.array([len(utts_of[model]) for model in models])  # how many a model has (M,)
+    counts = takes_of[model_of]  # takes of each trial (N,)
     starts = np.cumsum(counts) - counts
-    first_take = np.cumsum([0, *(len(utts_of[model]) for model in models)])[model_of]
+    first_take = (np.cumsum(takes_of) - takes_of)[model_of]
     take_of = np.arange(counts.sum()) - np.repeat(starts - first_take, counts)  # the take of each pair (P,)
-    costs = _costs_of_pairs(frames, enrolled, list(tests), take_of, np.repeat(test_of, counts))
+    pairs = Pairs(frames, enrolled, take_of, frames, list(tests), np.repeat(test_of, counts))
+    scores = _of_takes(_costs(pairs, distance, "warping"), counts, takes)
+    if cohort is None:
+        return scores
+    of_models = _statistics(frames, [utts_of[model] for model in models], cohort, takes, distance, "cohort, models")
+    of_tests = _statistics(frames, [[utt] for utt in tests], cohort, takes, distance, "cohort, tests")
+    return symmetric_norm(scores, of_models, of_tests, model_of, test_of)
+
+
+def _of_takes(costs: NDArray[np.float32], counts: NDArray[np.integer], takes: Takes) -> NDArray[np.float32]:
+    """Scores (N, ...) of the costs (P, ...) of pairs that stand in N runs, as long as `counts` says."""
+    starts = np.cumsum(counts) - counts
     if takes == "best":
         return -np.minimum.reduceat(costs, starts)
-    return (-np.add.reduceat(costs, starts) / counts).astype(np.float32)
+    sums = np.add.reduceat(costs, starts)
+    return (-sums / counts.reshape(-1, *[1] * (sums.ndim - 1))).astype(np.float32)
 
 
-def _costs_of_pairs(
+def _statistics(
     frames: Frames,
-    takes: Sequence[str],
-    tests: Sequence[str],
-    take_of: NDArray[np.integer],
-    test_of: NDArray[np.integer],
-) -> NDArray[np.float32]:
-    """The cost of each pair of a take and a test, by their places: (P,)."""
-    known = set(frames.utts)
-    if missing := sorted({*takes, *tests} - known):
-        raise SvtokError(f"{len(missing)} utterances have no frames: {first_few(missing)}; extract this set's")
-    take_lengths = np.array([frames.frames(utt) for utt in takes])
-    test_lengths = np.array([frames.frames(utt) for utt in tests])
-    costs = np.empty(len(take_of), np.float32)
-    blocks = list(_blocks(take_lengths[take_of], test_lengths[test_of], take_of))
-    for pairs in progress(blocks, total=len(blocks), what="warping"):
-        take, which_take = np.unique(take_of[pairs], return_inverse=True)
-        test, which_test = np.unique(test_of[pairs], return_inverse=True)
-        first = _padded(frames, [takes[place] for place in take])[which_take]  # (B, N, D)
-        second = _padded(frames, [tests[place] for place in test])[which_test]  # (B, M, D)
-        costs[pairs] = warping_costs(first, second, take_lengths[take_of[pairs]], test_lengths[test_of[pairs]])
+    groups: Sequence[Sequence[str]],
+    cohort: WarpingCohort,
+    takes: Takes,
+    distance: Distance,
+    what: str,
+) -> Statistics:
+    """Of the scores of groups of utterances, each the takes of a model or one test, against the cohort (C)."""
+    size = len(cohort.utts)
+    blocks = list(_groups_in_blocks(groups, max(1, PAIRS_A_BLOCK // size)))
+    found = []
+    for block in progress(blocks, total=len(blocks), what=what):
+        utts = [utt for group in block for utt in group]
+        row, column = (places.ravel() for places in np.indices((len(utts), size)))
+        costs = _costs(Pairs(frames, utts, row, cohort.frames, cohort.utts, column), distance)
+        scores = _of_takes(costs.reshape(len(utts), size), np.array([len(group) for group in block]), takes)
+        found.append(statistics_of_scores(scores, cohort.top))  # of (groups, C)
+    return Statistics(*(np.concatenate(parts) for parts in zip(*found, strict=True)))
+
+
+class Pairs(NamedTuple):
+    """Pairs of utterances: the frames and names of either side, and the place of each pair's utterance in it (P,)."""
+
+    first_frames: Frames
+    first: Sequence[str]
+    first_of: NDArray[np.integer]
+    second_frames: Frames
+    second: Sequence[str]
+    second_of: NDArray[np.integer]
+
+
+def _costs(pairs: Pairs, distance: Distance, what: str | None = None) -> NDArray[np.float32]:
+    """The cost of each pair (P,); `what` names the work in a display of progress."""
+    first_lengths = np.array([pairs.first_frames.frames(utt) for utt in pairs.first])[pairs.first_of]
+    second_lengths = np.array([pairs.second_frames.frames(utt) for utt in pairs.second])[pairs.second_of]
+    costs = np.empty(len(pairs.first_of), np.float32)
+    blocks = list(_blocks(first_lengths, second_lengths, pairs.first_of))
+    for some in progress(blocks, total=len(blocks), what=what) if what else blocks:
+        first = _batch(pairs.first_frames, pairs.first, pairs.first_of[some], distance)  # (B, N, D)
+        second = _batch(pairs.second_frames, pairs.second, pairs.second_of[some], distance)  # (B, M, D)
+        costs[some] = warping_costs(first, second, first_lengths[some], second_lengths[some], distance)
     return costs
+
+
+def _batch(
+    frames: Frames, utts: Sequence[str], places: NDArray[np.integer], distance: Distance
+) -> NDArray[np.float32]:
+    """The frames of the utterances at B places, padded: (B, T, D). Each utterance is read once."""
+    distinct, which = np.unique(places, return_inverse=True)
+    return _padded(frames, [utts[place] for place in distinct], distance)[which]
+
+
+def _refuse_missing(frames: Frames, utts: set[str], what: str) -> None:
+    if missing := sorted(utts - set(frames.utts)):
+        raise SvtokError(f"{len(missing)} utterances have no frames: {first_few(missing)}; extract {what}")
+
+
+def _refuse_unfit(cohort: WarpingCohort, utts: set[str]) -> None:
+    """Raise SvtokError where a cohort lacks frames, or is of the utterances that are scored."""
+    _refuse_missing(cohort.frames, set(cohort.utts), "the cohort's")
+    if shared := sorted(utts & set(cohort.utts)):
+        raise SvtokError(
+            f"{len(shared)} utterances of the cohort are among those scored ({first_few(shared)}): it is to be of "
+            "other recordings, such as those of the training set"
+        )
+
+
+def _groups_in_blocks(groups: Sequence[Sequence[str]], most: int) -> Iterator[Sequence[Sequence[str]]]:
+    """The groups in their order, in blocks of at most so many utterances, or of one group."""
+    start = count = 0
+    for place, group in enumerate(groups):
+        if count + len(group) > most and place > start:
+            yield groups[start:place]
+            start, count = place, 0
+        count += len(group)
+    yield groups[start:]
 
 
 def _blocks(
@@ -155,11 +272,13 @@ def _blocks(
         start += len(some)
 
 
-def _padded(frames: Frames, utts: Sequence[str]) -> NDArray[np.float32]:
-    """Frames of some utterances, each frame of length 1, zero-padded: (U, T, D)."""
+def _padded(frames: Frames, utts: Sequence[str], distance: Distance) -> NDArray[np.float32]:
+    """Frames of some utterances, for the cosine each frame of length 1, zero-padded: (U, T, D)."""
     arrays = [np.asarray(frames[utt], dtype=np.float32) for utt in utts]
     out = np.zeros((len(arrays), max(map(len, arrays)), arrays[0].shape[1]), np.float32)
     for row, array in enumerate(arrays):
-        lengths = np.linalg.norm(array, axis=1, keepdims=True)
-        out[row, : len(array)] = array / np.where(lengths == 0, 1, lengths)
+        out[row, : len(array)] = array
+    if distance == "cosine":
+        lengths = np.linalg.norm(out, axis=2, keepdims=True)
+        out /= np.where(lengths == 0, 1, lengths)
     return out

@@ -99,12 +99,17 @@ class TrainedPhoneNetwork:
     hash: str
 
 
+def is_phone_network(folder: Path) -> bool:
+    """Whether a folder is that of a phonetic network, by its list of phones."""
+    return (folder / PHONES).is_file()
+
+
 def load_phone_network(folder: Path) -> TrainedPhoneNetwork:
     """The phonetic network of a folder, in evaluation mode on the CPU.
 
     Raises SvtokError where the folder holds none, its training has not ended, or its files do not fit together.
     """
-    if not (folder / PHONES).is_file():
+    if not is_phone_network(folder):
         raise SvtokError(f"{folder}: not the folder of a phonetic network (it has no {PHONES})")
     config, _ = read_settings(folder, PhoneticConfig)
     if (features := config.features) is None:

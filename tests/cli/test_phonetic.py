@@ -11,6 +11,7 @@ import yaml
 from click.testing import CliRunner
 
 from svtok.cli.main import svtok
+from svtok.embeddings.states import are_posteriors, open_frames
 from svtok.embeddings.store import read_embeddings
 from svtok.errors import ProblemsError, SvtokError
 from svtok.features.store import FeatureStore
@@ -75,6 +76,23 @@ def test_the_bottleneck_stands_after_the_features_it_was_computed_from(work: Pat
     one = plain.utts[0]
     np.testing.assert_array_equal(both[one][:, :8], plain[one])
     assert np.abs(both[one][:, 8:]).max() > 0
+
+
+def test_posteriors_of_a_phonetic_network_are_frames_that_can_be_warped(work: Path) -> None:
+    call = ["extract-embeddings", "--network", "exp/phonetic", "--data", "data/tones/train", "--frame-states"]
+    assert run(work, *call).endswith("exp/phonetic/states/train: frame states of 8 utterances\n")
+    frames = open_frames(work / "exp/phonetic/states/train")
+    assert are_posteriors(frames)
+    features = FeatureStore.open(work / "feats/tones/train")
+    for utt in frames.utts:
+        assert frames.frames(utt) == -(-features.frames(utt) // 2)
+        assert frames[utt].shape[1] == 6  # phones of the lexicon
+        np.testing.assert_allclose(frames[utt].sum(axis=1), 1, atol=1e-5)
+    with pytest.raises(SvtokError, match="has posteriors, not states after layer 1"):
+        run(work, *call, "--layer", "1", "--out", "other")
+    run(work, "extract-features", "data/tones/eval", "--out", "64-bands", "--jobs", "1")
+    with pytest.raises(ProblemsError, match=r"features\.bands"):
+        run(work, *call[:3], "--data", "data/tones/eval", "--frame-states", "--features", "64-bands", "--out", "other")
 
 
 def test_embeddings_from_audio_equal_those_from_stored_features_and_need_nothing_but_the_network(

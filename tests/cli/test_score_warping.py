@@ -61,6 +61,39 @@ def test_phrases_of_the_same_sounds_in_another_order_are_kept_apart_and_speakers
     assert eer(of["TC"], of["IC"]) > 0.3
 
 
+def a_cohort(bands: int = BANDS) -> None:
+    """data/mine/train, of two other speakers and two other phrases, and its features."""
+    random = np.random.default_rng(9)
+    rows = [(f"{spk}-{phrase}-{take}", "x.wav", spk, phrase) for spk in "uv" for phrase in "pq" for take in range(2)]
+    utterances = pd.DataFrame(rows, columns=["utt", "path", "spk", "phrase"])
+    write_set(PreparedSet(utterances), Path("data/mine/train"))
+    Path("cohort").mkdir()
+    frames = [6] * len(rows)
+    blocks = random.standard_normal((len(rows), 6, bands)).astype(np.float32)
+    write_features(
+        Path("cohort"), utterances["utt"], frames, blocks, config=FeaturesConfig(bands=bands), fingerprint="c"
+    )
+
+
+def test_scores_are_normalised_by_recordings_of_a_cohort() -> None:
+    a_cohort()
+    cohort = ["--cohort", "cohort", "--cohort-data", "data/mine/train", "--cohort-of", "classes"]
+    result = call("--backend", "dtw", "--frames", "feats", "--norm", "as-norm", "--top", "3", *cohort)
+    assert result.exit_code == 0, (result.output, result.exception)
+    scores = pd.read_csv("dtw.tsv", sep="\t").merge(pd.read_csv("data/mine/dev/trials.tsv", sep="\t"))
+    assert result.output == f"dtw.tsv: {len(scores)} scores by warping feats, as-norm by 4 recordings, top 3\n"
+    of = {kind: scores["score"][scores["type"] == kind].to_numpy() for kind in ("TC", "TW")}
+    assert eer(of["TC"], of["TW"]) < 0.1
+    assert of["TC"].min() > 1  # deviations above what the cohort has
+
+
+def test_a_cohort_of_other_frames_is_refused() -> None:
+    a_cohort(bands=5)
+    result = call("--backend", "dtw", "--frames", "feats", "--norm", "s-norm", "--cohort", "cohort")
+    assert result.exit_code != 0
+    assert "the frames of the cohort are of another network, layer or configuration" in str(result.exception)
+
+
 def test_it_is_fused_with_other_scores() -> None:
     assert call("--backend", "dtw", "--frames", "feats").exit_code == 0
     table = pd.read_csv("dtw.tsv", sep="\t")
@@ -83,7 +116,8 @@ def test_it_is_fused_with_other_scores() -> None:
         (["--backend", "dtw"], "name the features of the set with --frames"),
         (["--backend", "dtw", "--frames", "feats", "--embeddings", "e"], "are of back-ends that compare embeddings"),
         (["--backend", "dtw", "--frames", "feats", "--lda-dim", "3"], "are of a trained back-end"),
-        (["--embeddings", "e", "--takes", "best"], "--frames and --takes are of --backend dtw"),
+        (["--backend", "dtw", "--frames", "feats", "--distance", "log-product"], "is of phone posteriors"),
+        (["--embeddings", "e", "--takes", "best"], "--frames, --takes and --distance are of --backend dtw"),
         ([], "name the embeddings of the set with --embeddings"),
     ],
 )

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from svtok.embeddings.states import FrameStates, open_frames
+from svtok.embeddings.states import FrameStates, are_posteriors, open_frames, refuse_other_kind
 from svtok.errors import SvtokError
 from svtok.features.store import FeatureStore, write_frames
 from svtok.nets.config import NetworkConfig
@@ -70,6 +70,7 @@ def test_a_folder_gives_back_the_states_of_each_utterance(tmp_path: Path) -> Non
     assert (states.frames("b"), states.frames("a")) == (2, 1)
     assert states["b"].tolist() == [[0, 1, 2], [3, 4, 5]]
     assert states.about.layer == 2
+    assert not are_posteriors(states)
 
 
 @pytest.mark.parametrize("name", ["states.npy", "states.tsv", "states.yaml"])
@@ -84,3 +85,11 @@ def test_features_are_frames_too_and_an_empty_folder_is_neither(tmp_path: Path) 
     with pytest.raises(SvtokError, match="no features here"):
         open_frames(tmp_path)
     assert open_frames.__annotations__["return"] == f"FrameStates | {FeatureStore.__name__}"
+
+
+def test_frames_of_another_layer_are_of_another_kind(tmp_path: Path) -> None:
+    one, other = written(tmp_path / "one"), written(tmp_path / "other")
+    refuse_other_kind(FrameStates(one), FrameStates(other))
+    (other / "states.yaml").write_text("format: 1\nnetwork: abc\nlayer: 1\n")
+    with pytest.raises(SvtokError, match="another network, layer or configuration"):
+        refuse_other_kind(FrameStates(one), FrameStates(other))

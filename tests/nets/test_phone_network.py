@@ -72,3 +72,14 @@ def test_it_learns_the_phones_of_two_utterances_by_ctc() -> None:
 def test_no_phones_are_refused() -> None:
     with pytest.raises(ValueError, match="at least 1 phone, not 0"):
         PhoneNetwork(small(), feature_dim=5, phones=0)
+
+
+def test_posteriors_are_those_of_the_phones_without_the_blank() -> None:
+    network = trained(subsample=2)
+    frames, lengths = torch.randn(2, 9, 5), torch.tensor([9, 5])
+    with torch.no_grad():
+        posteriors, counts = network.posteriors(frames, lengths)
+        logits, _ = network(frames, lengths)
+    everything = logits.softmax(dim=-1)
+    torch.testing.assert_close(posteriors, everything[..., 1:] / (1 - everything[..., :1]))
+    assert counts.tolist() == [5, 3]

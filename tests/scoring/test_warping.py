@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from svtok.errors import SvtokError
 from svtok.manifest.sets import PreparedSet
 from svtok.scoring import warping
-from svtok.scoring.warping import score_by_warping, warping_costs
+from svtok.scoring.warping import WarpingCohort, cohort_recordings, score_by_warping, warping_costs
 
 
 def unit(frames: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -49,6 +49,15 @@ def test_by_hand_a_frame_that_lasts_longer_costs_nothing_and_another_frame_its_c
     second = padded([np.array([a, a, a, b], np.float32), np.array([a], np.float32)])
     costs = warping_costs(first, second, np.array([2, 2]), np.array([4, 1]))
     np.testing.assert_allclose(costs, [0.0, 1 / 3], atol=1e-6)  # the other: b onto a counts once of 3
+
+
+def test_by_hand_posteriors_cost_the_log_of_the_probability_that_both_are_of_one_phone() -> None:
+    a, b = [0.5, 0.5], [1.0, 0.0]
+    first = padded([np.array([a, b], np.float32), np.array([[0, 1]], np.float32)])
+    second = padded([np.array([b, b], np.float32), np.array([b], np.float32)])
+    costs = warping_costs(first, second, np.array([2, 1]), np.array([2, 1]), "log-product")
+    # a onto b: a half, counted twice of 4 (with the other b nothing); what excludes each other costs what 1e-6 does
+    np.testing.assert_allclose(costs, [np.log(2) / 2, -np.log(1e-6)], rtol=1e-5)
 
 
 @given(st.data())
@@ -112,3 +121,50 @@ def test_what_is_missing_is_named(stored: Stored) -> None:
         score_by_warping(a_set([("x", "u1")]), stored)
     with pytest.raises(SvtokError, match="1 utterances have no frames: u9"):
         score_by_warping(a_set([("m", "u9")]), stored)
+
+
+def plain_scores(stored: Stored, pairs: list[tuple[list[str], str]]) -> NDArray[np.float64]:
+    """Minus the mean cost of each test against some takes, frame by frame."""
+    costs = [[by_recursion(unit(stored[take]), unit(stored[utt])) for take in takes] for takes, utt in pairs]
+    return np.array([-np.mean(each) for each in costs])
+
+
+@pytest.mark.parametrize("pairs_a_block", [1, 1 << 18])
+@pytest.mark.parametrize("top", [None, 2])
+def test_scores_are_normalised_by_those_of_model_and_test_against_the_recordings_of_a_cohort(
+    stored: Stored, top: int | None, pairs_a_block: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(warping, "PAIRS_A_BLOCK", pairs_a_block)
+    random = np.random.default_rng(5)
+    cohort = Stored({f"c{n}": random.standard_normal((5, 5)).astype(np.float32) for n in range(3)})
+    both = Stored({**stored.arrays, **cohort.arrays})
+    takes = {"m": ["u0", "u3"], "n": ["u1"]}
+    found = score_by_warping(a_set(TRIALS), stored, cohort=WarpingCohort(cohort, cohort.utts, top))
+    wanted = []
+    for model, utt in TRIALS:
+        score = plain_scores(both, [(takes[model], utt)])[0]
+        of_model = np.sort(plain_scores(both, [(takes[model], other) for other in cohort.utts]))[-(top or 3) :]
+        of_test = np.sort(plain_scores(both, [([utt], other) for other in cohort.utts]))[-(top or 3) :]
+        wanted.append(np.mean([(score - each.mean()) / each.std() for each in (of_model, of_test)]))
+    np.testing.assert_allclose(found, wanted, rtol=1e-3, atol=1e-3)
+
+
+def test_a_cohort_is_of_all_recordings_or_of_the_first_of_each_speaker_or_class() -> None:
+    rows = [("a2", "a", "p"), ("a1", "a", "q"), ("a0", "a", "p"), ("b0", "b", "p")]
+    table = pd.DataFrame(rows, columns=["utt", "spk", "phrase"])
+    assert cohort_recordings(table, "utterances") == ["a2", "a1", "a0", "b0"]
+    assert cohort_recordings(table, "classes") == ["a0", "a1", "b0"]
+    assert cohort_recordings(table, "speakers") == ["a0", "b0"]
+
+
+def test_a_cohort_of_what_is_scored_or_without_frames_or_too_small_is_refused(stored: Stored) -> None:
+    def scored(utts: list[str], top: int | None = None) -> object:
+        frames = Stored({utt: np.ones((2, 5), np.float32) for utt in ("u0", "c1", "c2")})
+        return score_by_warping(a_set(TRIALS), stored, cohort=WarpingCohort(frames, utts, top))
+
+    with pytest.raises(SvtokError, match=r"1 utterances of the cohort are among those scored \(u0\)"):
+        scored(["u0", "c1"])
+    with pytest.raises(SvtokError, match="1 utterances have no frames: c9; extract the cohort's"):
+        scored(["c1", "c9"])
+    with pytest.raises(SvtokError, match="the 3 highest scores cannot be taken of a cohort of 2"):
+        scored(["c1", "c2"], top=3)
