@@ -216,8 +216,8 @@ norm_options = together(
         type=click.Choice(["utterances", "speakers", "classes"]),
         default="utterances",
         show_default=True,
-        help="Members of the cohort: each utterance, or each speaker, or each speaker's each phrase; with dtw the first "
-        "recording of each.",
+        help="Members of the cohort: each utterance, or each speaker, or each speaker's each phrase; with dtw the "
+        "first recording of each.",
     ),
     click.option(
         "--cohort-by",

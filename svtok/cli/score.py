@@ -128,8 +128,8 @@ def score(
             raise click.UsageError("--backend dtw warps frames: name the features of the set with --frames")
         _score_by_warping(data, frames, takes or "mean", distance, norm_choice, out)
         return
-    if frames or takes:
-        raise click.UsageError("--frames and --takes are of --backend dtw")
+    if frames or takes or distance:
+        raise click.UsageError("--frames, --takes and --distance are of --backend dtw")
     if embeddings is None:
         raise click.UsageError("name the embeddings of the set with --embeddings")
 

@@ -223,9 +223,7 @@ def _costs(pairs: Pairs, distance: Distance, what: str | None = None) -> NDArray
     return costs
 
 
-def _batch(
-    frames: Frames, utts: Sequence[str], places: NDArray[np.integer], distance: Distance
-) -> NDArray[np.float32]:
+def _batch(frames: Frames, utts: Sequence[str], places: NDArray[np.integer], distance: Distance) -> NDArray[np.float32]:
     """The frames of the utterances at B places, padded: (B, T, D). Each utterance is read once."""
     distinct, which = np.unique(places, return_inverse=True)
     return _padded(frames, [utts[place] for place in distinct], distance)[which]
