@@ -53,6 +53,12 @@ def _trials_read(given: Options) -> Path | None:
 @click.option("--json", "json_path", type=FILE, help="Write the numbers here as well.")
 @click.option("--det", "det_path", type=FILE, help="Draw the DET curves into this PNG.")
 @click.option(
+    "--reliability",
+    "reliability_path",
+    type=FILE,
+    help="Draw into this PNG whether scores that are log likelihood ratios are what they say.",
+)
+@click.option(
     "--resamples",
     type=AT_LEAST_ZERO,
     default=1000,
@@ -60,7 +66,7 @@ def _trials_read(given: Options) -> Path | None:
     help="Draws of the speakers for the confidence intervals; 0: no intervals.",
 )
 @seed_option("Seed of these draws.")
-@makes("json_path", "det_path", format=FORMAT, reads=_trials_read, shows=True)
+@makes("json_path", "det_path", "reliability_path", format=FORMAT, reads=_trials_read, shows=True)
 def evaluate(
     scores: Path,
     data: Path | None,
@@ -69,6 +75,7 @@ def evaluate(
     official: Arithmetic | None,
     json_path: Path | None,
     det_path: Path | None,
+    reliability_path: Path | None,
     resamples: int,
     seed: int,
 ) -> None:
@@ -82,6 +89,7 @@ def evaluate(
     Example:
       svtok evaluate --scores exp/cls/scores.tsv --data data/my/eval --json exp/cls/eval.json --det exp/cls/det.png
       svtok evaluate --scores exp/cls/scores.tsv --data data/my/eval --by gender,phrase
+      svtok evaluate --scores exp/cls/llr.tsv --data data/my/eval --reliability exp/cls/reliability.png
     """
     if data and trials:
         raise click.UsageError("--data and --trials are two ways to give the trials; give one of them")
@@ -91,10 +99,10 @@ def evaluate(
     from svtok.manifest.sets import read_corpus_info, read_set
     from svtok.manifest.tables import read_trials
     from svtok.places import corpus_folder
-    from svtok.report.evaluate import Evaluation, write_evaluation
+    from svtok.report.evaluate import Evaluation, reliabilities, write_evaluation
     from svtok.report.evaluate import evaluate as evaluate_scores
     from svtok.report.labelled import label_with_set, label_with_trials
-    from svtok.report.plots import draw_det
+    from svtok.report.plots import draw_det, draw_reliability
     from svtok.report.tables import evaluation_table
 
     if trials:
@@ -120,8 +128,11 @@ def evaluate(
     click.echo(evaluation_table(evaluation))
     if json_path:
         write_evaluation(json_path, evaluation)
+    title = evaluation.corpus or str(scores)
     if det_path:
-        draw_det(curves, det_path, title=evaluation.corpus or str(scores))
+        draw_det(curves, det_path, title=title)
+    if reliability_path:
+        draw_reliability(reliabilities(labelled), reliability_path, title=title)
 
 
 @click.command("compare")

@@ -1,4 +1,4 @@
-"""Cllr: what scores cost, in bits, as natural-log likelihood ratios; and error rates of mixtures of non-targets.
+"""Cllr: what scores cost, in bits, as natural-log likelihood ratios; reliability; error rates of mixtures.
 
 A mixture is of several kinds of non-targets, each with a share of its own, however many trials it has.
 """
@@ -6,6 +6,7 @@ A mixture is of several kinds of non-targets, each with a share of its own, howe
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,6 +48,61 @@ def min_cllr(curve: Roc) -> float:
     both = target_share + nontarget_share
     costs = target_share * np.log2(both / target_share) + nontarget_share * np.log2(both / nontarget_share)
     return float(costs.sum() / 2)
+
+
+class Reliability(NamedTuple):
+    """What scores say and what is so, in K bins of rising scores; all natural-log likelihood ratios, (K,)."""
+
+    said: NDArray[np.float64]
+    """The mean of the scores in the bin, targets and non-targets as if there were as many."""
+    observed: NDArray[np.float64]
+    """The log of the share of targets over the share of non-targets that fall into the bin."""
+    low: NDArray[np.float64]
+    """Ends of its 95 % confidence interval, as if trials were independent."""
+    high: NDArray[np.float64]
+
+
+def reliability(targets: Scores, nontargets: Scores, *, bins: int = 15) -> Reliability:
+    """Whether scores are the log likelihood ratios that they are taken for: in each bin, what they say and what is so.
+
+    Half a trial is added to both counts of a bin, which leaves the logarithm nearly without a bias (J. Haldane, "The
+    estimation and significance of the logarithm of a ratio of frequencies", Annals of Human Genetics 20, 1956).
+
+    Args:
+        targets: Scores of target trials (T,).
+        nontargets: Scores of non-target trials (N,).
+        bins: How many there are at most, with about as many trials each, if targets and non-targets were as many.
+
+    Returns:
+        Bins with scores of both classes; in others nothing is observed but that the ratio is high or low.
+
+    Raises:
+        ValueError: A set is empty, or holds NaN or infinity.
+
+    Example:
+        Of four scores of 1, three are of targets: their ratio is 3, whose logarithm is about 1.
+
+        >>> found = reliability(np.array([1.0, 1, 1, -1]), np.array([1.0, -1, -1, -1]), bins=2)
+        >>> found.said.tolist(), found.observed.round(2).tolist()
+        ([-1.0, 1.0], [-0.85, 0.85])
+    """
+    targets, nontargets = check_scores(targets, "target"), check_scores(nontargets, "non-target")
+    scores = np.concatenate([targets, nontargets]).astype(np.float64)
+    weights = np.repeat([0.5 / len(targets), 0.5 / len(nontargets)], [len(targets), len(nontargets)])
+    order = np.argsort(scores, kind="stable")
+    share = np.cumsum(weights[order])
+    edges = np.unique(scores[order][np.searchsorted(share, np.arange(1, bins) / bins)])
+    placed = np.searchsorted(edges, scores)  # a bin ends with its edge, so that equal scores are in one
+    of_targets, of_nontargets = (
+        np.bincount(part, minlength=len(edges) + 1) for part in np.split(placed, [len(targets)])
+    )
+    there = np.flatnonzero((of_targets > 0) & (of_nontargets > 0))
+    sums, weight = (np.bincount(placed, some, len(edges) + 1)[there] for some in (weights * scores, weights))
+    said = np.asarray(sums / weight, np.float64)
+    more, less = of_targets[there] + 0.5, of_nontargets[there] + 0.5
+    observed = np.log(more / (len(targets) + 1)) - np.log(less / (len(nontargets) + 1))
+    spread = 1.96 * np.sqrt(1 / more + 1 / less)
+    return Reliability(said, observed, observed - spread, observed + spread)
 
 
 def mixture_cllr(targets: Scores, nontargets: Sequence[Scores], shares: Sequence[float]) -> float:

@@ -306,6 +306,29 @@ def min_dcf(targets: Scores, nontargets: Scores, *, c_miss: float, c_fa: float, 
     return roc(targets, nontargets, costs=[cost]).min_dcf(cost).item()
 
 
+def actual_dcf(targets: Scores, nontargets: Scores, cost: Cost) -> float:
+    """Normalised detection cost of the decisions that a user would take: accept from Bayes' threshold on, the scores
+    taken as natural-log likelihood ratios. Above 1 where rejecting (or accepting) all would be better.
+
+    Args:
+        targets: Scores of target trials (T,).
+        nontargets: Scores of non-target trials (N,).
+        cost: Of errors, and the probability of a target.
+
+    Raises:
+        ValueError: A set is empty, or holds NaN or infinity.
+
+    Example:
+        The threshold is 0: one target of two is missed, no non-target accepted. The best one would accept both targets.
+
+        >>> actual_dcf(np.array([-1.0, 2.0]), np.array([-2.0, -3.0]), Cost(c_miss=1, c_fa=1, p_target=0.5))
+        0.5
+    """
+    targets, nontargets = check_scores(targets, "target"), check_scores(nontargets, "non-target")
+    p_miss, p_fa = (targets < cost.threshold).mean(), (nontargets >= cost.threshold).mean()
+    return float(cost.of(p_miss, p_fa) / cost.trivial)
+
+
 def dcf08(targets: Scores, nontargets: Scores) -> float:
     """minDCF of NIST SRE 2008: c_miss 10, c_fa 1, p_target 0.01."""
     return roc(targets, nontargets, costs=[DCF08]).min_dcf(DCF08).item()

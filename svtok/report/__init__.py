@@ -1,2 +1,2 @@
-FORMAT = 2
+FORMAT = 3
 """Of what svtok evaluate writes: raised where the same inputs come to give something else, and only then."""

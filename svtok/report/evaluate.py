@@ -21,10 +21,13 @@ from svtok.manifest.trial_types import TARGET_TYPES, types_of
 from svtok.metrics import (
     DCF08,
     DCF10,
+    Reliability,
     Roc,
+    actual_dcf,
     cllr,
     eer,
     min_cllr,
+    reliability,
     roc,
     sdsv_curve,
     sdsv_eer,
@@ -63,6 +66,9 @@ class Condition(Section):
     eer: float
     dcf08: float
     dcf10: float
+    actual_dcf08: float | None = None
+    """At Bayes' threshold, of the scores as natural-log likelihood ratios; None in files of earlier versions."""
+    actual_dcf10: float | None = None
     cllr: float
     """Bits, of the scores as natural-log likelihood ratios."""
     min_cllr: float
@@ -116,7 +122,7 @@ CONDITIONS = {
     POOLED: ("TW", "IC", "IW", "nontarget"),
 }
 """The conditions, and the types of trials that each counts as non-targets."""
-RATES = ("eer", "dcf08", "dcf10", "cllr", "min_cllr")
+RATES = ("eer", "dcf08", "dcf10", "actual_dcf08", "actual_dcf10", "cllr", "min_cllr")
 
 
 def evaluate(
@@ -162,6 +168,18 @@ def evaluate(
             conditions += rows if len(rows) < 2 else [*rows, _macro_averaged(rows)]
     order = list(CONDITIONS)
     return sorted(conditions, key=lambda row: order.index(row.name)), curves
+
+
+def reliabilities(labelled: LabelledScores) -> dict[str, Reliability]:
+    """Of each condition over all its trials: whether the scores are the log likelihood ratios that they are taken for.
+
+    Raises SvtokError as `evaluate`.
+    """
+    _check_classes(labelled)
+    types = np.asarray(labelled.type)
+    targets = labelled.score[np.isin(types, TARGET_TYPES)]
+    of_conditions = {name: labelled.score[np.isin(types, kinds)] for name, kinds in CONDITIONS.items()}
+    return {name: reliability(targets, scores) for name, scores in of_conditions.items() if len(scores)}
 
 
 def make_measure(dev: Source, nontarget: str, device: torch.device) -> Callable[[Network], float]:
@@ -227,6 +245,8 @@ def _rates(
         "eer": eer,
         "dcf08": cost_curve.min_dcf(DCF08).item(),
         "dcf10": cost_curve.min_dcf(DCF10).item(),
+        "actual_dcf08": actual_dcf(target_scores, nontarget_scores, DCF08),
+        "actual_dcf10": actual_dcf(target_scores, nontarget_scores, DCF10),
         "cllr": cllr(target_scores, nontarget_scores),
         "min_cllr": min_cllr(curve),
     }

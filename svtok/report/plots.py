@@ -18,7 +18,7 @@ from svtok.config import load_yaml
 from svtok.errors import SvtokError
 from svtok.files import writing_file
 from svtok.manifest.sets import CorpusInfo, read_corpus_info
-from svtok.metrics import Roc
+from svtok.metrics import Reliability, Roc
 from svtok.places import corpus_folder, work_folders
 from svtok.trained.folder import CONFIG
 
@@ -77,6 +77,31 @@ def draw_det(curves: Mapping[str, Roc], path: Path, *, title: str) -> None:
     axes.set_yticks(ndtri(TICKS), labels)
     axes.grid(color="0.9", linewidth=0.6)
     axes.legend(loc="upper right", framealpha=1)
+    save_png(figure, path)
+
+
+def draw_reliability(found: Mapping[str, Reliability], path: Path, *, title: str) -> None:
+    """Draw, as a PNG, what log likelihood ratios say against what is so, a line a condition with 95 % intervals.
+
+    On the diagonal they are what they say; less steep than it, they promise too much.
+
+    Args:
+        found: by what the legend calls them.
+        path: the PNG.
+        title: above it.
+    """
+    figure = new_figure(6.4, 6.4)
+    axes = figure.add_subplot()
+    most = max(float(np.abs(one[:2]).max(initial=1)) for one in found.values())
+    axes.plot([-most, most], [-most, most], color="0.8", linewidth=0.8, zorder=1)
+    for number, (name, one) in enumerate(found.items()):
+        colour, marker = COLOURS[number % len(COLOURS)], MARKERS[number % len(MARKERS)]
+        axes.plot(one.said, one.observed, color=colour, marker=marker, markersize=4, linewidth=1, label=name)
+        axes.vlines(one.said, one.low, one.high, color=colour, linewidth=1)
+    axes.set(xlabel="Log likelihood ratio, as the scores say", ylabel="Log likelihood ratio, observed")
+    axes.set_title(title, wrap=True)
+    axes.grid(color="0.9", linewidth=0.6)
+    axes.legend(loc="upper left", framealpha=1)
     save_png(figure, path)
 
 

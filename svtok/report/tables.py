@@ -98,7 +98,8 @@ def noise_notes(speakers: Iterable[int | None], what: str = "speakers") -> list[
     return [f"[low, high]?: noise, for it is by drawing fewer than {FEWEST_SPEAKERS} {what} again ({', '.join(few)})."]
 
 
-HEADER = ("condition", "by", "value", "targets", "non-targets", "EER %", "DCF08", "DCF10", "Cllr", "min Cllr")
+COUNTS = ("condition", "by", "value", "targets", "non-targets")
+HEADER = (*COUNTS, "EER %", "DCF08", "actual", "DCF10", "actual", "Cllr", "min Cllr")
 TYPE_NAMES = {"TW": "target-wrong", "IC": "impostor-correct", "IW": "impostor-wrong", "nontarget": "all non-target"}
 ARITHMETIC: dict[Arithmetic, str] = {
     "svtok": "EER: linear between the points of the ROC, tied scores together. DCF08, DCF10: least detection cost over "
@@ -129,10 +130,16 @@ def _row(condition: Condition) -> list[str]:
         str(condition.nontargets),
         _eer(condition),
         _dcf08(condition),
+        _known(condition.actual_dcf08),
         number(condition.dcf10),
+        _known(condition.actual_dcf10),
         number(condition.cllr),
         number(condition.min_cllr),
     ]
+
+
+def _known(value: float | None) -> str:
+    return "" if value is None else number(value)
 
 
 def _notes(evaluation: Evaluation) -> list[str]:
@@ -145,7 +152,8 @@ def _notes(evaluation: Evaluation) -> list[str]:
     notes.append(ARITHMETIC[evaluation.arithmetic])
     notes.append(
         "Cllr: bits, of the scores taken as log-likelihood ratios as they are, which cosines are not; min Cllr: after "
-        "the best\n  monotone calibration."
+        "the best\n  monotone calibration. actual: the detection cost at the threshold that follows from the costs, of "
+        "the same scores."
     )
     notes.append(_intervals(evaluation))
     return notes + noise_notes(map(_drawn, evaluation.conditions), evaluation.resampled)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -153,6 +154,16 @@ def test_the_json_file_follows_the_contract(scores: Path) -> None:
     assert content["scores"] == str(scores)
     first = content["conditions"][0]
     assert 0 < first["eer_ci"][0] <= first["eer"] <= first["eer_ci"][1] < 1
+
+
+def test_actual_costs_stand_beside_the_least_and_a_reliability_plot_is_drawn(scores: Path) -> None:
+    options = ["--json", "eval.json", "--resamples", "0", "--reliability", "reliability.png"]
+    header = called("evaluate", "--scores", str(scores), *options).splitlines()[2]
+    assert re.split(r"  +", header)[5:] == ["EER %", "DCF08", "actual", "DCF10", "actual", "Cllr", "min Cllr"]
+    for one in json.loads(Path("eval.json").read_text())["conditions"]:
+        assert one["actual_dcf08"] >= one["dcf08"]
+        assert one["actual_dcf10"] == 1  # no cosine reaches the threshold
+    assert Path("reliability.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_a_list_of_typed_trials_is_enough_and_its_models_are_drawn(scores: Path, work: Path) -> None:
