@@ -9,6 +9,7 @@ BENCHMARKS = {
     "scoring": LazyCommand(
         "benchmarks.scoring", "scoring", "Trials, cosines, scores, error rates and AS-norm, against what is usual."
     ),
+    "warping": LazyCommand("benchmarks.warping", "warping", "Dynamic time warping, against plain loops."),
 }
 
 if __name__ == "__main__":
