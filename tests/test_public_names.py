@@ -16,7 +16,8 @@ SLOW = ("torch", "torchaudio", "pandas", "scipy", "numpy", "pyarrow", "matplotli
 
 def imported(code: str) -> set[str]:
     """The top-level packages that a program loads, by the interpreter's own report of times."""
-    done = subprocess.run([sys.executable, "-X", "importtime", "-c", code], capture_output=True, text=True, check=True)
+    call = [sys.executable, "-X", "importtime", "-c", code]
+    done = subprocess.run(call, capture_output=True, text=True, check=True)
     names = (line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if line.startswith("import time:"))
     return {name.partition(".")[0] for name in names}
 
@@ -30,6 +31,19 @@ def test_scoring_and_evaluation_load_no_torch() -> None:
         imported("import svtok; svtok.Plda, svtok.load_scorer, svtok.Cost") & {"torch", "torchaudio", "matplotlib"}
         == set()
     )
+
+
+def test_a_command_loads_what_it_needs_and_no_more(tmp_path: Path) -> None:
+    """`svtok evaluate` of a small list, whose work takes a moment, does not wait for torch or matplotlib."""
+    (tmp_path / "scores.tsv").write_text("model\tutt\tscore\na\tx\t2\na\ty\t1\n")
+    (tmp_path / "trials.tsv").write_text("model\tutt\ttype\na\tx\ttarget\na\ty\tnontarget\n")
+    files = ["--scores", str(tmp_path / "scores.tsv"), "--trials", str(tmp_path / "trials.tsv")]
+    call = f"from svtok.cli.main import svtok; svtok({['evaluate', *files]!r}, standalone_mode=False)"
+    loaded = imported(call)
+    assert "pandas" in loaded
+    assert loaded & {"torch", "torchaudio", "matplotlib", "sklearn"} == set()
+    helping = "from svtok.cli.main import svtok; svtok(['--help'])"
+    assert imported(helping) & {"numpy", *SLOW} == {"click"}
 
 
 def test_the_table_of_homes_is_what_the_types_say() -> None:

@@ -102,7 +102,6 @@ def evaluate(
     from svtok.report.evaluate import Evaluation, reliabilities, write_evaluation
     from svtok.report.evaluate import evaluate as evaluate_scores
     from svtok.report.labelled import label_with_set, label_with_trials
-    from svtok.report.plots import draw_det, draw_reliability
     from svtok.report.tables import evaluation_table
 
     if trials:
@@ -130,8 +129,12 @@ def evaluate(
         write_evaluation(json_path, evaluation)
     title = evaluation.corpus or str(scores)
     if det_path:
+        from svtok.report.plots import draw_det
+
         draw_det(curves, det_path, title=title)
     if reliability_path:
+        from svtok.report.plots import draw_reliability
+
         draw_reliability(reliabilities(labelled), reliability_path, title=title)
 
 

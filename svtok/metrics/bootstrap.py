@@ -18,13 +18,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from statistics import NormalDist
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
 
 from svtok.metrics.roc import Cost, Roc, Scores, check_scores
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 FEWEST_SPEAKERS = 10
 """An interval over fewer is noise: so few draws of so few speakers say little of others."""
@@ -187,6 +189,8 @@ class _PairTable:
         of_trials = np.ravel_multi_index(tuple(np.split(codes, 2)), (len(speakers),) * 2)
         pairs, pair = np.unique(of_trials, return_inverse=True)
         groups = int(counts.group.max()) + 1
+        from scipy.sparse import csr_array  # of use for intervals alone, and slow to load
+
         places = (counts.is_target * groups + counts.group, pair)
         table = csr_array((counts.trials.astype(np.float64), places), (2 * groups, len(pairs)))
         return cls(table, pairs, len(speakers))

@@ -5,12 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
@@ -20,7 +18,10 @@ from svtok.files import writing_file
 from svtok.manifest.sets import CorpusInfo, read_corpus_info
 from svtok.metrics import Reliability, Roc
 from svtok.places import corpus_folder, work_folders
-from svtok.trained.folder import CONFIG
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 DOTS_PER_INCH = 150
 COLOURS = ("#000000", "#d55e00", "#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9")
@@ -132,6 +133,8 @@ def corpus_of(folder: Path) -> CorpusInfo | None:
 
     Its place, as config.yaml says it, is relative to the working folder or to WORK of a folder WORK/exp/NAME.
     """
+    from svtok.trained.folder import CONFIG  # which loads torch, that most plots need not
+
     run = load_yaml(folder / CONFIG).get("run", {})
     if "train" not in run:
         return None
