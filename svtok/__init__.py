@@ -36,12 +36,14 @@ HOMES = {
 __all__ = ["AsNorm", "Calibration", "Cost", "Plda", "SvtokError", "evaluate", "load_network", "load_scorer"]
 
 
-def __getattr__(name: str) -> object:
-    if name not in HOMES:
-        raise AttributeError(f"module 'svtok' has no attribute '{name}'")
-    value: object = getattr(import_module(HOMES[name]), name)
-    globals()[name] = value  # the next use finds it at once
-    return value
+if not TYPE_CHECKING:  # by which mypy would take any name for one that is there
+
+    def __getattr__(name: str) -> object:
+        if name not in HOMES:
+            raise AttributeError(f"module 'svtok' has no attribute '{name}'")
+        value: object = getattr(import_module(HOMES[name]), name)
+        globals()[name] = value  # the next use finds it at once
+        return value
 
 
 def __dir__() -> list[str]:
