@@ -204,8 +204,9 @@ def train_network(run: Run, measure: Measure | None = None) -> bool:
         if joint:
             write_settings(run.out / TEACHER, joint, classes, {**about, **history})
 
-    jobs = max(1, config.training.workers)
-    with decoded(run.train, waveform, run.out, jobs=jobs) if waveform else nullcontext() as waveforms:
+    jobs, train = max(1, config.training.workers), run.train
+    recordings = partial(decoded, train.prepared, train.store.config, folder=run.out, jobs=jobs)
+    with recordings(config=waveform) if waveform else nullcontext() as waveforms:
         write_all_settings()
         if phonetic:
             for folder in (run.out, run.out / TEACHER) if joint else (run.out,):

@@ -160,7 +160,7 @@ class Waveforms:
         """
         recording, speed = number % len(self.speakers), self.speed(number)
         wave = change_speed(self.wave(recording), speed) if speed != 1 else self.wave(recording)
-        changed = self._augmented(wave, recording, rng)
+        changed = self.augmented(wave, recording, rng)
         heard = None if changed is wave else self._features(changed, wave, recording)
         if heard is not None and not with_clean:
             return heard, heard
@@ -175,8 +175,9 @@ class Waveforms:
                 f"utterance '{self.utts[recording]}', augmented: {error}; leave it out, or change training.waveform"
             ) from None
 
-    def _augmented(self, wave: np.ndarray, recording: int, rng: np.random.Generator) -> np.ndarray:
-        """A wave (N,) in a room, among noise and voices, then sent over a line; itself, where nothing is drawn."""
+    def augmented(self, wave: np.ndarray, recording: int, rng: np.random.Generator) -> np.ndarray:
+        """The wave (N,) of a recording in a room, among noise and voices, then sent over a line; itself, where nothing
+        is drawn."""
         config, rate = self.config, self.features.sample_rate
         before = wave
         if rng.random() < config.room_probability:
@@ -201,14 +202,17 @@ class Waveforms:
 
 
 @contextmanager
-def decoded(source: Source, config: WaveformConfig, folder: Path, *, jobs: int) -> Iterator[Waveforms]:
+def decoded(
+    prepared: PreparedSet, features: FeaturesConfig, config: WaveformConfig, folder: Path, *, jobs: int
+) -> Iterator[Waveforms]:
     """Decode the recordings of a set and the noises into a file in `folder`, which is removed at the end of the block.
 
     A sample is 16 bits: an hour at 16 kHz takes 115 MB. A folder that was not there, and where nothing else was
     written, is removed as well.
 
     Args:
-        source: the training set, and the features whose configuration says how recordings are read.
+        prepared: the set.
+        features: say how its recordings are read.
         config: names the noises.
         folder: that of the run.
         jobs: how many processes decode.
@@ -219,12 +223,12 @@ def decoded(source: Source, config: WaveformConfig, folder: Path, *, jobs: int) 
     Raises:
         ProblemsError: with every recording and every noise that cannot be read.
     """
-    features, new, path = source.store.config, not folder.exists(), folder / WAVEFORMS
+    new, path = not folder.exists(), folder / WAVEFORMS
     folder.mkdir(parents=True, exist_ok=True)
-    speakers = np.unique(source.prepared.utterances["spk"], return_inverse=True)[1]
+    speakers = np.unique(prepared.utterances["spk"], return_inverse=True)[1]
     try:
-        lengths = _decode(source.prepared, noises_of(config), features, path, jobs)
-        utts = source.prepared.utterances["utt"].tolist()
+        lengths = _decode(prepared, noises_of(config), features, path, jobs)
+        utts = prepared.utterances["utt"].tolist()
         yield Waveforms(path, lengths, utts, speakers, config, features)
     finally:
         path.unlink(missing_ok=True)

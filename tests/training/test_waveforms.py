@@ -96,7 +96,7 @@ def of_config(source: Source, tmp_path: Path, request: pytest.FixtureRequest) ->
     """The waveforms of the training set, until the end of the test."""
 
     def make(config: WaveformConfig) -> Waveforms:
-        manager = decoded(source, config, tmp_path / "scratch", jobs=1)
+        manager = decoded(source.prepared, source.store.config, config, tmp_path / "scratch", jobs=1)
         request.addfinalizer(lambda: manager.__exit__(None, None, None))
         return manager.__enter__()
 
@@ -117,11 +117,11 @@ def test_recordings_are_decoded_as_they_are_and_the_noises_after_them_at_their_r
 
 
 def test_the_decoded_file_goes_at_the_end_and_a_folder_that_holds_more_stays(source: Source, tmp_path: Path) -> None:
-    with decoded(source, waveform(), tmp_path / "a", jobs=1):
+    with decoded(source.prepared, source.store.config, waveform(), tmp_path / "a", jobs=1):
         assert (tmp_path / "a" / WAVEFORMS).stat().st_size > 0
     assert not (tmp_path / "a").exists()
     (tmp_path / "b").mkdir()
-    with decoded(source, waveform(), tmp_path / "b", jobs=1):
+    with decoded(source.prepared, source.store.config, waveform(), tmp_path / "b", jobs=1):
         pass
     assert list((tmp_path / "b").iterdir()) == []
 
@@ -166,7 +166,7 @@ def test_noise_from_a_file_is_added_at_the_ratio_drawn(
     waveforms = of_config(waveform(noise, noise_probability=1.0, noise_snr=(3.0, 3.0)))
     for seed in range(4):
         wave = waveforms.wave(2)
-        added = waveforms._augmented(wave, 2, np.random.default_rng(seed)) - wave
+        added = waveforms.augmented(wave, 2, np.random.default_rng(seed)) - wave
         assert 10 * np.log10(power(wave) / power(added)) == pytest.approx(3, abs=0.01)
 
 
@@ -174,7 +174,7 @@ def test_babble_is_of_other_speakers(of_config: Callable[[WaveformConfig], Wavef
     waveforms = of_config(waveform(babble_probability=1.0, babble_snr=(0.0, 0.0)))
     for seed in range(4):
         wave = waveforms.wave(0)  # ann says no, at 400 Hz
-        added = waveforms._augmented(wave, 0, np.random.default_rng(seed)) - wave
+        added = waveforms.augmented(wave, 0, np.random.default_rng(seed)) - wave
         spectrum = np.abs(np.fft.rfft(added * np.hanning(len(added))))
         assert spectrum[round(400 * len(added) / RATE)] < 0.02 * spectrum.max()
 
