@@ -26,6 +26,7 @@ def test_importing_svtok_loads_none_of_what_it_needs() -> None:
     assert imported("import svtok; svtok.__version__; dir(svtok)") & set(SLOW) == set()
 
 
+@pytest.mark.slow
 def test_scoring_and_evaluation_load_no_torch() -> None:
     assert (
         imported("import svtok; svtok.Plda, svtok.load_scorer, svtok.Cost") & {"torch", "torchaudio", "matplotlib"}
@@ -33,6 +34,7 @@ def test_scoring_and_evaluation_load_no_torch() -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_command_loads_what_it_needs_and_no_more(tmp_path: Path) -> None:
     """`svtok evaluate` of a small list, whose work takes a moment, does not wait for torch or matplotlib."""
     (tmp_path / "scores.tsv").write_text("model\tutt\tscore\na\tx\t2\na\ty\t1\n")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,8 @@ from svtok.manifest.trial_types import types_of
 from svtok.scoring.fitted import Warping
 from svtok.scoring.scores import read_scores, write_scores
 from svtok.scoring.store import load_scorer
+
+pytestmark = pytest.mark.slow
 
 pytestmark = pytest.mark.slow
 
@@ -55,12 +58,22 @@ def make_set(name: str, speakers: int, seed: int, *, trials: bool) -> None:
         write_scores(Path(f"phrase-{name}.tsv"), known, 1.0 * right.to_numpy(float) + random.normal(0, 0.4, len(known)))
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The sets train, cohort, dev and eval, made once."""
+    folder = tmp_path_factory.mktemp("sets")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        for seed, (name, speakers) in enumerate([("train", 9), ("cohort", 6), ("dev", 8), ("eval", 6)]):
+            make_set(name, speakers, seed, trials=name in ("dev", "eval"))
+    return folder
+
+
 @pytest.fixture(autouse=True)
-def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def work(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A copy of the sets; the working folder of the test."""
+    shutil.copytree(made, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
-    for seed, (name, speakers) in enumerate([("train", 9), ("cohort", 6), ("dev", 8), ("eval", 6)]):
-        make_set(name, speakers, seed, trials=name in ("dev", "eval"))
-    return tmp_path
 
 
 def call(*arguments: str) -> Result:
