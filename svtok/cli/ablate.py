@@ -127,3 +127,36 @@ def ablation_table(
     click.echo(ablation_text(ablated))
     if markdown:
         write_text(markdown, ablation_markdown(ablated))
+
+
+@click.command("ablation-choose")
+@click.argument("results", type=FILE)
+@list_option("--systems", metavar="NAME,...", show_default="all", help="Those to choose from.")
+@list_option(
+    "--conditions",
+    metavar="NAME,...",
+    default=["TC-vs-IC,TC-vs-TW"],
+    show_default="TC-vs-IC,TC-vs-TW",
+    help="Whose EERs are averaged.",
+)
+@markdown_option
+def ablation_choose(
+    results: Path, systems: tuple[str, ...], conditions: tuple[str, ...], markdown: Path | None
+) -> None:
+    """Choose a system for each fold by dev sets whose speakers the fold does not evaluate, and print all figures.
+
+    RESULTS is written by `svtok ablate` from a plan with `test_set: dev` and all folds. Where folds rotate, the dev
+    speakers of one fold are evaluated in the next: a choice by all dev sets would be one by the speakers reported.
+
+    \b
+    Example:
+      svtok ablation-choose dev.json --systems cls-plain,cls-factored --markdown choice.md
+    """
+    from svtok.experiments.choice import choices_text, choose
+    from svtok.experiments.results import read_results
+    from svtok.files import write_text
+
+    choices = choose(read_results(results), systems, conditions)
+    click.echo(choices_text(choices))
+    if markdown:
+        write_text(markdown, choices_text(choices, markdown=True) + "\n")

@@ -32,6 +32,7 @@ COMMANDS = {
     "compare": LazyCommand("svtok.cli.evaluate", "compare", "One table of several systems' evaluations."),
     "ablate": LazyCommand("svtok.cli.ablate", "ablate", "Run every system of a plan on every fold with every seed."),
     "ablation-table": LazyCommand("svtok.cli.ablate", "ablation_table", "The table of an ablation."),
+    "ablation-choose": LazyCommand("svtok.cli.ablate", "ablation_choose", "Choose a system by the folds' dev sets."),
     "attend": LazyCommand("svtok.cli.plot", "attend", "Draw what a network's tokens attend to in a recording."),
     "token-spread": LazyCommand("svtok.cli.plot", "token_spread", "Measure how far a sampled token spreads."),
     "plot": LazyCommand("svtok.cli.plot", "plot", "Draw training curves, or a map of embeddings."),
