@@ -19,6 +19,8 @@ from svtok.places import stored_features
 
 ASIDE = ("jobs", "device", "anew")
 """Options that change how the work is done, and not what comes out."""
+LATER = ("init",)
+"""Options that came later: where they are not given, what was made before there were any is still up to date."""
 Options = Mapping[str, Any]
 
 
@@ -37,7 +39,8 @@ class Made:
 
     def made_of(self, command: str | None, options: Options) -> str:
         """The fingerprint of a call: of the identities of files and folders that it names, and its other options."""
-        read = {name: value for name, value in options.items() if name not in (*self.outputs, *ASIDE)}
+        aside = (*self.outputs, *ASIDE, *(name for name in LATER if options.get(name) is None))
+        read = {name: value for name, value in options.items() if name not in aside}
         return fingerprint(command, self.format, _with_paths([read, self.reads(options)], identity))
 
     def settled(self, options: Options) -> dict[str, Any]:

@@ -22,6 +22,12 @@ _speaker_network_options = together(
     click.option(
         "--classes", help="What the classes are: speaker, speaker-phrase, phrase or both; sets training.classes."
     ),
+    click.option(
+        "--init",
+        type=FOLDER,
+        help="Folder of a trained network to begin with: all its weights of the same name and shape, and class vectors "
+        "where the classes are the same.",
+    ),
 )
 """The options that the three commands share."""
 
@@ -55,6 +61,7 @@ def train(**options: Any) -> None:
     Examples:
       svtok train --data data/my/train --head cls-sampled --config conf/train.yaml --out exp/cls-sampled
       svtok train --data data/my/train --data data/speechocean762/train --set training.free_phrases=free
+      svtok train --data data/my/train --head cls --init exp/both --out exp/tuned
     """
     _train(options, default_head=None)
 
@@ -79,7 +86,7 @@ def train_teacher(**options: Any) -> None:
     "teachers",
     type=FOLDER,
     multiple=True,
-    help="Folder of a trained network to learn from. May be repeated: what the teachers say is averaged.",
+    help="Folder of a trained network to learn from. May be repeated: what all teachers say is averaged.",
 )
 @click.option(
     "--teacher-embeddings",
@@ -89,7 +96,7 @@ def train_teacher(**options: Any) -> None:
     help="Folder of embeddings of --data, by any network, to learn (objective.distillation is then cosine). May be "
     "repeated: folders of one network that have no utterance in common are one teacher, others are several.",
 )
-@click.option("--joint", is_flag=True, help="Train the teacher beside the student; it is written to OUT/teacher.")
+@click.option("--joint", is_flag=True, help="Train a teacher beside the student; it is written to OUT/teacher.")
 @click.option(
     "--teacher-head",
     help="Head of the joint teacher; default: that of --teacher-config, else cls-sampled.",
@@ -108,7 +115,7 @@ def train_student(
     teacher_config: Path | None,
     **options: Any,
 ) -> None:
-    """Train a student whose distillation token learns from teachers: trained and frozen ones, or one beside it.
+    """Train a student whose distillation token learns from teachers: frozen ones, stored ones, or one beside it.
 
     Its head is cls-sampled-dist by default. A teacher must know the same classes, from the same features, and may
     be made of anything else; its hash is kept in the student's config.yaml. Stored embeddings may come from another
@@ -189,6 +196,7 @@ def _train(
         teachers=teachers,
         stored=stored,
         joint=joint_config(config) if joint_config else None,
+        init=options["init"],
     )
     measure = make_measure(run.dev, config.training.nontarget, run.device) if run.dev else None
     click.echo(f"{out}: {'trained' if train_network(run, measure) else 'up to date'}")

@@ -80,6 +80,7 @@ def training_command(plan: Plan, run: Run, device: str) -> Command:
     for teacher in system.teacher:
         command += ["--teacher", str(network(run.of(plan, teacher)))]
     command += ["--joint"] if system.joint else []
+    command += ["--init", str(network(run.of(plan, system.init)))] if system.init else []
     for folder in stored_teachers(plan, run):
         command += ["--teacher-embeddings", str(folder)]
     command += ["--out", str(network(run)), "--seed", str(run.seed), "--device", device, "--anew"]

@@ -54,6 +54,7 @@ class System(Section):
     teacher_embeddings: Annotated[tuple[str, ...], BeforeValidator(_listed)] = Field(
         (), description="folders of stored embeddings, within the work folder, that teach this system, a student"
     )
+    init: str | None = Field(None, description="system above whose network's weights this one begins with")
     data: Annotated[tuple[str, ...], BeforeValidator(_listed)] = Field(
         (), description="further sets to train on, as CORPUS/SET of the work folder's data/ and FEATURES/"
     )
@@ -78,7 +79,9 @@ class System(Section):
     @property
     def used(self) -> tuple[str, ...]:
         """The systems that this one needs."""
-        return self.fuse or ((self.network,) if self.network else self.teacher)
+        if self.fuse or self.network:
+            return self.fuse or (self.network or "",)
+        return tuple(dict.fromkeys([*self.teacher, *filter(None, [self.init])]))
 
     @property
     def settings(self) -> list[str]:
@@ -96,7 +99,7 @@ class System(Section):
     def _check(self) -> System:
         wrong = []
         of_student = ("teacher", "joint", "teacher_embeddings")
-        training = ("head", "config", "set", *of_student, "train", "features", "data", "fold_data")
+        training = ("head", "config", "set", *of_student, "init", "train", "features", "data", "fold_data")
         scoring = ("network", "extract", "scorer", "score")
         for name, useless in (("network", training), ("fuse", (*training, *scoring))):
             given = [other for other in useless if other in self.model_fields_set]
@@ -287,6 +290,7 @@ def network_key(plan: Plan, name: str) -> str:
     asked = {
         "config": plan.settings_of(name).model_dump(mode="json", exclude_unset=True),
         "teachers": [network_key(plan, teacher) for teacher in system.teacher],
+        **({"init": network_key(plan, system.init)} if system.init else {}),
         **_asked(plan, name, "joint", "teacher_embeddings", "train", "features", "data", "fold_data"),
     }
     return _hash(asked)

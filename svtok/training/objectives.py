@@ -31,7 +31,7 @@ from svtok.training.data import Batch, View
 
 @dataclass
 class Networks:
-    """The network that is trained, and its teachers where the objective has some: frozen, or one trained beside it."""
+    """The network that is trained, and its teachers where the objective has some: frozen, and one trained beside it."""
 
     network: Network
     teachers: Sequence[Network] = ()
@@ -220,13 +220,17 @@ class Distillation(Objective):
         return {self.config.student_sees, *self.teachers_see}
 
     def forward(self, networks: Networks, batch: Batch, progress: float) -> tuple[Tensor, dict[str, Tensor]]:
+        return self.student_loss(networks.network, batch, self.frozen_targets(networks, batch), progress)
+
+    def frozen_targets(self, networks: Networks, batch: Batch) -> list[Target]:
+        """What each of the frozen networks makes of a batch."""
         targets = []
         for teacher in networks.teachers:
             teacher.eval()
             with torch.no_grad():
                 states = teacher(*batch.views[self.config.teacher_sees])
                 targets.append(Target(first_state(teacher, states)[1], teacher.join(states)))
-        return self.student_loss(networks.network, batch, targets, progress)
+        return targets
 
     def student_loss(
         self, student: Network, batch: Batch, targets: Sequence[Target], progress: float
@@ -291,19 +295,29 @@ class JointDistillation(Objective):
     """Teacher and student learn in one loop: the teacher from the labels, the student from labels and teacher.
 
     The student's loss gives the teacher no gradient. The teacher reads each batch once, in training mode; what it
-    gives there is both what its own loss is of and what the student learns from.
+    gives there is both what its own loss is of and what the student learns from. Frozen and stored teachers may stand
+    beside it, as in `Distillation`.
 
     Args:
         config: of the student and its objective.
         teacher_config: of the teacher and its objective.
         sizes: number of classes of each group.
+        frozen: what each frozen teacher is made of.
+        stored_dims: dimension of each stored teacher's embeddings; with `cosine` only.
     """
 
-    def __init__(self, config: Config, teacher_config: Config, sizes: Sequence[int]) -> None:
+    def __init__(
+        self,
+        config: Config,
+        teacher_config: Config,
+        sizes: Sequence[int],
+        frozen: Sequence[NetworkConfig] = (),
+        stored_dims: Sequence[int] = (),
+    ) -> None:
         super().__init__()
         self.teacher_sees = config.objective.teacher_sees
         self.teacher_loss = LabelLoss(teacher_config, sizes)
-        self.distillation = Distillation(config, sizes, [teacher_config.network])
+        self.distillation = Distillation(config, sizes, [teacher_config.network, *frozen], stored_dims)
 
     def trained(self, networks: Networks) -> dict[str, nn.Module]:
         """The student, and the teacher beside it."""
@@ -319,7 +333,8 @@ class JointDistillation(Objective):
         state, logits = first_state(teacher, states)
         teacher_loss = self.teacher_loss(state, logits, batch.labels, progress)
         target = Target(logits.detach(), teacher.join(states).detach())
-        loss, values = self.distillation.student_loss(networks.network, batch, [target], progress)
+        targets = [target, *self.distillation.frozen_targets(networks, batch)]
+        loss, values = self.distillation.student_loss(networks.network, batch, targets, progress)
         of_teacher = {"loss": teacher_loss.detach(), **accuracies(logits, batch.labels, self.teacher_loss.groups)}
         return loss + teacher_loss, {**values, **{f"teacher_{name}": value for name, value in of_teacher.items()}}
 

@@ -30,6 +30,7 @@ from svtok.trained.folder import (
 from svtok.trained.phones import stored_embedder
 from svtok.training.checkpoint import CHECKPOINT, load_checkpoint, save_checkpoint
 from svtok.training.data import StoredTeacher, TrainingUtterances, make_loader
+from svtok.training.initial import begin_with, unfit_initial
 from svtok.training.log import make_log, write_log
 from svtok.training.loop import DivergedError, Row, Trainer
 from svtok.training.objectives import Classification, Distillation, JointDistillation, Networks, Objective
@@ -42,7 +43,8 @@ class Run:
     """What is asked for.
 
     `teachers` are the folders of a student's teachers, `stored` the embeddings that it learns; `joint` is the
-    configuration of the teacher trained beside it; `anew` gives up another run that `out` holds.
+    configuration of the teacher trained beside it; `init` is the folder of a network whose weights it begins with;
+    `anew` gives up another run that `out` holds.
     """
 
     out: Path
@@ -54,6 +56,7 @@ class Run:
     teachers: tuple[Path, ...] = ()
     stored: tuple[StoredTeacher, ...] = ()
     joint: Config | None = None
+    init: Path | None = None
     anew: bool = False
 
 
@@ -84,9 +87,6 @@ def _teaching(run: Run) -> list[Problem]:
     """A problem where the heads do not go with having teachers."""
     head, problems = run.config.network.head, []
     learns = bool(run.teachers or run.stored) or run.joint is not None
-    for number, kind in ((len(run.teachers), "trained teachers"), (len(run.stored), "stored teachers")):
-        if number and run.joint is not None:
-            problems.append(Problem(f"{number} {kind} and --joint: a student has the ones or the other"))
     if head.endswith("-dist") and not learns:
         problems.append(Problem(f"head '{head}' learns from a teacher: use svtok train-student"))
     if not head.endswith("-dist") and learns:
@@ -180,18 +180,28 @@ def train_network(run: Run, measure: Measure | None = None) -> bool:
         ProblemsError, SvtokError: before anything is written, where the parts do not fit together.
     """
     teachers = [load_network(folder) for folder in run.teachers]
+    initial = load_network(run.init) if run.init else None
     waveform = run.config.training.waveform
     unlabelled = bool(run.teachers or run.stored) and run.joint is None and not run.config.objective.class_weight
     training, fewest = run.config.training, 1 if unlabelled else 2
     classes = ClassList.of(_utterances(run), training.classes, fewest, free=training.free_phrases)
-    raise_problems(misfits(run, measure, teachers, classes))
+    problems = misfits(run, measure, teachers, classes)
+    if run.init and initial:
+        if run.init.resolve() == run.out.resolve():
+            problems.append(Problem("is the network to begin with, and to be written: name another --out", run.out))
+        problems += unfit_initial(run.init, initial, run.config, run.train.store.config)
+    raise_problems(problems)
     config, joint = _settled(run, run.config), run.joint and _settled(run, run.joint)
     phonetic = stored_embedder(run.train.store.folder, run.train.store.config)
     about: dict[str, Any] = {"seed": run.seed, "train": about_source(run.train), "dev": about_source(run.dev)}
     if waveform and (noise := identity_of_noises(waveform)):
         about["noise"] = noise
     hashes = " ".join(teacher.hash for teacher in teachers)
-    about_student = {**about, "teacher": hashes or None, **({"joint": True} if joint else {})}
+    about_student = {**about, "teacher": hashes or None}
+    if joint:  # whose hash stands in the place of the teacher's at the end
+        about_student |= {"teacher": None, "joint": True, **({"frozen_teachers": hashes} if hashes else {})}
+    if initial:
+        about_student["init"] = initial.hash
     if run.stored:
         about_student["teacher_embeddings"] = " ".join(teacher.hash for teacher in run.stored)
     if has_ended(run.out, config, about_student, anew=run.anew, joint=(joint, about) if joint else None):
@@ -212,9 +222,11 @@ def train_network(run: Run, measure: Measure | None = None) -> bool:
             for folder in (run.out, run.out / TEACHER) if joint else (run.out,):
                 phonetic.copy_to(folder / PHONETIC)
         torch.manual_seed(run.seed)
-        trainer = _make_trainer(run, measure, config, joint, classes, teachers, waveforms)
+        trainer, begun = _make_trainer(run, measure, config, joint, classes, teachers, initial, waveforms)
         if state := load_checkpoint(run.out):
             trainer.restore(state)
+        elif begun:
+            print(f"{run.out}: {begun}", flush=True)
         write_log(run.out, trainer.rows)
         try:
             weights = trainer.run()
@@ -250,21 +262,24 @@ def _make_trainer(
     joint: Config | None,
     classes: ClassList,
     teachers: Sequence[TrainedNetwork],
+    initial: TrainedNetwork | None,
     waveforms: Waveforms | None,
-) -> Trainer:
+) -> tuple[Trainer, str]:
+    """The trainer of a run, and what its network takes over of an initial one."""
     utterances = _utterances(run)
     labels = classes.labels(utterances, config.training.classes, config.training.free_phrases)
     # the teacher first: it starts as it would if it were trained alone
     sizes = run.train.store.dim, len(classes), run.train.store.config.phonetic_dim, classes.factors
     joint_teacher = Network(joint.network, *sizes) if joint else None
     network = Network(config.network, *sizes)
+    begun = begin_with(network, classes, run.init, initial) if run.init and initial else ""
     frozen = [teacher.network.to(run.device).requires_grad_(False) for teacher in teachers]
     networks = Networks(network, frozen, joint_teacher)
     objective = _make_objective(config, joint, classes, teachers, run.stored)
     utts, views = utterances["utt"].tolist(), objective.views
     data = TrainingUtterances(run.train.store, utts, labels, config.training, run.seed, views, waveforms, run.stored)
     loader, sampler = make_loader(data, run.device)
-    return Trainer(
+    trainer = Trainer(
         trained=objective.trained(networks),
         loss=partial(objective, networks),
         loader=loader,
@@ -275,6 +290,7 @@ def _make_trainer(
         save=lambda state: save_checkpoint(run.out, state),
         log=make_log(run.out, lambda row: _line(row, config.training)),
     )
+    return trainer, begun
 
 
 def _make_objective(
@@ -284,11 +300,11 @@ def _make_objective(
     teachers: Sequence[TrainedNetwork],
     stored: Sequence[StoredTeacher],
 ) -> Objective:
+    made_of, dims = [teacher.config.network for teacher in teachers], [teacher.dim for teacher in stored]
     if joint:
-        return JointDistillation(config, joint, classes.sizes)
+        return JointDistillation(config, joint, classes.sizes, made_of, dims)
     if teachers or stored:
-        made_of = [teacher.config.network for teacher in teachers]
-        return Distillation(config, classes.sizes, made_of, [teacher.dim for teacher in stored])
+        return Distillation(config, classes.sizes, made_of, dims)
     return Classification(config, classes.sizes)
 
 

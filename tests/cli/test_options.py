@@ -9,8 +9,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 import svtok.cli.options
+from svtok.cli.fresh import Made
 from svtok.cli.main import svtok as program
-from svtok.cli.options import Weighted, list_option
+from svtok.cli.options import Weighted, each, list_option, several_sets_options
 
 FOLDER = Path(svtok.cli.options.__file__).parent
 
@@ -96,3 +97,25 @@ def test_an_option_of_commands_in_two_files_is_defined_in_options() -> None:
     for command, option in options_of(program):
         if option.help and len(option.help) > 20:
             assert sum(f'"{option.help}"' in text for text in texts) <= 1, f"{command} {option.name}"
+
+
+def test_one_set_is_itself_and_several_are_a_list_so_that_what_was_made_of_one_stays_up_to_date() -> None:
+    given: list[Any] = []
+
+    @click.command()
+    @several_sets_options
+    def command(data: Any, features: Any) -> None:
+        given.append((data, features))
+
+    for arguments in (["--data", "a"], ["--data", "a", "--data", "b", "--features", "f", "--features", "g"]):
+        assert CliRunner().invoke(command, arguments).exit_code == 0
+    assert given == [(Path("a"), None), ((Path("a"), Path("b")), (Path("f"), Path("g")))]
+    assert [each(data) for data, _ in given] == [(Path("a"),), (Path("a"), Path("b"))]
+    assert each(None) == ()
+
+
+def test_an_option_that_came_later_changes_nothing_where_it_is_not_given(tmp_path: Path) -> None:
+    made = Made(("out",), 1, default=lambda options: None, reads=lambda options: None)
+    before = made.made_of("train", {"out": None, "seed": 0})
+    assert made.made_of("train", {"out": None, "seed": 0, "init": None}) == before
+    assert made.made_of("train", {"out": None, "seed": 0, "init": tmp_path}) != before

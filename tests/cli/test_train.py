@@ -139,6 +139,17 @@ def test_a_student_learns_embeddings_that_another_toolkit_made(work: Path) -> No
     assert "up to date" in run(work, *given, "--set", "objective.distillation=cosine")
 
 
+def test_a_student_begins_with_another_network_and_goes_on_being_up_to_date(work: Path, teacher: Path) -> None:
+    taught, begun = ["train-student", "--teacher", str(teacher)], ["--config", "conf.yaml", "--out", "exp/begun"]
+    taught += ["--data", "data/tones/train"]
+    given = [*taught, "--init", str(teacher), *begun]
+    output = run(work, *given)
+    assert "exp/begun: begins with" in output
+    assert f"from {teacher}; anew: tokens.dist, norms.dist, classifiers.dist\n" in output
+    assert is_up_to_date(given, work)
+    assert not is_up_to_date([*taught, *begun], work)
+
+
 @pytest.fixture(scope="module")
 def voices(work: Path) -> Path:
     """A second set, of two speakers and free text, beside the corpus; its recordings are longer."""

@@ -35,7 +35,7 @@ words = sys.argv[1:]
 with open(os.environ["CALLS"], "a") as stream:
     stream.write(" ".join(words) + "\\n")
 options = dict(zip(words, words[1:]))
-for name in ("--teacher", "--network"):
+for name in ("--teacher", "--network", "--init"):
     if name in options and not Path(options[name], "network.safetensors").exists():
         sys.exit(f"error: {options[name]} is not there")
 if os.environ.get("SLEEP_AT", "nothing") in " ".join(words):
@@ -161,6 +161,19 @@ def test_a_run_is_the_public_commands(
         f"score --embeddings {scored}/embeddings/eval --data data/fold1/eval --out {scored}/scores-eval.tsv "
         f"--cohort {scored}/embeddings/train --top 3",
     ]
+
+
+def test_a_system_begins_with_the_weights_of_another_one_which_is_trained_before(
+    make_plan: Callable[..., Plan], calls: Callable[[], list[str]], tmp_path: Path
+) -> None:
+    plan = make_plan("first: {head: cls}", "tuned: {head: cls, init: first}")
+    run(plan, tmp_path, choice=Choice(systems=["tuned"]))
+    said = calls()
+    assert trained(said) == ["fold1/seed0/first", "fold1/seed0/tuned"]
+    assert "--head cls --init exp/fold1/seed0/first/network --out exp/fold1/seed0/tuned/network" in said[4]
+    changed = make_plan("first: {head: avg}", "tuned: {head: cls, init: first}")
+    run(changed, tmp_path, choice=Choice(systems=["tuned"]))
+    assert trained(calls()) == ["fold1/seed0/first", "fold1/seed0/tuned"]
 
 
 def test_further_sets_and_stored_teachers_are_named_to_the_training_and_must_be_there(

@@ -176,8 +176,21 @@ def test_a_student_of_stored_embeddings_is_one_and_its_settings_are_those_of_the
 
 
 def test_the_key_of_a_system_changes_with_its_sets_and_stored_teachers(make_plan: Callable[..., Plan]) -> None:
-    lines = ("{}", "{data: b/train}", "{data: b/train, fold_data: false}", "{teacher_embeddings: emb/x}")
+    lines = (
+        "{}",
+        "{joint: true}",
+        "{data: b/train}",
+        "{data: b/train, fold_data: false}",
+        "{teacher_embeddings: emb/x}",
+    )
     assert len({network_key(make_plan(f"a: {line}"), "a") for line in lines}) == len(lines)
+
+
+def test_the_key_of_a_system_changes_with_the_network_that_it_begins_with(make_plan: Callable[..., Plan]) -> None:
+    plans = [make_plan(f"a: {{head: {head}}}", "b: {head: cls, init: a}") for head in ("cls", "avg")]
+    keys = [network_key(plan, "b") for plan in plans]
+    assert len({*keys, network_key(make_plan("b: {head: cls}"), "b")}) == 3
+    assert plans[0].systems["b"].used == ("a",)
 
 
 def test_sets_and_teachers_that_cannot_be_are_named(tmp_path: Path) -> None:

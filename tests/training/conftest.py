@@ -89,7 +89,7 @@ def make_run(corpus: Path, tmp_path: Path) -> Callable[..., Run]:
 
     def make(out: str = "exp", *, head: str = "cls", dev: bool = True, **more: Any) -> Run:
         anew, seed = more.pop("anew", False), more.pop("seed", 0)
-        teachers, joint = more.pop("teachers", ()), more.pop("joint", None)
+        teachers, joint, init = more.pop("teachers", ()), more.pop("joint", None), more.pop("init", None)
         stored, train = more.pop("stored", ()), more.pop("train", "train")
         sets = [corpus / "data/tiny" / name for name in ([train] if isinstance(train, str) else train)]
         tree = {name: {**TINY.get(name, {}), **more.get(name, {})} for name in ("network", "objective", "training")}
@@ -104,6 +104,7 @@ def make_run(corpus: Path, tmp_path: Path) -> Callable[..., Run]:
             teachers=tuple(teachers),
             stored=tuple(stored),
             joint=joint,
+            init=init,
             anew=anew,
         )
 

@@ -191,3 +191,18 @@ def test_without_class_weight_labels_are_neither_learned_nor_counted(pairs: Batc
     torch.testing.assert_close(loss, 0.7 * values["distillation_loss"])
     loss.backward()
     assert all(p.grad is None for p in student.classifiers.parameters())
+
+
+def test_frozen_and_stored_teachers_count_beside_one_trained_in_the_loop(pairs: Batch) -> None:
+    settings = config(class_weight=0.5, distillation_weight=1.0, distillation="cosine", loss="cross-entropy")
+    student, beside, frozen = make(settings, 0), make(config("avg"), 1).eval(), make(config("avg"), 2)
+    pairs.stored = (torch.randn(5, 4, generator=torch.Generator().manual_seed(3)),)
+    student.eval()
+    objective = JointDistillation(settings, config("avg"), [4], [config("avg").network], [4])
+    loss, values = objective(Networks(student, [frozen], beside), pairs, 0.0)
+    state = student(*pairs.views["augmented"])["dist"]
+    wanted = [*(each.embed(*pairs.views["augmented"]) for each in (beside, frozen)), *pairs.stored]
+    distances = [1 - functional.cosine_similarity(state, each, dim=1).mean() for each in wanted]
+    torch.testing.assert_close(values["distillation_loss"], torch.stack(distances).mean().detach())
+    total = 0.5 * values["label_loss"] + values["distillation_loss"] + values["teacher_loss"]
+    torch.testing.assert_close(loss.detach(), total)

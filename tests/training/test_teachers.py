@@ -118,11 +118,10 @@ def test_a_student_of_stored_embeddings_that_was_cut_off_ends_in_the_same_weight
 def test_all_that_does_not_fit_stored_embeddings_is_said_at_once(make_run: Callable[..., Run]) -> None:
     teacher = stored_teacher(make_run(), without="bob-no-1")
     fields = {"objective": {"class_weight": 0}, "training": {"waveform": {"speeds": [0.9]}}}
-    run = make_run("student", stored=[teacher], joint=make_run().config, **fields)
+    run = make_run("student", stored=[teacher], **fields)
     with pytest.raises(ProblemsError) as caught:
         train_network(run)
     for fault in (
-        "1 stored teachers and --joint",
         "head 'cls' has no distillation token",
         "network.embedding is 'cls', but nothing trains the class token",
         "training.waveform.speeds makes new voices",
@@ -205,6 +204,33 @@ def test_a_joint_run_that_was_cut_off_and_run_again_ends_in_the_same_weights(
     assert_same_weights(whole.out / "teacher", cut.out / "teacher")
 
 
+@pytest.mark.parametrize("kind", ["kl", "cosine"])
+def test_a_student_learns_of_a_joint_teacher_beside_frozen_and_stored_ones(
+    make_run: Callable[..., Run],
+    kind: str,
+    assert_same_weights: Callable[[Path, Path], None],
+    cut_off: Callable[[Run, int], None],
+    measure: Callable[[Run], Callable[[Network], float]],
+) -> None:
+    train_network(frozen := make_run("frozen", head="avg", training={"epochs": 1}))
+    before = (frozen.out / "network.safetensors").read_bytes()
+    stored = [stored_teacher(frozen, dim=6)] if kind == "cosine" else []
+    given: dict[str, Any] = {"teachers": [frozen.out], "stored": stored, "joint": make_run(head="stats").config}
+    given |= {"head": "cls-dist", "objective": {"distillation": kind}, "training": {"epochs": 2}}
+    train_network(whole := make_run("whole", **given), measure(whole))
+    cut_off(cut := make_run("cut", **given), 2)
+    with pytest.raises(ProblemsError, match=r"run\.frozen_teachers: was \w+, now None"):
+        train_network(make_run("cut", **{**given, "teachers": []}))
+    train_network(make_run("cut", **given), measure(cut))
+    assert_same_weights(whole.out, cut.out)
+    assert_same_weights(whole.out / "teacher", cut.out / "teacher")
+    about = yaml.safe_load((whole.out / "config.yaml").read_text())["run"]
+    assert about["teacher"] == load_network(whole.out / "teacher").hash
+    assert about["frozen_teachers"] == load_network(frozen.out).hash
+    assert (frozen.out / "network.safetensors").read_bytes() == before
+    assert train_network(make_run("whole", **given)) is False
+
+
 def test_another_joint_teacher_or_none_is_refused(
     make_run: Callable[..., Run], cut_off: Callable[[Run, int], None]
 ) -> None:
@@ -227,7 +253,6 @@ def test_all_that_does_not_fit_the_teachers_is_said_at_once(make_run: Callable[.
     with pytest.raises(ProblemsError) as caught:
         train_network(run)
     for fault in (
-        "1 trained teachers and --joint",
         "head 'cls' has no distillation token",
         "a joint teacher needs another head",
         r"features.sample_rate: that of the teacher",
