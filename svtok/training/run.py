@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 import torch
 
-from svtok.errors import Problem, first_few, raise_problems
+from svtok.errors import Problem, first_few, raise_problems, warn
 from svtok.features.config import differences
 from svtok.features.store import PHONETIC, FeatureStore, Source, about_source
 from svtok.nets.network import Network
@@ -191,6 +191,8 @@ def train_network(run: Run, measure: Measure | None = None) -> bool:
             problems.append(Problem("is the network to begin with, and to be written: name another --out", run.out))
         problems += unfit_initial(run.init, initial, run.config, run.train.store.config)
     raise_problems(problems)
+    if unsaid := sorted(set(training.free_phrases) - set(run.train.prepared.utterances["phrase"])):
+        warn(f"training.free_phrases: no training utterance says {first_few(unsaid)}")
     config, joint = _settled(run, run.config), run.joint and _settled(run, run.joint)
     phonetic = stored_embedder(run.train.store.folder, run.train.store.config)
     about: dict[str, Any] = {"seed": run.seed, "train": about_source(run.train), "dev": about_source(run.dev)}

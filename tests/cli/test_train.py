@@ -185,6 +185,12 @@ def test_several_sets_are_trained_on_as_one_and_each_is_looked_at_when_called_ag
         run(work, "train", "--data", "data/tones/train", "--config", "conf.yaml", "--out", "exp/several")
 
 
+def test_a_free_phrase_that_nobody_says_is_warned_of(work: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    given = ("--data", "data/tones/train", "--set", "training.free_phrases=[yes_,fre]", "--config", "conf.yaml")
+    output = run(work, "train", *given, "--out", "exp/fre") + capsys.readouterr().err
+    assert "training.free_phrases: no training utterance says fre, yes_" in output
+
+
 def test_a_student_learns_the_voices_of_several_sets_without_labels(work: Path, voices: Path) -> None:
     for name, data, seed in (("tones", work / "data/tones/train", 0), ("voices", voices, 1)):
         utts = read_set(data).utterances["utt"].tolist()
