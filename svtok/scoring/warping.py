@@ -17,6 +17,7 @@ from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
 import pandas as pd
+from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
 from svtok.errors import SvtokError, first_few
@@ -64,7 +65,7 @@ def warping_costs(
 
     Args:
         first: frames (B, N, D), padded; for the cosine of length 1 (or 0), else posteriors.
-        second: frames (B, M, D), likewise.
+        second: frames (B, M, D), likewise; or (1, M, D), the same for all.
         first_lengths: real frames of each, at least 1: (B,).
         second_lengths: likewise (B,).
         distance: of two frames.
@@ -79,25 +80,29 @@ def warping_costs(
         np.negative(np.log(np.maximum(costs, LEAST_PRODUCT, out=costs), out=costs), out=costs)
     rows, columns, batch = costs.shape
     ends = first_lengths + second_lengths - 2  # the diagonal on which each pair's path ends
+    ending = set(ends.tolist())
     totals = np.empty(batch, np.float32)
-    # Cells of a diagonal do not depend on each other. Row 0 of these stands before the first: no path comes from there.
+    # Cell (i, d - i) of diagonal d lies d + i (columns - 1) cells from the first: (diagonals, N, B), of which those
+    # outside of the matrix are not read. Cells of a diagonal do not depend on each other.
+    step = batch * costs.itemsize
+    strides = step, (columns - 1) * step, costs.itemsize
+    diagonals = as_strided(costs, (rows + columns - 1, rows, batch), strides, writeable=False)
+    # Row 0 of these stands before the first: no path comes from there.
     before, last, now = np.full((3, rows + 1, batch), np.inf, np.float32)  # the two diagonals before, and this one
+    now[1] = 2 * costs[0, 0]
     for diagonal in range(int(ends.max()) + 1):
-        top, bottom = max(0, diagonal - columns + 1), min(diagonal, rows - 1) + 1
-        row = np.arange(top, bottom)
-        cost = costs[row, diagonal - row]  # (cells, B)
-        now.fill(np.inf)
-        if diagonal == 0:
-            now[1] = 2 * cost[0]
-        else:
+        if diagonal:
+            top, bottom = max(0, diagonal - columns + 1), min(diagonal, rows - 1) + 1
+            cost = diagonals[diagonal, top:bottom]  # (cells, B)
             reached = np.minimum(last[top:bottom], last[top + 1 : bottom + 1])  # from the row above, the column before
             reached += cost
-            both = cost
-            both *= 2
+            both = cost + cost
             both += before[top:bottom]
             np.minimum(reached, both, out=now[top + 1 : bottom + 1])
-        ended = np.flatnonzero(ends == diagonal)
-        totals[ended] = now[first_lengths[ended], ended]
+            now[: top + 1] = np.inf  # what is left there of the diagonal three before
+        if diagonal in ending:
+            ended = np.flatnonzero(ends == diagonal)
+            totals[ended] = now[first_lengths[ended], ended]
         before, last, now = last, now, before
     return (totals / (first_lengths + second_lengths)).astype(np.float32)
 
@@ -178,6 +183,36 @@ def _of_takes(costs: NDArray[np.float32], counts: NDArray[np.integer], takes: Ta
     return (-sums / counts.reshape(-1, *[1] * (sums.ndim - 1))).astype(np.float32)
 
 
+def costs_of_takes(
+    takes: Sequence[NDArray[np.float32]], test: NDArray[np.float32], distance: Distance = "cosine"
+) -> NDArray[np.float32]:
+    """The cost of warping one test onto each of some takes, in memory that does not grow with their number.
+
+    Args:
+        takes: frames (T_i, D) of N takes.
+        test: frames (M, D).
+        distance: of two frames.
+
+    Returns:
+        (N,), as of `warping_costs`.
+    """
+    lengths, tests = np.array([len(take) for take in takes]), np.full(len(takes), len(test))
+    costs = np.empty(len(takes), np.float32)
+    second = _padded([test], distance)  # (1, M, D)
+    for some in _blocks(lengths, tests, np.arange(len(takes))):
+        first = _padded([takes[place] for place in some], distance)  # (B, T, D)
+        costs[some] = warping_costs(first, second, lengths[some], tests[some], distance)
+    return costs
+
+
+def warp_onto_voices(
+    voices: Sequence[Sequence[NDArray[np.float32]]], test: NDArray[np.float32], takes: Takes
+) -> NDArray[np.float32]:
+    """The scores (M,) of one test with M voices, each of one or more takes (T_i, D), as `score_by_warping` has them."""
+    costs = costs_of_takes([take for voice in voices for take in voice], test)
+    return _of_takes(costs, np.array([len(voice) for voice in voices]), takes)
+
+
 def _statistics(
     frames: Frames,
     groups: Sequence[Sequence[str]],
@@ -226,7 +261,7 @@ def _costs(pairs: Pairs, distance: Distance, what: str | None = None) -> NDArray
 def _batch(frames: Frames, utts: Sequence[str], places: NDArray[np.integer], distance: Distance) -> NDArray[np.float32]:
     """The frames of the utterances at B places, padded: (B, T, D). Each utterance is read once."""
     distinct, which = np.unique(places, return_inverse=True)
-    return _padded(frames, [utts[place] for place in distinct], distance)[which]
+    return _padded([frames[utts[place]] for place in distinct], distance)[which]
 
 
 def _refuse_missing(frames: Frames, utts: set[str], what: str) -> None:
@@ -270,9 +305,8 @@ def _blocks(
         start += len(some)
 
 
-def _padded(frames: Frames, utts: Sequence[str], distance: Distance) -> NDArray[np.float32]:
-    """Frames of some utterances, for the cosine each frame of length 1, zero-padded: (U, T, D)."""
-    arrays = [np.asarray(frames[utt], dtype=np.float32) for utt in utts]
+def _padded(arrays: Sequence[NDArray[np.float32]], distance: Distance) -> NDArray[np.float32]:
+    """Frames (T_i, D) of U utterances, for the cosine each frame of length 1, zero-padded: (U, T, D)."""
     out = np.zeros((len(arrays), max(map(len, arrays)), arrays[0].shape[1]), np.float32)
     for row, array in enumerate(arrays):
         out[row, : len(array)] = array

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from svtok.errors import SvtokError
 from svtok.manifest.sets import PreparedSet
 from svtok.scoring import warping
-from svtok.scoring.warping import WarpingCohort, cohort_recordings, score_by_warping, warping_costs
+from svtok.scoring.warping import WarpingCohort, cohort_recordings, costs_of_takes, score_by_warping, warping_costs
 
 
 def unit(frames: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -70,6 +70,20 @@ def test_each_pair_of_a_batch_costs_what_the_recursion_says_whatever_the_padding
     one, other = (np.array(side) for side in zip(*lengths, strict=True))
     costs = warping_costs(padded(first), padded(second), one, other)
     np.testing.assert_allclose(costs, [by_recursion(*pair) for pair in zip(first, second, strict=True)], atol=1e-5)
+
+
+@pytest.mark.parametrize("cells", [1, 60, 1 << 22], ids=["one at a time", "a few", "all at once"])
+def test_one_test_onto_many_takes_costs_what_each_pair_does(cells: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(warping, "CELLS_A_BLOCK", cells)
+    random = np.random.default_rng(1)
+    takes = [3 * random.standard_normal((n, 4)).astype(np.float32) for n in (5, 2, 7, 1, 5)]
+    test = random.standard_normal((4, 4)).astype(np.float32)
+    wanted = [by_recursion(unit(take), unit(test)) for take in takes]
+    np.testing.assert_allclose(costs_of_takes(takes, test), wanted, atol=1e-5)
+    voices = [takes[:2], takes[2:3], takes[3:]]
+    mean, best = warping.warp_onto_voices(voices, test, "mean"), warping.warp_onto_voices(voices, test, "best")
+    np.testing.assert_allclose(mean, [-np.mean(wanted[:2]), -wanted[2], -np.mean(wanted[3:])], atol=1e-5)
+    np.testing.assert_allclose(best, [-min(wanted[:2]), -wanted[2], -min(wanted[3:])], atol=1e-5)
 
 
 class Stored:
