@@ -136,6 +136,30 @@ class Network(nn.Module):
             x, mask = _behind(evaluation_rows(self.tokens)[0][0], x, mask)
         return self.encoder.up_to(layer, x, mask)[:, len(self.tokens) :], counts
 
+    def embed_with_states(self, frames: Tensor, lengths: Tensor, layer: int) -> tuple[Tensor, Tensor, Tensor]:
+        """What `embed` and `frame_states` give, in evaluation mode, by one reading where the layer is the last.
+
+        Args:
+            frames: (B, T, F).
+            lengths: (B,).
+            layer: as of `frame_states`.
+
+        Returns:
+            Embeddings (B, D), states (B, T', W), padded, and how many each utterance has: (B,).
+        """
+        starts = None if self.pooling is not None else evaluation_rows(self.tokens)[0]  # (N, tokens, W)
+        if self.encoder is None or layer < self.config.layers or (starts is not None and len(starts) > 1):
+            return self.embed(frames, lengths), *self.frame_states(frames, lengths, layer)
+        x, mask, added = self._frames(frames, lengths)
+        counts = mask.sum(dim=1)
+        if starts is None:
+            assert self.pooling is not None
+            x = self.encoder(x, mask)
+            return self.join(self._finished({self.config.head: self.pooling(x, mask)}, added)), x, counts
+        x = self.encoder(*_behind(starts[0], x, mask))  # (B, tokens + T', W)
+        states = self._finished({name: x[:, row] for row, name in enumerate(self.tokens)}, added)
+        return self.join(states), x[:, len(self.tokens) :], counts
+
     def classify(self, states: dict[str, Tensor]) -> dict[str, Tensor]:
         """Logits (B, classes) of each state, by its name, in fp32 whatever the states (B, D) were computed in.
 

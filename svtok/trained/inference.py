@@ -60,11 +60,31 @@ def read_recording(
             channels (unless `channel` is given).
         SvtokError: the recording is too short or has no voiced frame.
     """
-    wave, rate = read_audio(audio, channel=channel, sample_rate=config.sample_rate, resample=config.resample)
+    wave, _ = read_audio(audio, channel=channel, sample_rate=config.sample_rate, resample=config.resample)
+    return as_recording(wave, config, phonetic, str(audio))
+
+
+def as_recording(
+    wave: NDArray[np.float32],
+    config: FeaturesConfig,
+    phonetic: FrameEmbedder | None = None,
+    name: str = "the recording",
+) -> Recording:
+    """Samples and their features, as `read_recording` gives those of a file.
+
+    Args:
+        wave: samples (N,) at the rate of the features, in [-1, 1).
+        config: of the features.
+        phonetic: as of `read_recording`.
+        name: what errors call it.
+
+    Raises:
+        SvtokError: it is too short or has no voiced frame.
+    """
     try:
-        features = compute_features(wave, rate, config)
+        features = compute_features(wave, config.sample_rate, config)
     except SvtokError as error:
-        raise SvtokError(f"{audio}: {error}") from None
+        raise SvtokError(f"{name}: {error}") from None
     if phonetic:
         features = np.concatenate([features, phonetic(features)], axis=1)
     return Recording(wave, torch.from_numpy(features)[None], torch.tensor([len(features)]))
@@ -138,12 +158,7 @@ def compute_all(
         SvtokError: an utterance has no features, or is longer than the network can read.
     """
     lengths = np.array([store.frames(utt) for utt in utts])
-    longest = network.config.longest_utterance
-    if longest is not None and lengths.max() > longest:
-        raise SvtokError(
-            f"utterance '{utts[int(lengths.argmax())]}' has {lengths.max()} frames; the network's learned positions "
-            f"(network.max_frames) end after {longest}"
-        )
+    refuse_too_long(network, utts[int(lengths.argmax())], int(lengths.max()))
     batches = list(_batches(lengths, PADDED_FRAMES[device.type]))
     vectors = []
     with evaluating(network):
@@ -156,6 +171,16 @@ def compute_all(
     out = np.empty_like(in_batches)
     out[np.concatenate(batches)] = in_batches
     return out
+
+
+def refuse_too_long(network: Network, utt: str, frames: int) -> None:
+    """Raise SvtokError where an utterance of so many frames is longer than the network can read."""
+    longest = network.config.longest_utterance
+    if longest is not None and frames > longest:
+        raise SvtokError(
+            f"utterance '{utt}' has {frames} frames; the network's learned positions (network.max_frames) end after "
+            f"{longest}"
+        )
 
 
 def _batches(lengths: NDArray[np.int64], padded_frames: int) -> Iterator[list[int]]:

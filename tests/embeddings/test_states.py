@@ -41,6 +41,19 @@ def test_states_are_of_the_real_frames_whatever_stands_beside_and_behind_them(he
             torch.testing.assert_close(states[row, :count], alone[0], atol=1e-5, rtol=1e-5)
 
 
+@pytest.mark.parametrize("layer", [0, 1, 2])
+@pytest.mark.parametrize("head", ["avg", "cls", "cls-sampled", "cls-sampled-dist"])
+def test_embeddings_and_states_by_one_reading_are_those_by_two(head: str, layer: int) -> None:
+    net, frames = network(head), torch.randn(2, 12, 3)
+    with torch.inference_mode():
+        embeddings, states, counts = net.embed_with_states(frames, LENGTHS, layer)
+        torch.testing.assert_close(embeddings, net.embed(frames, LENGTHS))
+        wanted, wanted_counts = net.frame_states(frames, LENGTHS, layer)
+    assert counts.tolist() == wanted_counts.tolist()
+    for row, count in enumerate(counts.tolist()):
+        torch.testing.assert_close(states[row, :count], wanted[row, :count])
+
+
 def test_the_mean_of_the_last_states_is_what_average_pooling_reads() -> None:
     net, frames = network("avg"), torch.randn(1, 9, 3)
     with torch.inference_mode():
