@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from svtok.scoring.estimators import Plda as Plda
     from svtok.scoring.store import load_scorer as load_scorer
     from svtok.trained.folder import load_network as load_network
+    from svtok.verifier import Verifier as Verifier
 
 __version__ = "0.1.0"
 
@@ -27,13 +28,14 @@ HOMES = {
     "Cost": "svtok.metrics",
     "Plda": "svtok.scoring.estimators",
     "SvtokError": "svtok.errors",
+    "Verifier": "svtok.verifier",
     "evaluate": "svtok.report.frames",
     "load_network": "svtok.trained.folder",
     "load_scorer": "svtok.scoring.store",
 }
 """The public names, and the modules that they are loaded from."""
 
-__all__ = ["AsNorm", "Calibration", "Cost", "Plda", "SvtokError", "evaluate", "load_network", "load_scorer"]
+__all__ = ["AsNorm", "Calibration", "Cost", "Plda", "SvtokError", "Verifier", "evaluate", "load_network", "load_scorer"]
 
 
 if not TYPE_CHECKING:  # by which mypy would take any name for one that is there

@@ -40,6 +40,10 @@ COMMANDS = {
         "svtok.cli.evaluate", "submit", "Write or check a submission to the SdSV and TdSV challenges."
     ),
     "config": LazyCommand("svtok.cli.config", "config", "Print a configuration file with every field and default."),
+    "enroll": LazyCommand("svtok.cli.voices", "enroll", "Add recordings of a speaker to the store of voices."),
+    "verify": LazyCommand("svtok.cli.voices", "verify", "Accept or reject a recording as an enrolled speaker's."),
+    "identify": LazyCommand("svtok.cli.voices", "identify", "Rank the enrolled voices for a recording."),
+    "voices": LazyCommand("svtok.cli.voices", "voices", "List, remove or export the enrolled voices."),
     "kaldi": LazyCommand("svtok.cli.kaldi", "kaldi", "Import or export Kaldi data directories, trials and scores."),
 }
 
