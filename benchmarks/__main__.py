@@ -10,6 +10,7 @@ BENCHMARKS = {
         "benchmarks.scoring", "scoring", "Trials, cosines, scores, error rates and AS-norm, against what is usual."
     ),
     "warping": LazyCommand("benchmarks.warping", "warping", "Dynamic time warping, against plain loops."),
+    "verify": LazyCommand("benchmarks.verify", "verify", "The response time of a verification, beside SpeechBrain's."),
 }
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Is a recording good enough to enroll or verify a voice? What is measured of it, and what is wrong with it.
 
-Speech and noise are told apart by their power alone, frame by frame, as in detectors that take the least power for that
+Speech and noise are parted by their power alone, frame by frame, as in detectors that take the least power for that
 of the noise (R. Martin, "Noise power spectral density estimation based on optimal smoothing and minimum statistics",
 IEEE TSAP 9, 2001).
 """
