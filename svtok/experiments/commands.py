@@ -42,6 +42,11 @@ def features(system: System, run: Run, name: str) -> Path:
     return Path(system.features) / f"fold{run.fold}" / name
 
 
+def frames(system: System, run: Run, name: str) -> Path:
+    """The features of a set that a system warps, within the work folder."""
+    return Path(system.warp or "") / f"fold{run.fold}" / name
+
+
 def commands(plan: Plan, run: Run, device: str) -> list[Command]:
     """The calls of svtok that the run takes, in their order.
 
@@ -56,7 +61,7 @@ def commands(plan: Plan, run: Run, device: str) -> list[Command]:
     system = plan.systems[run.system]
     if system.fuse:
         return [*_fuse(plan, run, device), _evaluate(plan, run)]
-    training = [] if system.network else [training_command(plan, run, device)]
+    training = [] if system.network or system.warp else [training_command(plan, run, device)]
     return [*training, *_score(plan, run, [plan.test_set], run.folder, device), _evaluate(plan, run)]
 
 
@@ -120,7 +125,8 @@ def _fuse(plan: Plan, run: Run, device: str) -> list[Command]:
 def _score(plan: Plan, run: Run, sets: Sequence[str], folder: Path, device: str) -> list[Command]:
     """Score the trials of some sets by the system of a run; what this needs and makes is written to `folder`."""
     system = plan.systems[run.system]
-    extracting = [_extract(plan, run, name, folder, device) for name in system.extracted_sets(sets)]
+    extracted = [] if system.warp else system.extracted_sets(sets)
+    extracting = [_extract(plan, run, name, folder, device) for name in extracted]
     return [*extracting, *(_score_set(plan, run, name, folder, device) for name in sets)]
 
 
@@ -133,6 +139,9 @@ def _extract(plan: Plan, run: Run, name: str, folder: Path, device: str) -> Comm
 def _score_set(plan: Plan, run: Run, name: str, folder: Path, device: str) -> Command:
     system, out = plan.systems[run.system], ["--out", str(scores(folder, name))]
     options = _filled(system.score, plan, run, name, folder)
+    if system.warp:
+        given = ["--backend", "dtw", "--frames", str(frames(system, run, name)), "--data", str(data(run, name))]
+        return ["score", *given, *out, *options]
     if system.scorer == "score-phrases":
         return ["score-phrases", *_input(plan, run, name), *out, "--device", device, *options]
     given = ["--embeddings", str(_embeddings(folder, name)), "--data", str(data(run, name))]
@@ -159,11 +168,13 @@ def _filled(options: Iterable[str], plan: Plan, run: Run, scored: str, folder: P
     """The options with their placeholders filled in, where the set `scored` is scored within `folder`."""
     of_sets = {f"{name}_data": data(run, name) for name in ("train", "dev")}
     of_sets |= {f"{name}_embeddings": _embeddings(folder, name) for name in ("train", "dev")}
-    (owner,) = network_owners(plan, run)
+    of_sets |= {f"{name}_frames": frames(plan.systems[run.system], run, name) for name in ("train", "dev")}
+    owners = network_owners(plan, run)
     values = {
         "data": data(run, scored),
         "embeddings": _embeddings(folder, scored),
-        "network": network(owner),
+        "frames": frames(plan.systems[run.system], run, scored),
+        "network": network(owners[0]) if owners else "",
         "conf": plan.file("."),
         "fold": run.fold,
         "seed": run.seed,
@@ -193,6 +204,10 @@ def check_inputs(plan: Plan, runs: Iterable[Run], work: Path) -> None:
             for folder, feats in training_sets(system, owner):
                 needed |= {folder: UTTERANCES_FILE, feats: ABOUT}
             embeddings += stored_teachers(plan, owner)
+        for name in plan.systems[run.system].fuse or (run.system,):
+            system = plan.systems[name]
+            for of_set in ("train", "dev", plan.test_set) if system.warp else ():
+                needed |= {data(run, of_set): UTTERANCES_FILE, frames(system, run, of_set): ABOUT}
     missing = [path for path, file in needed.items() if not (work / path / file).is_file()]
     problems = [Problem("is missing: make it with svtok prepare or svtok extract-features", path) for path in missing]
     missing = [path for path in dict.fromkeys(embeddings) if not (work / path / EMBEDDINGS).is_file()]

@@ -22,7 +22,7 @@ from svtok.trained.config import Config, read_config
 
 PLACEHOLDERS = (
     *("data", "embeddings", "network", "train_data", "train_embeddings", "dev_data", "dev_embeddings"),
-    *("conf", "fold", "seed"),
+    *("frames", "train_frames", "dev_frames", "conf", "fold", "seed"),
 )
 """What the options of a system may name in braces; `svtok.experiments.commands` fills them in."""
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -41,8 +41,8 @@ Options = Annotated[tuple[str, ...], BeforeValidator(_split)]
 
 
 class System(Section):
-    """One system: a network to train, or with `network` that of another system, and how its trials are scored; or the
-    fusion of other systems' scores."""
+    """One system: a network to train, or with `network` that of another system, and how its trials are scored; or with
+    `warp` features that are warped onto each other; or the fusion of other systems' scores."""
 
     head: str | None = Field(None, description="head of the network; default: what the configuration says")
     config: str | None = Field(None, description="training configuration in place of the plan's")
@@ -62,6 +62,7 @@ class System(Section):
     train: Options = Field((), description="further options of svtok train or train-student")
     features: str = Field("feats", description="folder of the features within the work folder: FEATURES/fold1/train")
     network: str | None = Field(None, description="system above whose network is taken; nothing is trained")
+    warp: str | None = Field(None, description="folder of features, FEATURES/fold1/train, that are warped; no network")
     extract: Options = Field((), description="further options of svtok extract-embeddings")
     scorer: Literal["score", "score-phrases"] = Field(
         "score", description="the command that scores: by embeddings, or by the network's posteriors of the phrases"
@@ -100,8 +101,13 @@ class System(Section):
         wrong = []
         of_student = ("teacher", "joint", "teacher_embeddings")
         training = ("head", "config", "set", *of_student, "init", "train", "features", "data", "fold_data")
-        scoring = ("network", "extract", "scorer", "score")
-        for name, useless in (("network", training), ("fuse", (*training, *scoring))):
+        of_network = ("network", "extract", "scorer")
+        exclusive = (
+            ("network", training),
+            ("warp", (*training, *of_network)),
+            ("fuse", (*training, *of_network, "warp", "score")),
+        )
+        for name, useless in exclusive:
             given = [other for other in useless if other in self.model_fields_set]
             if getattr(self, name) and given:
                 wrong.append(f"with {name}, {', '.join(given)} would do nothing and must go")
@@ -137,8 +143,10 @@ class Plan(Section):
     _folder: Path = PrivateAttr(Path())
 
     def networks_of(self, name: str) -> tuple[str, ...]:
-        """The systems whose networks give the scores of a system: itself, another one, or several in a fusion."""
+        """The systems whose networks give the scores of a system: itself, another one, several in a fusion, or none."""
         system = self.systems[name]
+        if system.warp:
+            return ()
         if system.fuse:
             return tuple(dict.fromkeys(owner for other in system.fuse for owner in self.networks_of(other)))
         return (system.network or name,)
@@ -190,7 +198,7 @@ def _wrong(plan: Plan) -> list[str]:
             elif system.fuse and plan.systems[other].fuse:
                 wrong.append(f"systems.{name}: {other} is a fusion itself; name the systems that it fuses")
             elif not system.fuse and plan.networks_of(other) != (other,):
-                owners = ", ".join(plan.networks_of(other))
+                owners = ", ".join(plan.networks_of(other)) or "another"
                 wrong.append(f"systems.{name}: {other} trains no network; name {owners}")
         wrong += [f"systems.{name}: {text}" for text in _wrong_settings(plan, name)]
         wrong += [
@@ -201,7 +209,7 @@ def _wrong(plan: Plan) -> list[str]:
 
 
 def _wrong_settings(plan: Plan, name: str) -> list[str]:
-    if plan.systems[name].network or plan.systems[name].fuse:
+    if plan.systems[name].network or plan.systems[name].warp or plan.systems[name].fuse:
         return []
     try:
         plan.settings_of(name)
@@ -302,6 +310,8 @@ def run_key(plan: Plan, name: str) -> str:
     if system.fuse:
         members = [run_key(plan, other) for other in system.fuse]
         return _hash({"members": members, "test_set": plan.test_set, **_asked(plan, name, "fusion")})
+    if system.warp:
+        return _hash({"test_set": plan.test_set, **_asked(plan, name, "warp", "score")})
     options = _asked(plan, name, "extract", "scorer", "score")
     return _hash({"network": network_key(plan, name), "test_set": plan.test_set, **options})
 

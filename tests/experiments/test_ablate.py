@@ -244,6 +244,34 @@ def test_a_fusion_scores_by_its_members_and_is_fitted_on_the_dev_set(
     ]
 
 
+def test_features_are_warped_without_a_network_and_fused_with_one(
+    make_plan: Callable[..., Plan], calls: Callable[[], list[str]], tmp_path: Path
+) -> None:
+    plan = make_plan(
+        "cls: {head: cls}",
+        "warped: {warp: cepstra, score: '--norm s-norm --cohort {train_frames} --cohort-data {train_data}'}",
+        "fused: {fuse: [cls, warped]}",
+    )
+    with pytest.raises(ProblemsError, match="cepstra/fold1/eval: is missing"):
+        run(plan, tmp_path)
+    for name in ("train", "dev", "eval"):
+        folder = tmp_path / "work/cepstra/fold1" / name
+        folder.mkdir(parents=True)
+        (folder / "features.yaml").write_text(ABOUT)
+    run(plan, tmp_path)
+    said = calls()
+    norm = "--norm s-norm --cohort cepstra/fold1/train --cohort-data data/fold1/train"
+
+    def warped(folder: str, name: str) -> str:
+        frames = f"--backend dtw --frames cepstra/fold1/{name} --data data/fold1/{name}"
+        return f"score {frames} --out exp/fold1/seed0/{folder}/scores-{name}.tsv {norm}"
+
+    assert warped("warped", "eval") in said
+    assert [warped("fused/members/warped", name) in said for name in ("dev", "eval")] == [True, True]
+    assert sum(call.startswith("train") for call in said) == 1
+    assert run_key(plan, "warped") != run_key(make_plan("warped: {warp: others}"), "warped")
+
+
 def test_students_wait_for_their_teachers_and_others_do_not(
     make_plan: Callable[..., Plan], calls: Callable[[], list[str]], tmp_path: Path
 ) -> None:

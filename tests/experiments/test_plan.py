@@ -85,13 +85,18 @@ def test_a_fusion_has_systems_of_its_own_and_nothing_else(tmp_path: Path) -> Non
     problems = problems_of(
         tmp_path / "plan.yaml",
         "systems:\n  one: {fuse: a}\n  options: {head: avg, fusion: --rule both}\n"
-        "  both: {fuse: [a, b], head: avg, scorer: score-phrases}\n  phrases: {scorer: score-phrases, extract: -x}\n",
+        "  both: {fuse: [a, b], head: avg, scorer: score-phrases}\n  phrases: {scorer: score-phrases, extract: -x}\n"
+        "  warped: {warp: cepstra, network: one, head: avg, score: --norm s-norm}\n",
     )
     assert [text.partition(": ")[::2] for text in problems] == [
         ("systems.one", "a fusion has two or more systems in fuse"),
         ("systems.options", "a fusion has two or more systems in fuse"),
         ("systems.both", "with fuse, head, scorer would do nothing and must go"),
         ("systems.phrases", "score-phrases takes no embeddings, so extract must go"),
+        (
+            "systems.warped",
+            "with network, head would do nothing and must go; with warp, head, network would do nothing and must go",
+        ),
     ]
 
 
