@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from svtok.cli.fresh import makes
-from svtok.cli.options import EXISTING_FOLDER, FILE, FOLDER, jobs_option, seed_option
+from svtok.cli.options import FILE, FOLDER, jobs_option, seed_option
 from svtok.fresh import recordings
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @click.command("disturb")
-@click.option("--data", required=True, type=EXISTING_FOLDER, help="Prepared set.")
+@click.option("--data", required=True, type=FOLDER, help="Prepared set.")
 @click.option("--out", required=True, type=FOLDER, help="Folder of the new set; audio/ in it gets FLAC files.")
 @click.option("--config", "config_file", type=FILE, help="YAML file with fields of training.waveform.")
 @click.option(
