@@ -22,8 +22,41 @@ class Section(BaseModel, extra="forbid", frozen=True):
     """A part of a configuration, or of another file of ours: unknown keys are errors, values stay as they are."""
 
 
+MOST_BYTES = 1 << 20
+"""Of a YAML file; it is read at about 0.2 MB a second."""
+MOST_NODES = 100_000
+"""Values of a YAML file, those counted again that an alias repeats: ten lines of aliases can stand for billions."""
+MOST_DIGITS = 40
+MOST_SHOWN = 200
+
+
 class _Loader(yaml.SafeLoader):
-    """YAML's safe subset. Unlike PyYAML's own: 1e-3 is a number (as in YAML 1.2), a key is text and stands once."""
+    """YAML's safe subset. Unlike PyYAML's own: 1e-3 is a number (as in YAML 1.2), a key is text and stands once.
+
+    What a few lines can blow up is refused: aliases that stand for more than MOST_NODES values or for themselves, and
+    numbers of more than MOST_DIGITS digits or 64 bits.
+    """
+
+    def get_single_node(self) -> Any:
+        node = super().get_single_node()
+        if node is not None:
+            _count_nodes(node, {})
+        return node
+
+    def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
+        self._check_digits(node)
+        value = int(super().construct_yaml_int(node))
+        if not -(1 << 63) <= value < 1 << 63:
+            raise yaml.constructor.ConstructorError(None, None, "the number is too large", node.start_mark)
+        return value
+
+    def construct_yaml_float(self, node: yaml.ScalarNode) -> float:
+        self._check_digits(node)
+        return float(super().construct_yaml_float(node))
+
+    def _check_digits(self, node: yaml.ScalarNode) -> None:
+        if len(node.value) > MOST_DIGITS:
+            raise yaml.constructor.ConstructorError(None, None, "the number has too many digits", node.start_mark)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         seen = set()
@@ -37,10 +70,34 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
+def _count_nodes(node: yaml.Node, known: dict[int, int]) -> int:
+    """How many values a tree has, with those that aliases repeat; `known` holds the numbers of nodes, 0: being counted.
+
+    Raises YAMLError where there are too many, or a value is within itself.
+    """
+    if id(node) in known:
+        if not known[id(node)]:
+            raise yaml.composer.ComposerError(None, None, "an alias stands for what it is in", node.start_mark)
+        return known[id(node)]
+    known[id(node)] = 0
+    inner: Sequence[yaml.Node] = ()
+    if isinstance(node, yaml.SequenceNode):
+        inner = node.value
+    elif isinstance(node, yaml.MappingNode):
+        inner = [part for pair in node.value for part in pair]
+    known[id(node)] = 1 + sum(_count_nodes(part, known) for part in inner)
+    if known[id(node)] > MOST_NODES:
+        what = f"more than {MOST_NODES} values, those counted again that aliases repeat"
+        raise yaml.composer.ComposerError(None, None, what, node.start_mark)
+    return known[id(node)]
+
+
 class _Dumper(yaml.SafeDumper):
     """Writes what `_Loader` reads: the text '1e3' stands between quotes."""
 
 
+_Loader.add_constructor("tag:yaml.org,2002:int", _Loader.construct_yaml_int)
+_Loader.add_constructor("tag:yaml.org,2002:float", _Loader.construct_yaml_float)
 for _kind in (_Loader, _Dumper):
     _kind.add_implicit_resolver(
         "tag:yaml.org,2002:float",
@@ -49,13 +106,19 @@ for _kind in (_Loader, _Dumper):
     )
 
 
+_NO_VALUE = (ValueError, LookupError, AttributeError, TypeError, RecursionError, OverflowError)
+"""What PyYAML raises of values such as 2026-13-01."""
+
+
 def load_yaml(path: Path) -> dict[str, Any]:
     """The mapping that a YAML file holds; empty for an empty file.
 
     Raises ProblemsError, with the line where it is known, when the file is missing, is not YAML or UTF-8,
-    repeats a key, or is not a mapping.
+    repeats a key, is not a mapping, or stands for more than MOST_NODES values.
     """
     try:
+        if path.stat().st_size > MOST_BYTES:
+            raise ProblemsError([Problem(f"has more than {MOST_BYTES} bytes: no configuration", path)])
         content = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
     except FileNotFoundError:
         raise ProblemsError([Problem("there is no such file", path)]) from None
@@ -66,7 +129,7 @@ def load_yaml(path: Path) -> dict[str, Any]:
         raise ProblemsError([Problem(f"not valid YAML: {error.problem}", path, line)]) from None
     except yaml.YAMLError as error:
         raise ProblemsError([Problem(f"not valid YAML: {error}", path)]) from None
-    except (ValueError, LookupError, AttributeError, RecursionError) as error:  # of values such as 2026-13-01
+    except _NO_VALUE as error:
         raise ProblemsError([Problem(f"holds a value that cannot be read: {error}", path)]) from None
     if content is None:
         return {}
@@ -131,7 +194,7 @@ def parse_yaml_value(text: str) -> Any:
     """
     try:
         return yaml.load(text, Loader=_Loader)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, *_NO_VALUE) as error:
         raise SvtokError(f"'{text}' is not a YAML value: {error}") from None
 
 
@@ -168,7 +231,13 @@ def _text_of(model_class: type[BaseModel], detail: Mapping[str, Any]) -> str:
         return key + str(detail["ctx"]["error"])
     if detail["type"] == "missing":
         return f"{key}this key is missing"
-    return f"{key}{detail['msg'][:1].lower()}{detail['msg'][1:]}, but it is {value!r}"
+    return f"{key}{detail['msg'][:1].lower()}{detail['msg'][1:]}, but it is {_shown(value)}"
+
+
+def _shown(value: object) -> str:
+    """A value for a message, cut where it is long."""
+    text = repr(value)
+    return text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}..."
 
 
 def _prefix(loc: Sequence[str | int]) -> str:

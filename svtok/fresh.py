@@ -72,7 +72,7 @@ def state(path: Path) -> tuple[int, int]:
     """Size and time (ns) of a file, by which a change is noticed; zeros where it cannot be read, as its reader says."""
     try:
         status = path.stat()
-    except OSError:
+    except (OSError, ValueError):  # ValueError: a NUL byte in the name
         return 0, 0
     return status.st_size, status.st_mtime_ns
 
@@ -87,7 +87,7 @@ def printed_before(outputs: Iterable[Path], made_of: str) -> str | None:
         try:
             note = json.loads(_note(output).read_text(encoding="utf-8"))
             same = (note["made_of"], note["identity"]) == (made_of, _as_written(output))
-        except (OSError, ValueError, TypeError, KeyError):
+        except (OSError, ValueError, TypeError, KeyError, RecursionError):
             return None
         if not same:
             return None

@@ -8,6 +8,7 @@ at all, and is read to the end of the file.
 from __future__ import annotations
 
 import io
+import math
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,6 +28,15 @@ UNKNOWN_SIZE = 0x7FFF0000
 """Sizes from here on are what sox and ffmpeg write when they cannot seek back: they promise nothing."""
 
 SPHERE_MAGIC = b"NIST_1A\n"
+
+MOST_SAMPLES = 1 << 27
+"""Samples, of all channels, that are read at once: 2 h 20 min of one channel at 16 kHz, half a gigabyte. A compressed
+file of some kilobytes can hold days of silence."""
+SAMPLES_AT_ONCE = 1 << 22
+"""Memory is taken as samples come, for a damaged header promises any number of them."""
+LONGEST_SPHERE_HEADER = 1 << 16
+MOST_TAPS = 1 << 26
+"""Values of the filters of a resampling: from 44,101 to 16,000 Hz, which no recorder has, they would be 700 million."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +102,8 @@ def sphere_header(path: Path) -> dict[str, str]:
         if stream.read(len(SPHERE_MAGIC)) != SPHERE_MAGIC:
             return {}
         length = stream.readline(16).strip()
-        text = stream.read(16384 if not length.isdigit() else int(length)).decode("latin-1")
+        size = min(int(length), LONGEST_SPHERE_HEADER) if length.isdigit() else 16384
+        text = stream.read(size).decode("latin-1")
     fields = {"header_bytes": length.decode("latin-1")}
     for line in text.split("end_head")[0].splitlines():
         name, _, rest = line.partition(" ")
@@ -177,6 +188,8 @@ def open_audio(path: Path) -> Iterator[tuple[soundfile.SoundFile, AudioInfo]]:
     with stream:
         if stream.frames == 0:
             raise AudioError(path, "has no samples; make or fetch it again")
+        if stream.samplerate < 1:
+            raise AudioError(path, f"has a sampling rate of {stream.samplerate} Hz; make or fetch it again")
         streamed = header.streamed_at is not None
         yield stream, AudioInfo(stream.frames, stream.samplerate, stream.channels, streamed)
 
@@ -229,8 +242,12 @@ def channel_fault(channels: int, channel: str | None) -> str | None:
 
 def rate_fault(rate: int, wanted: int, *, resample: bool) -> str | None:
     """What is wrong with audio of this rate where another is wanted."""
-    if rate == wanted or resample:
+    if rate == wanted:
         return None
+    if resample:
+        filters = math.lcm(rate, wanted) // math.gcd(rate, wanted)
+        no_way = f"has a sampling rate of {rate} Hz, from which there is no way to {wanted} Hz; convert the file"
+        return no_way if filters > MOST_TAPS else None
     return f"sampling rate is {rate} Hz, not {wanted}; set 'resample: true' or convert the file"
 
 
@@ -265,11 +282,22 @@ def _span(path: Path, start: float | None, end: float | None, num_samples: int, 
 
 
 def _read_span(path: Path, stream: soundfile.SoundFile, first: int, last: int) -> np.ndarray:
+    """Samples (N,), or of several channels (N, channels)."""
+    if (last - first) * stream.channels > MOST_SAMPLES:
+        seconds = MOST_SAMPLES / stream.channels / stream.samplerate
+        what = f"is too long, if its header is right: of its {stream.channels} channels at {stream.samplerate} Hz, "
+        raise AudioError(path, f"{what}{seconds:.0f} s at most are read at once; cut it, or give start and end")
+    blocks = []
     try:
         stream.seek(first)
-        wave: np.ndarray = stream.read(last - first, dtype="float32")
+        for start in range(first, last, SAMPLES_AT_ONCE):
+            wanted = min(SAMPLES_AT_ONCE, last - start)
+            blocks.append(stream.read(wanted, dtype="float32"))
+            if len(blocks[-1]) < wanted:
+                break
     except soundfile.LibsndfileError as error:
         raise AudioError(path, f"is truncated or damaged ({_reason(error)}); fetch it again") from None
+    wave: np.ndarray = blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
     if len(wave) < last - first:
         raise AudioError(
             path, f"is truncated: its header speaks of {stream.frames} samples, {first + len(wave)} can be read"

@@ -5,6 +5,7 @@ Archives are read here and not by kaldiio, which unpickles what an archive says 
 
 from __future__ import annotations
 
+import os
 import struct
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -22,6 +23,9 @@ from svtok.manifest.tables import Lines, fields_of_lines, read_rows
 
 VECTOR_TYPES = {b"FV ": "<f4", b"DV ": "<f8"}
 LONGEST_NAME = 4096
+MOST_DIMENSIONS = 1 << 16
+LONGEST_TEXT = 32 * MOST_DIMENSIONS
+"""Bytes of the line of a vector in text."""
 
 
 class Named(NamedTuple):
@@ -123,11 +127,11 @@ def read_script(file: Path) -> Iterator[Named]:
     Raises ProblemsError for a line that names no place in a file (a pipe is never run), SvtokError as `read_archive`.
     """
     for number, utt, path, offset in _places(file):
-        if not path.is_file():
+        if not os.path.isfile(path):
             what = "a pipe, which is not run" if "|" in str(path) else f"there is no file {path}"
             raise ProblemsError([Problem(f"'{utt}': {what}; a line is `utt FILE:OFFSET`", file, number)])
         with open(path, "rb") as stream:
-            stream.seek(offset)
+            stream.seek(min(offset, path.stat().st_size))
             yield Named(normal(utt), _vector(stream, path, utt), number)
 
 
@@ -140,7 +144,7 @@ def _places(script: Path) -> Iterator[tuple[int, str, Path, int]]:
     """Of each line of a `.scp`: its number, the name, and the file and offset of the vector."""
     for number, (utt, *words) in fields_of_lines(script):
         archive, _, offset = " ".join(words).rpartition(":")
-        has_offset = bool(archive) and offset.isdecimal()
+        has_offset = bool(archive) and offset.isdecimal() and len(offset) < 20
         yield number, utt, Path(archive if has_offset else " ".join(words)), int(offset) if has_offset else 0
 
 
@@ -163,15 +167,15 @@ def _vector(stream: BinaryIO, file: Path, name: str) -> NDArray[np.float32]:
     """The vector (D,) at the place of the stream."""
     start = stream.read(2)
     if start != b"\0B":
-        return _text_vector(start + stream.readline(), file, name)
+        return _text_vector(start + stream.readline(LONGEST_TEXT), file, name)
     kind = stream.read(3)
     if kind not in VECTOR_TYPES:
         raise SvtokError(f"{file}: '{name}' is of the type {kind!r}; a vector (FV or DV) an utterance is needed")
     size = stream.read(5)  # the number of bytes of an integer, 4, and the integer
     length = struct.unpack("<i", size[1:])[0] if len(size) == 5 and size[0] == 4 else -1
     item = np.dtype(VECTOR_TYPES[kind])
-    content = stream.read(length * item.itemsize) if length > 0 else b""
-    if length <= 0 or len(content) < length * item.itemsize:
+    content = stream.read(length * item.itemsize) if 0 < length <= MOST_DIMENSIONS else b""
+    if not 0 < length <= MOST_DIMENSIONS or len(content) < length * item.itemsize:
         raise SvtokError(f"{file}: the vector of '{name}' is cut off or damaged; copy the file once more")
     return np.frombuffer(content, item).astype(np.float32)
 

@@ -14,7 +14,7 @@ import soundfile
 from svtok.audio import CHANNELS
 from svtok.audio.decode import AudioInfo, open_audio, read_part
 from svtok.errors import AudioError, Problem, warn
-from svtok.manifest.schema import Place
+from svtok.manifest.schema import MOST_SECONDS, Place
 from svtok.parallel import map_in_processes
 from svtok.progress import progress
 
@@ -75,7 +75,8 @@ def listen(utterances: pd.DataFrame, paths: Sequence[Path], *, jobs: int) -> lis
 def _part(utterance: Any) -> Part:
     start, end = (getattr(utterance, name, math.nan) for name in ("start", "end"))
     channel = getattr(utterance, "channel", None) or None
-    return Part(None if math.isnan(start) else start, None if math.isnan(end) else end, channel)
+    start, end = (seconds if seconds <= MOST_SECONDS else None for seconds in (start, end))  # else a fault of the table
+    return Part(start, end, channel)
 
 
 def _listen_to_file(file: tuple[Path, list[Part]]) -> list[Heard | AudioError]:
@@ -196,4 +197,4 @@ def _fault_of_rate(utterance: Any, heard: Heard | AudioError) -> str | None:
 
 
 def _has_part(utterance: Any) -> bool:
-    return hasattr(utterance, "start") and bool(utterance.start < utterance.end)
+    return hasattr(utterance, "start") and bool(utterance.start < utterance.end <= MOST_SECONDS)

@@ -28,6 +28,9 @@ Kind = Literal["id", "ids", "text", "path", "seconds", "count", "type", "channel
 TRIAL_TYPES = ("TC", "TW", "IC", "IW")
 TRIAL_LABELS = ("target", "nontarget")
 UNKNOWN = "?"
+MOST_SECONDS = 1e9  # in a table; FAR_END of a list is no more
+MOST_COUNTED = 2**53  # whole numbers up to here are exact as floats
+MOST_COLUMNS = 100
 MOST_OF_A_KIND = 1000  # lines named for one fault in one column of one table; the others are counted
 
 
@@ -158,6 +161,9 @@ class Place:
 
 def check_columns(names: list[str], schema: Schema) -> Iterator[str]:
     """What is wrong with the header of a table."""
+    if len(names) > MOST_COLUMNS:
+        yield f"the header has {len(names)} columns, more than any table of ours"
+        return
     for name in sorted({name for name in names if names.count(name) > 1}):
         yield f"column '{name}' stands twice in the header"
     for name in names:
@@ -270,7 +276,9 @@ def _check_column(cells: pd.Series, column: Column, place: Place) -> Iterator[Pr
         numbers = as_numbers(cells)
         bad = ~np.isfinite(numbers) | (numbers < 0)
         if column.kind == "count":
-            bad |= (numbers == 0) | (numbers != np.floor(numbers))
+            bad |= (numbers == 0) | (numbers != np.floor(numbers)) | (numbers > MOST_COUNTED)
+        else:
+            bad |= numbers > MOST_SECONDS
         wanted = "a number of seconds" if column.kind == "seconds" else "a whole number over 0"
         texts = cells.astype(str).to_numpy()
         yield from place.problems(np.flatnonzero(bad), lambda row: f"{column.name} '{texts[row]}' is not {wanted}")

@@ -10,6 +10,7 @@ import io
 import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Literal
 
@@ -24,6 +25,8 @@ from svtok.errors import Problem, ProblemsError, raise_problems
 from svtok.files import writing_file
 from svtok.manifest.schema import (
     MODELS,
+    MOST_COUNTED,
+    MOST_OF_A_KIND,
     TRIAL_LABELS,
     TRIAL_TYPES,
     TRIALS,
@@ -43,7 +46,9 @@ from svtok.manifest.schema import (
 
 ROWS_A_BLOCK = 1 << 18
 BYTES_A_BLOCK = 1 << 24
-"""Each block has a dictionary of its own; few of them are soon made one."""
+"""Each block has a dictionary of its own; few of them are soon made one. A longer line is no line of a table."""
+MOST_ROWS_IN_PARQUET = 1 << 28
+"""A few bytes of Parquet can stand for any number of rows, which are counted before they are read."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +70,8 @@ class Lines:
         if not content.isascii():  # which is soon seen
             raise_problems([Problem("not UTF-8", path, line) for line in _undecodable(content)])
         end = content.find(b"\n")
+        if (end if end >= 0 else len(content)) > BYTES_A_BLOCK:
+            raise ProblemsError([Problem(f"the line has more than {BYTES_A_BLOCK} bytes: no line of a table", path, 1)])
         return cls(path, content[: None if end < 0 else end].decode().removesuffix("\r"), content)
 
     def __iter__(self) -> Iterator[tuple[int, str]]:
@@ -83,7 +90,7 @@ class Lines:
 
 
 def _undecodable(content: bytes) -> list[int]:
-    """The numbers of the lines that are not UTF-8."""
+    """The numbers of the lines that are not UTF-8, of very many the first ones."""
     try:
         content.decode()
         return []
@@ -95,6 +102,8 @@ def _undecodable(content: bytes) -> list[int]:
             line.decode()
         except UnicodeDecodeError:
             numbers.append(number)
+        if len(numbers) == MOST_OF_A_KIND:
+            break
     return numbers
 
 
@@ -131,7 +140,7 @@ def read_rows(
         fields = "1 field" if row.actual_columns == 1 else f"{row.actual_columns} fields"
         what = f"{fields} where there should be {row.expected_columns} ({' '.join(names)})"
         problems.append(Problem(what, lines.path, row.number))
-        return "skip"
+        return "skip" if len(problems) < MOST_OF_A_KIND else "error"
 
     if header and lines.content.find(b"\n") in (-1, len(lines.content) - 1):
         return schema.empty_table()  # the header is all
@@ -153,9 +162,13 @@ def read_rows(
             pa_csv.ConvertOptions(column_types=schema, strings_can_be_null=False, check_utf8=False),
         )
     except pa.ArrowInvalid as error:
+        if len(problems) == MOST_OF_A_KIND:
+            problems.append(Problem("further lines were not looked at", lines.path))
+            raise ProblemsError(problems) from None
         raise ProblemsError([Problem(f"not a table of text: {error}", lines.path)]) from error
     if any(_has_empty(column) for column in table[names[0]].chunks):  # as an empty line has in each column
-        problems += [Problem("the line is empty", lines.path, number) for number, line in lines if not line]
+        empty = (Problem("the line is empty", lines.path, number) for number, line in lines if not line)
+        problems += islice(empty, MOST_OF_A_KIND)
     raise_problems(sorted(problems, key=lambda problem: problem.line or 0))
     return table if lines.content.isascii() else _normal(table, as_written)
 
@@ -310,8 +323,12 @@ def _read_parquet(path: Path, schema: Schema) -> pa.Table:
         raise ProblemsError([Problem("there is no such file", path)])
     text = pa.dictionary(pa.int32(), pa.string())
     try:
-        table = pq.read_table(path)
-        raise_problems([Problem(what, path) for what in check_columns(table.column_names, schema)])
+        with pq.ParquetFile(path) as file:
+            rows, names = file.metadata.num_rows, file.schema_arrow.names
+        raise_problems([Problem(what, path) for what in check_columns(names, schema)])
+        if rows > MOST_ROWS_IN_PARQUET:
+            raise ProblemsError([Problem(f"has {rows} rows, more than {MOST_ROWS_IN_PARQUET}", path)])
+        table = pq.read_table(path, read_dictionary=names)  # a text that repeats is kept once
         empty = [Problem(f"{name} is empty in some row", path) for name in table.column_names if table[name].null_count]
         raise_problems(empty)
         table = table.cast(pa.schema([(name, text) for name in table.column_names]))
@@ -346,7 +363,7 @@ def _with_numbers(frame: pd.DataFrame, schema: Schema) -> pd.DataFrame:
     kinds = {column.name: column.kind for column in schema.columns if column.kind in ("seconds", "count")}
     numbers = {name: as_numbers(frame[name]) for name in kinds if name in frame}
     whole = {
-        name: values.astype(np.int64) if kinds[name] == "count" and np.isfinite(values).all() else values
+        name: values.astype(np.int64) if kinds[name] == "count" and (np.abs(values) <= MOST_COUNTED).all() else values
         for name, values in numbers.items()
     }
     return frame.assign(**whole)

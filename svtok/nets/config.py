@@ -19,8 +19,10 @@ class ResidualConfig(BaseModel, extra="forbid", frozen=True):
 
     kind: Literal["residual"] = "residual"
     channels: int = Field(128, ge=1, description="output channels of the first convolution")
-    blocks: tuple[int, ...] = Field((160, 256), min_length=1, description="output channels of each residual block")
-    layers_per_block: int = Field(3, ge=1, description="convolutions in a residual block")
+    blocks: tuple[int, ...] = Field(
+        (160, 256), min_length=1, max_length=100, description="output channels of each residual block"
+    )
+    layers_per_block: int = Field(3, ge=1, le=100, description="convolutions in a residual block")
     kernel: int = Field(3, ge=1, description="frames seen by each convolution; odd")
     subsample: int = Field(1, ge=1, le=8, description="frames stepped by the first convolution")
     dropout: float = Field(0.0, ge=0, lt=1, description="share of channel values dropped after each block")
@@ -44,7 +46,9 @@ class EcapaConfig(BaseModel, extra="forbid", frozen=True):
 
     kind: Literal["ecapa"]
     channels: int = Field(512, ge=1, description="channels of the first convolution and the blocks")
-    dilations: tuple[int, ...] = Field((2, 3, 4), min_length=1, description="dilation of each SE-Res2 block")
+    dilations: tuple[int, ...] = Field(
+        (2, 3, 4), min_length=1, max_length=100, description="dilation of each SE-Res2 block"
+    )
     kernel: int = Field(3, ge=1, description="frames seen by each dilated convolution; odd")
     scale: int = Field(8, ge=2, description="groups of channels in a block")
     squeeze: int = Field(128, ge=1, description="hidden values of the channel gates")
@@ -163,7 +167,9 @@ class NetworkConfig(BaseModel, extra="forbid", frozen=True):
         description="position vectors added to the frames after the front-end, or rotations of queries and keys",
     )
     max_frames: int = Field(2000, ge=1, description="longest utterance (frames after subsampling) of learned positions")
-    layers: int = Field(2, ge=0, description="pairs of self-attention and what follows it; 0: none, as in the peers")
+    layers: int = Field(
+        2, ge=0, le=100, description="pairs of self-attention and what follows it; 0: none, as in the peers"
+    )
     attention_heads: int = Field(4, ge=1, description="parallel heads of each self-attention")
     after_attention: Literal["memory", "feed-forward", "feed-forward-memory"] = Field(
         "memory", description="what follows each self-attention: one, or the memory layer after the feed-forward"

@@ -7,6 +7,7 @@ the root of the ZIP.
 
 from __future__ import annotations
 
+import re
 import tempfile
 import zipfile
 from collections.abc import Iterator
@@ -27,6 +28,8 @@ ANSWER, METADATA = "answer.txt", "metadata"
 DESCRIPTION, SYSTEMS = "public-description", "fused-systems-count"
 SAME_DATE = (1980, 1, 1, 0, 0, 0)  # so that the same scores give the same file
 MOST_NAMED = 5
+MOST_METADATA, MOST_OF_A_SCORE = 1 << 16, 100
+"""Bytes of the metadata, and of a line of the answer: a ZIP of a few bytes can hold gigabytes."""
 
 
 def write_submission(out: Path, scores: Path, trials: Path, *, description: str, fused_systems: int) -> int:
@@ -83,11 +86,17 @@ def check_submission(path: Path, trials: Path, scores: Path | None = None) -> in
                 Problem(f"there is no {name} at its root", path) for name in (ANSWER, METADATA) if name not in names
             ]
             problems += [Problem(f"holds '{name}' too", path) for name in names if name not in (ANSWER, METADATA)]
+            for name, most in ((METADATA, MOST_METADATA), (ANSWER, (number + 1) * MOST_OF_A_SCORE)):
+                if name in names and (size := archive.getinfo(name).file_size) > most:
+                    what = f"{name} would unpack to {size} bytes, more than {most}, and is not read"
+                    raise ProblemsError([*problems, Problem(what, path)])
             if METADATA in names:
                 problems += _check_metadata(archive.read(METADATA), path / METADATA)
             if ANSWER in names:
                 problems += _check_answer(archive.read(ANSWER), path / ANSWER, number, expected)
-    except (zipfile.BadZipFile, FileNotFoundError) as error:
+    except SvtokError:
+        raise
+    except Exception as error:  # of damaged bytes zipfile raises nearly anything: OSError, EOFError, zlib.error ...
         raise ProblemsError([Problem(f"not a ZIP file that can be read: {error}", path)]) from error
     raise_problems(problems)
     return number
@@ -117,7 +126,7 @@ def _check_metadata(content: bytes, path: Path) -> Iterator[Problem]:
         fields[name.strip()] = value.strip()
     if not fields.get(DESCRIPTION):
         yield Problem(f"there is no line '{DESCRIPTION}: ...'", path)
-    if not fields.get(SYSTEMS, "").isdigit() or int(fields[SYSTEMS]) < 1:
+    if not re.fullmatch("0*[1-9][0-9]{0,8}", fields.get(SYSTEMS, "")):
         yield Problem(f"there is no line '{SYSTEMS}: N' with a whole number over 0", path)
 
 

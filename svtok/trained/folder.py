@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -141,11 +142,17 @@ def check_ended(folder: Path) -> None:
 def with_weights(make: Callable[[], Module], folder: Path) -> Module:
     """The network that `make` gives, with the weights of a folder, in evaluation mode.
 
+    Whether they fit is seen before memory is taken for the network, of which a configuration may ask any size.
+
     Raises SvtokError where they are damaged or of another network, or where there can be no such network.
     """
     try:
+        weights = load_file(folder / WEIGHTS)
+        with torch.device("meta"), warnings.catch_warnings():  # it has shapes, and no values: torch warns of that
+            warnings.simplefilter("ignore")
+            make().load_state_dict(weights)
         network = make()
-        network.load_state_dict(load_file(folder / WEIGHTS))
+        network.load_state_dict(weights)
     except (SafetensorError, RuntimeError, ValueError, MemoryError) as error:
         raise SvtokError(
             f"{folder / WEIGHTS}: damaged, or not of this {CONFIG} ({error}); train the network again, or copy its "

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,22 +19,41 @@ CHECKPOINT = "checkpoint.pt"
 def save_checkpoint(folder: Path, state: dict[str, Any]) -> None:
     """Write the state (tensors, numbers, lists, dictionaries) with the state of torch's random generators."""
     cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
-    whole = io.BytesIO()  # torch's own writing to a full disk fails without telling why
+    whole = io.BytesIO()  # torch's own writing to a full disk fails without saying why
     torch.save({**state, "random": torch.get_rng_state(), "random_cuda": cuda}, whole)
     with writing_file(folder / CHECKPOINT) as temporary:
         temporary.write_bytes(whole.getbuffer())
 
 
-def load_checkpoint(folder: Path) -> dict[str, Any] | None:
-    """The state of a folder, or None if it has none. The random generators are put back where they were."""
+def restore_checkpoint(folder: Path, restore: Callable[[dict[str, Any]], None]) -> None:
+    """Go on with the state of a folder, if it has one. The random generators are put back where they were.
+
+    Args:
+        folder: of the run.
+        restore: gets the state.
+
+    Raises:
+        SvtokError: the file is damaged, or of another run.
+    """
     path = folder / CHECKPOINT
     if not path.is_file():
-        return None
+        return
     try:
+        _refuse_bomb(path)
         state: dict[str, Any] = torch.load(path, weights_only=True, map_location="cpu")
-    except Exception as error:  # torch raises many kinds on a damaged file
+        random, cuda = state.pop("random"), state.pop("random_cuda")
+        restore(state)
+        torch.set_rng_state(random)
+        if cuda:
+            torch.cuda.set_rng_state_all(cuda)
+    except Exception as error:  # of a damaged file torch raises many kinds
         raise SvtokError(f"{path}: cannot be read ({error}); remove it to train from the start") from None
-    torch.set_rng_state(state.pop("random"))
-    if cuda := state.pop("random_cuda"):
-        torch.cuda.set_rng_state_all(cuda)
-    return state
+
+
+def _refuse_bomb(path: Path) -> None:
+    """Raise ValueError where a file would unpack to more than it holds: torch packs nothing, and would unpack."""
+    with zipfile.ZipFile(path) as archive:
+        if any(entry.compress_type != zipfile.ZIP_STORED for entry in archive.infolist()):
+            raise ValueError("it is packed, which torch does not do")
+        if sum(entry.file_size for entry in archive.infolist()) > path.stat().st_size:
+            raise ValueError("its parts are longer than it is")

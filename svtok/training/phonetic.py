@@ -26,7 +26,7 @@ from svtok.trained.config import PhoneticConfig
 from svtok.trained.folder import write_config, write_weights
 from svtok.trained.inference import evaluating
 from svtok.trained.phones import PHONES, PhoneList, decode, read_phone_list
-from svtok.training.checkpoint import CHECKPOINT, load_checkpoint, save_checkpoint
+from svtok.training.checkpoint import CHECKPOINT, restore_checkpoint, save_checkpoint
 from svtok.training.data import Batch, TrainingUtterances, make_loader, pad
 from svtok.training.log import make_log, write_log
 from svtok.training.loop import DivergedError, Row, Trainer
@@ -138,8 +138,7 @@ def train_phonetic(run: PhoneticRun) -> bool:
     phones.write(run.out / PHONES)
     torch.manual_seed(run.seed)
     trainer = _make_trainer(run, pronunciations, references, phones)
-    if state := load_checkpoint(run.out):
-        trainer.restore(state)
+    restore_checkpoint(run.out, trainer.restore)
     write_log(run.out, trainer.rows)
     try:
         weights = trainer.run()

@@ -28,7 +28,7 @@ from svtok.trained.folder import (
     write_weights,
 )
 from svtok.trained.phones import stored_embedder
-from svtok.training.checkpoint import CHECKPOINT, load_checkpoint, save_checkpoint
+from svtok.training.checkpoint import CHECKPOINT, restore_checkpoint, save_checkpoint
 from svtok.training.data import StoredTeacher, TrainingUtterances, make_loader
 from svtok.training.initial import begin_with, unfit_initial
 from svtok.training.log import make_log, write_log
@@ -225,9 +225,7 @@ def train_network(run: Run, measure: Measure | None = None) -> bool:
                 phonetic.copy_to(folder / PHONETIC)
         torch.manual_seed(run.seed)
         trainer, begun = _make_trainer(run, measure, config, joint, classes, teachers, initial, waveforms)
-        if state := load_checkpoint(run.out):
-            trainer.restore(state)
-        elif begun:
+        if not restore_checkpoint(run.out, trainer.restore) and begun:
             print(f"{run.out}: {begun}", flush=True)
         write_log(run.out, trainer.rows)
         try:
