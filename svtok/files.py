@@ -1,29 +1,37 @@
-"""Writing files so that a name always holds a whole file, reading arrays, and noticing that inputs changed."""
+"""Writing files so that a name always holds a whole file, one writer at a time; reading arrays; contents' hashes."""
 
 from __future__ import annotations
 
+import fcntl
+import glob
 import hashlib
 import os
+import re
 import shutil
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from svtok.errors import SvtokError
+from svtok.errors import SvtokError, warn
+
+
+def _beside(path: Path, ending: str) -> Path:
+    """A hidden name beside `path`, of this process on this machine."""
+    return path.with_name(f".{path.name}.{os.uname().nodename}-{os.getpid()}.{ending}")
 
 
 @contextmanager
 def writing_file(path: Path) -> Iterator[Path]:
     """Give a temporary path beside `path`; rename it to `path` when the block ends well, else remove it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = _beside(path, "tmp")
     try:
         yield temporary
-        with open(temporary, "rb+") as stream:
-            os.fsync(stream.fileno())
+        _flush(temporary)
         os.replace(temporary, path)
     except OSError as error:
         error.filename = error.filename or str(path)  # a full disk names no file by itself
@@ -34,20 +42,29 @@ def writing_file(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def writing_folder(path: Path) -> Iterator[Path]:
-    """Give a temporary folder beside `path`; it takes the place of `path` when the block ends well, else it goes."""
+    """Give a temporary folder beside `path`; it takes the place of `path` when the block ends well, else it goes.
+
+    A folder cannot be renamed over another: one that is there is moved aside first. Where a process is killed between
+    the two steps, `locked` puts it back.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary, old = _beside(path, "tmp"), _beside(path, "old")
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir()
     try:
         yield temporary
+        for file in temporary.rglob("*"):
+            if file.is_file():
+                _flush(file)
         if path.exists():
-            old = path.with_name(f".{path.name}.{os.getpid()}.old")
             os.replace(path, old)
+        try:
             os.replace(temporary, path)
-            shutil.rmtree(old)
-        else:
-            os.replace(temporary, path)
+        except OSError:
+            if old.exists():
+                os.replace(old, path)
+            raise
+        shutil.rmtree(old, ignore_errors=True)
     except OSError as error:
         error.filename = error.filename or str(path)
         raise
@@ -55,10 +72,101 @@ def writing_folder(path: Path) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
+def _flush(file: Path) -> None:
+    """Wait until the content of a file is on the disk."""
+    with open(file, "rb") as stream:
+        os.fsync(stream.fileno())
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Keep other processes from writing `path`, a file or folder, while the block runs.
+
+    The lock is the system's, on a hidden file beside `path`, and ends with the process, however that ends; the file is
+    removed by who holds it. What a process that was killed left half-written there is removed, and a folder that it had
+    moved aside is put back. Where no lock can be had, as on some network file systems, the block runs without one,
+    after a warning.
+
+    Raises:
+        SvtokError: another process is writing there.
+    """
+    path = Path(os.path.abspath(path))
+    parents = [folder for folder in path.parents if not folder.exists()]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    name = path.with_name(f".{path.name}.lock")
+    lock = _lock(name, path)
+    try:
+        _clear(path)
+        yield
+    finally:
+        if lock is not None:
+            name.unlink(missing_ok=True)
+            os.close(lock)
+        for folder in parents:  # where nothing came of it
+            with suppress(OSError):
+                folder.rmdir()
+
+
+def _lock(name: Path, path: Path) -> int | None:
+    """The open lock file; None where there can be none."""
+    while True:
+        try:
+            lock = os.open(name, os.O_RDWR | os.O_CREAT, 0o644)
+        except OSError as error:
+            warn(f"{path}: written without a lock against other commands ({name.name}: {error.strerror})")
+            return None
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.read(lock, 200).decode(errors="replace").strip()
+            os.close(lock)
+            raise SvtokError(f"{path}: another command is writing it ({holder}); wait until it has ended") from None
+        except OSError as error:
+            warn(f"{path}: written without a lock against other commands ({error.strerror})")
+        with suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(lock), os.stat(name)):
+                with suppress(OSError):  # a full disk
+                    os.pwrite(lock, f"process {os.getpid()} on {os.uname().nodename}".ljust(200).encode(), 0)
+                return lock
+        os.close(lock)  # who held it has just removed it
+
+
+def _clear(path: Path) -> None:
+    """Undo what processes of this machine that are no more left unfinished: of `path`, and of files in it."""
+    for left in [*path.parent.glob(f".{glob.escape(path.name)}.*"), *path.rglob(".*.tmp"), *path.rglob(".*.old")]:
+        match = re.fullmatch(r"\.(.+)\.(.+)-(\d+)\.(tmp|old)", left.name)
+        if not match or match[2] != os.uname().nodename or _is_running(int(match[3])):
+            continue
+        if match[4] == "old" and not left.with_name(match[1]).exists():
+            os.replace(left, left.with_name(match[1]))
+        elif left.is_dir():
+            shutil.rmtree(left, ignore_errors=True)
+        else:
+            left.unlink(missing_ok=True)
+
+
+def _is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a whole UTF-8 text file, or nothing."""
     with writing_file(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def write_array(path: Path, array: NDArray[Any]) -> None:
+    """Write a `.npy` file as numpy.save does, which of a full disk raises an error that does not say so."""
+    array = np.ascontiguousarray(array)
+    with open(path, "wb") as stream:
+        np.lib.format.write_array_header_1_0(stream, np.lib.format.header_data_from_array_1_0(array))
+        stream.write(array.data)
 
 
 def read_array(path: Path, remedy: str, *, mapped: bool = False, any_float: bool = False) -> NDArray[np.float32]:

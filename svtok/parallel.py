@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -27,10 +28,19 @@ def default_jobs() -> int:
 
 
 def _start_worker() -> None:
-    """Let Ctrl-C reach the parent alone, and keep each worker to one thread: the workers are the parallelism."""
+    """Let Ctrl-C reach the parent alone, keep each worker to one thread (the workers are the parallelism), and end it
+    where the parent is killed: it would wait for work for ever."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.environ["OMP_NUM_THREADS"] = "1"
     os.environ["MKL_NUM_THREADS"] = "1"
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def map_in_processes(function: Callable[[T], R], items: Sequence[T], *, jobs: int) -> Iterator[R]:

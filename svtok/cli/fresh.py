@@ -6,7 +6,7 @@ import functools
 import io
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, redirect_stdout
+from contextlib import ExitStack, contextmanager, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
@@ -14,6 +14,7 @@ from typing import Any, TextIO
 import click
 
 from svtok.errors import SvtokError
+from svtok.files import locked
 from svtok.fresh import fingerprint, identity, printed_before, recordings, remember
 from svtok.places import stored_features
 
@@ -78,9 +79,12 @@ def makes(
                 click.echo(printed, nl=False)
                 click.echo(f"{', '.join(map(str, paths))}: up to date")
                 return
-            with _heard() as heard:
-                command(**options)
-            remember(paths, made_of, heard.getvalue() if shows else "")
+            with ExitStack() as locks:
+                for path in dict.fromkeys(paths):
+                    locks.enter_context(locked(path))
+                with _heard() as heard:
+                    command(**options)
+                remember(paths, made_of, heard.getvalue() if shows else "")
 
         run.made = made  # type: ignore[attr-defined]
         return run

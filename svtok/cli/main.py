@@ -84,8 +84,8 @@ def main() -> None:
         sys.stderr.close()
         sys.exit(1)
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             _fail(f"the disk is full while writing {error.filename or 'a file'}; free space and run again", 1)
-        if error.errno in (errno.ENOENT, errno.EACCES, errno.EISDIR, errno.ENOTDIR, errno.EROFS):
+        if error.errno is not None and error.filename is not None:
             _fail(f"{error.filename}: {error.strerror}", 1)
         raise

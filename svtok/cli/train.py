@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -173,6 +174,7 @@ def _train(
     joint_config: Callable[[Config], Config] | None = None,
 ) -> None:
     from svtok.features.store import open_dev, open_sources
+    from svtok.files import locked
     from svtok.report.evaluate import make_measure
     from svtok.trained.config import read_config
     from svtok.trained.inference import pick_device
@@ -199,7 +201,8 @@ def _train(
         init=options["init"],
     )
     measure = make_measure(run.dev, config.training.nontarget, run.device) if run.dev else None
-    click.echo(f"{out}: {'trained' if train_network(run, measure) else 'up to date'}")
+    with nullcontext() if options["out"] else locked(out):  # which a folder that is named is already
+        click.echo(f"{out}: {'trained' if train_network(run, measure) else 'up to date'}")
 
 
 @click.command("train-phonetic")

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from svtok.config import Section, read_about, write_yaml
 from svtok.errors import SvtokError
-from svtok.files import read_array, writing_folder
+from svtok.files import read_array, write_array, writing_folder
 from svtok.manifest.tables import read_columns, write_rows
 
 FOLDER_FORMAT = 1
@@ -61,7 +61,7 @@ def write_embeddings(folder: Path, utts: Sequence[str], vectors: NDArray[np.floa
     order = sorted(range(len(utts)), key=utts.__getitem__)
     about = About(network=network_hash, utterances=len(utts), dim=vectors.shape[1])
     with writing_folder(folder) as temporary:
-        np.save(temporary / ARRAY, np.ascontiguousarray(vectors[order], dtype=np.float32))
+        write_array(temporary / ARRAY, vectors[order].astype(np.float32, copy=False))
         write_rows(pd.DataFrame({"utt": [utts[row] for row in order]}), temporary / INDEX, delimiter="\t", header=True)
         write_yaml(temporary / ABOUT, about)
 

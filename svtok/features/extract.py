@@ -17,7 +17,7 @@ from svtok.errors import AudioError, Problem, SvtokError, raise_problems
 from svtok.features import FORMAT
 from svtok.features.config import FeaturesConfig, PhoneticColumns
 from svtok.features.store import ABOUT, ARRAY, INDEX, PHONETIC, FeatureStore, write_features
-from svtok.files import writing_file, writing_folder
+from svtok.files import locked, writing_file, writing_folder
 from svtok.fresh import state
 from svtok.manifest.sets import PreparedSet, audio_paths, refuse_other_files
 from svtok.parallel import map_in_processes
@@ -109,6 +109,21 @@ def extract_features(
     fingerprint = hashlib.sha256("".join(part.file.stem for part in parts).encode()).hexdigest()
     if _is_done(out, fingerprint):
         return False
+    with locked(out):
+        _extract(prepared, config, out, jobs, phonetic, parts, fingerprint)
+    return True
+
+
+def _extract(
+    prepared: PreparedSet,
+    config: FeaturesConfig,
+    out: Path,
+    jobs: int,
+    phonetic: FrameEmbedder | None,
+    parts: list[_Part],
+    fingerprint: str,
+) -> None:
+    """Make the parts that are not there yet, and join them all."""
     from svtok.features.spectral import tables_of  # torch: not where there is nothing to do
 
     tables_of(config)  # bands that cannot be are one mistake, not one in every utterance
@@ -120,7 +135,6 @@ def extract_features(
     total = sum(len(part.utterances) for part in todo)
     raise_problems([problem for problem in progress(outcomes, total=total, what=f"features {out}") if problem])
     _join(parts, config, out, fingerprint, phonetic)
-    return True
 
 
 class Utterance(NamedTuple):
