@@ -23,7 +23,7 @@ from svtok.cli.config import KINDS, configuration_file
 from svtok.cli.main import COMMANDS
 
 ROOT = Path(__file__).resolve().parents[1]
-ROOT_PAGES = {"contributing.md": "CONTRIBUTING.md", "changelog.md": "CHANGELOG.md"}
+ROOT_PAGES = {"contributing.md": "CONTRIBUTING.md", "changelog.md": "CHANGELOG.md", "security.md": "SECURITY.md"}
 """Pages of the site that are files of the checkout."""
 RECIPES = sorted(path.parent.name for path in ROOT.glob("egs/*/RESULTS.md"))
 PACKAGES = sorted(path.parent.name for path in ROOT.glob("svtok/*/__init__.py") if path.parent.name != "cli")
