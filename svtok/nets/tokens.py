@@ -28,7 +28,7 @@ class VectorList(nn.Module):
 
     noise: Tensor
 
-    def __init__(self, dim: int, config: SampledConfig, seeded: torch.Generator) -> None:
+    def __init__(self, dim: int, config: SampledConfig, seeded: torch.Generator | None) -> None:
         super().__init__()
         self.vectors = nn.Parameter(torch.empty(config.vectors, dim))
         nn.init.trunc_normal_(self.vectors, std=INITIAL_STD)
@@ -68,7 +68,7 @@ class Gaussian(nn.Module):
 
     noise: Tensor
 
-    def __init__(self, dim: int, config: SampledConfig, seeded: torch.Generator) -> None:
+    def __init__(self, dim: int, config: SampledConfig, seeded: torch.Generator | None) -> None:
         super().__init__()
         self.centre = nn.Parameter(torch.empty(1, dim))
         nn.init.trunc_normal_(self.centre, std=INITIAL_STD)
@@ -103,7 +103,8 @@ class SampledToken(nn.Module):
         super().__init__()
         self.per_batch = config.draw == "batch"
         self.evaluation = config.evaluation
-        seeded = torch.Generator().manual_seed(config.seed)
+        only_shapes = torch.empty(0).is_meta  # whose generator there is none
+        seeded = None if only_shapes else torch.Generator().manual_seed(config.seed)
         kind = Gaussian if config.distribution == "gaussian" else VectorList
         self.distribution: VectorList | Gaussian = kind(dim, config, seeded)
 

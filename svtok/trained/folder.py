@@ -148,9 +148,10 @@ def with_weights(make: Callable[[], Module], folder: Path) -> Module:
     """
     try:
         weights = load_file(folder / WEIGHTS)
-        with torch.device("meta"), warnings.catch_warnings():  # it has shapes, and no values: torch warns of that
-            warnings.simplefilter("ignore")
-            make().load_state_dict(weights)
+        if (shapes := _without_values(make)) is not None:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # that nothing is copied
+                shapes.load_state_dict(weights)
         network = make()
         network.load_state_dict(weights)
     except (SafetensorError, RuntimeError, ValueError, MemoryError) as error:
@@ -159,6 +160,15 @@ def with_weights(make: Callable[[], Module], folder: Path) -> Module:
             "folder once more"
         ) from None
     return network.eval()
+
+
+def _without_values(make: Callable[[], Module]) -> Module | None:
+    """The network with shapes alone, which take no memory; None where one of its parts cannot be made so."""
+    try:
+        with torch.device("meta"):
+            return make()
+    except Exception:  # whatever a part raises: with values it may be made
+        return None
 
 
 def load_network(folder: str | Path) -> TrainedNetwork:
@@ -173,7 +183,8 @@ def load_network(folder: str | Path) -> TrainedNetwork:
     check_ended(folder)
     classes = ClassList.read(folder / CLASSES)
     sizes = config.features.dim, len(classes), config.features.phonetic_dim
-    network = with_weights(lambda: Network(config.network, *sizes, classes.factors), folder)
+    factors = classes.factors
+    network = with_weights(lambda: Network(config.network, *sizes, factors), folder)
     return TrainedNetwork(network, config, config.features, classes, weights_hash(folder), folder)
 
 

@@ -30,13 +30,11 @@ from svtok.manifest.kaldi.reading import read_data_dir
 from svtok.manifest.sets import PreparedSet, read_set, write_set
 from svtok.manifest.tables import write_trials
 from svtok.manifest.validate import validate_set
-from svtok.scoring.store import load_scorer, write_scorer
 from svtok.scoring.submission import check_submission, write_submission
 from svtok.trained.config import read_config, read_phonetic_config
 from svtok.training.checkpoint import restore_checkpoint, save_checkpoint
 from svtok.training.optimizer import restore_optimizer
 from tests.audio.conftest import sphere
-from tests.scoring.test_store import a_scorer
 from tests.test_damaged_folders import KINDS
 
 RATE = 16000
@@ -293,11 +291,6 @@ TARGETS: dict[str, Target] = {
     "npy": vectors("a.npy", "a.tsv"),
     "submission": Target(
         write_zip, lambda folder: check_submission(folder / "a.zip", folder / "trials.txt"), ("a.zip", "trials.txt")
-    ),
-    "scorer": Target(
-        lambda folder: write_scorer(folder / "scorer", a_scorer(by_phrase=True)),
-        lambda folder: load_scorer(folder / "scorer"),
-        ("scorer/scorer.yaml", "scorer/scorer.safetensors"),
     ),
     "voices": Target(write_voices, use_voices, ("voices.db",)),
     "note": Target(write_noted_set, read_note, (".made.json", "utterances.tsv", "features.yaml")),

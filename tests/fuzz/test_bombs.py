@@ -23,9 +23,11 @@ from svtok.features.config import read_features_config
 from svtok.fresh import NOTE, printed_before, recordings
 from svtok.manifest.sets import read_set
 from svtok.manifest.tables import read_trials, read_utterances
+from svtok.nets.network import Network
 from svtok.scoring.scores import read_scores
 from svtok.scoring.submission import check_submission
-from svtok.trained.folder import load_network
+from svtok.trained.config import Config
+from svtok.trained.folder import load_network, write_settings, write_weights
 from svtok.training.checkpoint import restore_checkpoint
 from tests.fuzz.harness import in_child
 from tests.fuzz.targets import write_checkpoint, write_prepared_set, write_zip
@@ -269,6 +271,19 @@ def test_a_configuration_of_a_network_of_terabytes(tmp_path: Path, refused: Refu
     refused(lambda: load_network(tmp_path), "size mismatch")
     (tmp_path / "config.yaml").write_text(config.replace("layers: 2\n", "layers: 1000000000\n"))
     refused(lambda: load_network(tmp_path), "network.layers: input should be less than or equal to 100")
+
+
+@pytest.mark.parametrize("distribution", ["list", "gaussian"])
+@pytest.mark.parametrize("weights", ["uniform", "learned"])
+def test_networks_whose_tokens_are_drawn_are_loaded_too(tmp_path: Path, distribution: str, weights: str) -> None:
+    write_network_here(tmp_path)
+    trained = load_network(tmp_path)
+    sampled = {"distribution": distribution, "weights": weights if distribution == "list" else "uniform", "vectors": 3}
+    tree = trained.config.model_dump() | {"network": trained.config.network.model_dump() | {"head": "cls-sampled"}}
+    config = Config.model_validate(tree | {"network": tree["network"] | {"sampled": sampled}})
+    write_settings(tmp_path, config, trained.classes, {})
+    write_weights(tmp_path, Network(config.network, 4, 2).state_dict())
+    assert load_network(tmp_path).config.network.sampled.distribution == distribution
 
 
 def packed_again(path: Path, name: str, content: bytes) -> None:
