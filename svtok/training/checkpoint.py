@@ -25,19 +25,22 @@ def save_checkpoint(folder: Path, state: dict[str, Any]) -> None:
         temporary.write_bytes(whole.getbuffer())
 
 
-def restore_checkpoint(folder: Path, restore: Callable[[dict[str, Any]], None]) -> None:
+def restore_checkpoint(folder: Path, restore: Callable[[dict[str, Any]], None]) -> bool:
     """Go on with the state of a folder, if it has one. The random generators are put back where they were.
 
     Args:
         folder: of the run.
         restore: gets the state.
 
+    Returns:
+        Whether there was one.
+
     Raises:
         SvtokError: the file is damaged, or of another run.
     """
     path = folder / CHECKPOINT
     if not path.is_file():
-        return
+        return False
     try:
         _refuse_bomb(path)
         state: dict[str, Any] = torch.load(path, weights_only=True, map_location="cpu")
@@ -48,6 +51,7 @@ def restore_checkpoint(folder: Path, restore: Callable[[dict[str, Any]], None]) 
             torch.cuda.set_rng_state_all(cuda)
     except Exception as error:  # of a damaged file torch raises many kinds
         raise SvtokError(f"{path}: cannot be read ({error}); remove it to train from the start") from None
+    return True
 
 
 def _refuse_bomb(path: Path) -> None:
