@@ -158,7 +158,7 @@ systems:
 def write_checkpoint(folder: Path) -> None:
     parameter = torch.nn.Parameter(torch.ones(3, 4))
     optimizer = torch.optim.AdamW([parameter])
-    parameter.sum().backward()
+    torch.autograd.backward(parameter.sum())
     optimizer.step()
     rows = [{"epoch": 1, "loss": 2.5, "dev_eer": None}]
     save_checkpoint(folder, {"network": {"w": parameter.data}, "optimizer": optimizer.state_dict(), "rows": rows})
