@@ -105,9 +105,11 @@ def _run_child(corpus: Corpus, first: str, seeds: Iterator[str], kept: Path, cou
     (ask_read, ask_write), (answer_read, answer_write) = os.pipe(), os.pipe()
     child = os.fork()
     if child == 0:
-        os.close(ask_write), os.close(answer_read)
+        os.close(ask_write)
+        os.close(answer_read)
         _child(corpus, ask_read, answer_write)
-    os.close(ask_read), os.close(answer_write)
+    os.close(ask_read)
+    os.close(answer_write)
     asks, answers = os.fdopen(ask_write, "w"), os.fdopen(answer_read, "r")
     seed: str | None = first
     try:
@@ -134,7 +136,8 @@ def _run_child(corpus: Corpus, first: str, seeds: Iterator[str], kept: Path, cou
     finally:
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
-        asks.close(), answers.close()
+        asks.close()
+        answers.close()
 
 
 def _child(corpus: Corpus, asks: int, answers: int) -> None:

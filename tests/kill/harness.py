@@ -117,7 +117,8 @@ def start(work: Path, arguments: Sequence[str], before: Callable[[], object] = l
         return child
     os.setsid()
     log = os.open(work.parent / "log.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    os.dup2(log, 1), os.dup2(log, 2)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
     os.chdir(work)
     sys.argv = ["svtok", *arguments]
     from svtok.cli.main import main
@@ -126,14 +127,16 @@ def start(work: Path, arguments: Sequence[str], before: Callable[[], object] = l
         before()
         main()
     except SystemExit as stop:
-        sys.stdout.flush(), sys.stderr.flush()
+        sys.stdout.flush()
+        sys.stderr.flush()
         os._exit(stop.code if isinstance(stop.code, int) else 1)
     except BaseException:
         import traceback
 
         traceback.print_exc()
         os._exit(1)
-    sys.stdout.flush(), sys.stderr.flush()
+    sys.stdout.flush()
+    sys.stderr.flush()
     os._exit(0)
 
 
