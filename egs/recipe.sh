@@ -117,11 +117,12 @@ score() {
 }
 
 report() {
-  local system evaluations=()
+  local system evaluations=() folders=()
   for system in $systems; do
     call svtok evaluate --scores "exp/$system/scores$on_set.tsv" --data "data/$corpus/$test_set" \
       --json "exp/$system/evaluation$on_set.json" --det "exp/$system/det$on_set.png"
     evaluations+=("$system=exp/$system/evaluation$on_set.json")
+    folders+=("exp/$system")
   done
   call svtok compare "${evaluations[@]}" --markdown "exp/results$on_set.md"
   {
@@ -129,6 +130,9 @@ report() {
     echo "Made by \`$invocation\` with seed $seed, $(svtok --version),"
     echo "commit $(git -C "$top" describe --always --dirty --abbrev=10 2>/dev/null || echo unknown)."
   } >>"exp/results$on_set.md"
+  call svtok report "${folders[@]}" --data "data/$corpus/$test_set" --scores "scores$on_set.tsv" \
+    --out "exp/report$on_set.html"
+  log "to look at in a browser: $PWD/exp/report$on_set.html"
 }
 
 run_stage() {

@@ -95,12 +95,29 @@ def printed_before(outputs: Iterable[Path], made_of: str) -> str | None:
     return printed
 
 
-def remember(outputs: Iterable[Path], made_of: str, printed: str = "") -> None:
-    """Leave a note with each of the outputs that is there."""
+def remember(outputs: Iterable[Path], made_of: str, printed: str = "", command: str = "") -> None:
+    """Leave a note with each of the outputs that is there.
+
+    Args:
+        outputs: what the command wrote.
+        made_of: the fingerprint of its inputs and options.
+        printed: what it printed, if that is to be printed again.
+        command: how it was called, for people.
+    """
     for output in outputs:
         if output.exists():
-            note = {"made_of": made_of, "identity": _as_written(output), **({"printed": printed} if printed else {})}
+            texts = {name: text for name, text in (("printed", printed), ("command", command)) if text}
+            note = {"made_of": made_of, "identity": _as_written(output), **texts}
             write_text(_note(output), json.dumps(note, indent=1) + "\n")
+
+
+def command_of(note: Path) -> str | None:
+    """How the command was called that left a note; None where it does not say so. Raises nothing."""
+    try:
+        content = json.loads(note.read_text(encoding="utf-8"))
+        return str(content["command"])
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
 
 
 def _as_written(output: Path) -> str:

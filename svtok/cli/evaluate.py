@@ -10,13 +10,13 @@ import click
 from svtok.cli.fresh import Options, makes
 from svtok.cli.options import (
     AT_LEAST_ONE,
-    AT_LEAST_ZERO,
     EXISTING_FILE,
     FILE,
     FOLDER,
     list_option,
     markdown_option,
     only_prepared,
+    resamples_option,
     seed_option,
 )
 from svtok.report import FORMAT
@@ -58,13 +58,7 @@ def _trials_read(given: Options) -> Path | None:
     type=FILE,
     help="Draw into this PNG whether scores that are log likelihood ratios are what they say.",
 )
-@click.option(
-    "--resamples",
-    type=AT_LEAST_ZERO,
-    default=1000,
-    show_default=True,
-    help="Draws of the speakers for the confidence intervals; 0: no intervals.",
-)
+@resamples_option
 @seed_option("Seed of these draws.")
 @makes("json_path", "det_path", "reliability_path", format=FORMAT, reads=_trials_read, shows=True)
 def evaluate(

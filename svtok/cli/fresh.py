@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import io
+import shlex
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, redirect_stdout
@@ -13,6 +14,7 @@ from typing import Any, TextIO
 
 import click
 
+from svtok.cli.lazy import ARGUMENTS
 from svtok.errors import SvtokError
 from svtok.files import locked
 from svtok.fresh import fingerprint, identity, printed_before, recordings, remember
@@ -84,7 +86,8 @@ def makes(
                     locks.enter_context(locked(path))
                 with _heard() as heard:
                     command(**options)
-                remember(paths, made_of, heard.getvalue() if shows else "")
+                called = shlex.join(["svtok", *click.get_current_context().meta.get(ARGUMENTS, ())])
+                remember(paths, made_of, heard.getvalue() if shows else "", called)
 
         run.made = made  # type: ignore[attr-defined]
         return run

@@ -10,6 +10,9 @@ import click
 
 from svtok.errors import unknown_name
 
+ARGUMENTS = "svtok.arguments"
+"""Where a context has, in its `meta`, all arguments that svtok was called with."""
+
 
 class LazyCommand(NamedTuple):
     """Where a command lives, and its one-line help (known without importing it)."""
@@ -25,6 +28,10 @@ class LazyGroup(click.Group):
     def __init__(self, *args: object, lazy: Mapping[str, LazyCommand], **kwargs: object) -> None:
         super().__init__(*args, **kwargs)  # type: ignore[arg-type]
         self.lazy = dict(lazy)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        ctx.meta.setdefault(ARGUMENTS, tuple(args))  # the outermost group comes first
+        return super().parse_args(ctx, args)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.lazy)

@@ -30,6 +30,7 @@ COMMANDS = {
     "fuse": LazyCommand("svtok.cli.fuse", "fuse", "One log likelihood ratio of several systems' scores."),
     "evaluate": LazyCommand("svtok.cli.evaluate", "evaluate", "Error rates by trial type, from scores."),
     "compare": LazyCommand("svtok.cli.evaluate", "compare", "One table of several systems' evaluations."),
+    "report": LazyCommand("svtok.cli.report", "report", "One HTML file on several systems and their errors."),
     "ablate": LazyCommand("svtok.cli.ablate", "ablate", "Run every system of a plan on every fold with every seed."),
     "ablation-table": LazyCommand("svtok.cli.ablate", "ablation_table", "The table of an ablation."),
     "ablation-choose": LazyCommand("svtok.cli.ablate", "ablation_choose", "Choose a system by the folds' dev sets."),

@@ -232,6 +232,14 @@ def asked_cost(cost: Sequence[tuple[str, float]], false_accept_rate: float | Non
 
 # The machine, and chance
 
+resamples_option = click.option(
+    "--resamples",
+    type=AT_LEAST_ZERO,
+    default=1000,
+    show_default=True,
+    help="Draws of the speakers for the confidence intervals; 0: no intervals.",
+)
+
 device_option = click.option(
     "--device",
     type=click.Choice(["auto", "cpu", "cuda"]),

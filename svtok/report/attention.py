@@ -28,7 +28,7 @@ from svtok.manifest.tables import Lines
 from svtok.nets.config import TOKEN_HEADS
 from svtok.report.plots import new_figure, save_png
 from svtok.trained.folder import TrainedNetwork
-from svtok.trained.inference import read_recording
+from svtok.trained.inference import Recording, as_recording, read_recording
 from svtok.trained.phones import load_phone_network
 
 ROUNDING = 0.005
@@ -192,23 +192,46 @@ def attend(
     Raises:
         SvtokError: the network has no tokens, the audio is too long for it, or as `read_recording`.
     """
-    network, config = trained.network, trained.features
-    head = network.config.head
+    _check_tokens(trained)
+    wave, _, _ = recording = read_recording(audio, trained.features, phonetic, channel)
+    try:
+        return _attend(trained, recording), spectrogram(wave, trained.features)
+    except SvtokError as error:
+        raise SvtokError(f"{audio}: {error}") from None
+
+
+def attend_to(
+    trained: TrainedNetwork, wave: NDArray[np.float32], phonetic: FrameEmbedder | None = None
+) -> tuple[Attention, Spectrogram]:
+    """As `attend`, over samples (N,) at the sampling rate of the network's features.
+
+    Raises:
+        SvtokError: the network has no tokens, or the samples are too few, too many, or without speech for it.
+    """
+    _check_tokens(trained)
+    return _attend(trained, as_recording(wave, trained.features, phonetic)), spectrogram(wave, trained.features)
+
+
+def _check_tokens(trained: TrainedNetwork) -> None:
+    head = trained.network.config.head
     if head not in TOKEN_HEADS:
         raise SvtokError(
             f"the head '{head}' pools frames and has no token whose attention could be drawn; "
             f"take a network with one of the heads {', '.join(TOKEN_HEADS)}"
         )
-    wave, frames, lengths = read_recording(audio, config, phonetic, channel)
+
+
+def _attend(trained: TrainedNetwork, recording: Recording) -> Attention:
+    network, (wave, frames, lengths) = trained.network, recording
     longest, count = network.config.longest_utterance, frames.shape[1]
     if longest is not None and count > longest:
         raise SvtokError(
-            f"{audio}: has {count} frames; the network's learned positions (network.max_frames) end after {longest}"
+            f"has {count} frames; the network's learned positions (network.max_frames) end after {longest}"
         )
     with torch.inference_mode():
         layers = network.attention(frames, lengths)
-    spans = frame_spans(wave, config, network.config.front_end.subsample)
-    return Attention(tuple(network.tokens), spans, [layer[0].numpy() for layer in layers]), spectrogram(wave, config)
+    spans = frame_spans(wave, trained.features, network.config.front_end.subsample)
+    return Attention(tuple(network.tokens), spans, [layer[0].numpy() for layer in layers])
 
 
 def spectrogram(wave: NDArray[np.float32], config: FeaturesConfig) -> Spectrogram:

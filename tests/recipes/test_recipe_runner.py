@@ -51,6 +51,7 @@ def test_all_stages_run_in_order_and_hand_their_results_on(recipe: Recipe, tmp_p
         *(f"score exp/{s}/scores.tsv" for s in ("avg", "cls", "cls-sampled", "cls-sampled-dist")),
         *["evaluate"] * 4,
         "compare",
+        "report exp/report.html",
     ]
     assert calls[0] == f"prepare arabic-commands --root {tmp_path}/corpus --out data/arabic-commands --seed 3 --jobs 2"
     assert calls[7] == (
