@@ -40,6 +40,7 @@ COMMANDS = {
     "submit": LazyCommand(
         "svtok.cli.evaluate", "submit", "Write or check a submission to the SdSV and TdSV challenges."
     ),
+    "info": LazyCommand("svtok.cli.info", "info", "Say what files and folders are, and what they hold."),
     "config": LazyCommand("svtok.cli.config", "config", "Print a configuration file with every field and default."),
     "enroll": LazyCommand("svtok.cli.voices", "enroll", "Add recordings of a speaker to the store of voices."),
     "verify": LazyCommand("svtok.cli.voices", "verify", "Accept or reject a recording as an enrolled speaker's."),
