@@ -37,7 +37,7 @@ store_option = click.option(
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 verifier_options = together(
     click.option(
-        "--network", type=FOLDER, show_default="the one that comes with svtok", help="Folder of a trained network."
+        "--network", type=FOLDER, show_default="the one that comes with svtok", help="Folder of the network that hears."
     ),
     click.option(
         "--scorer", type=FOLDER, show_default="NETWORK/scorer", help="Folder of a scorer that was fitted on it."
