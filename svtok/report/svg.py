@@ -1,6 +1,6 @@
 """Small charts as SVG for a page that is light or dark: lines are coloured by its style sheet, texts take its colour.
 
-A line of number n has the class `s{n}`; the style sheet has a colour for each, and dashes tell the next round apart.
+A line of number n has the class `s{n}`; the style sheet has a colour for each, and the next round is dashed.
 """
 
 from __future__ import annotations
