@@ -338,9 +338,6 @@ allow_missing_option = click.option(
     is_flag=True,
     help="Prepare what is there where it is not the whole corpus, and say what is missing.",
 )
-audio_option = click.option(
-    "--audio/--no-audio", default=True, show_default=True, help="Look at the recordings, or only at the lists."
-)
 cross_session_option = click.option(
     "--cross-session",
     is_flag=True,
@@ -379,12 +376,6 @@ def root_option(what: str, envvar: str | None = None) -> Callable[[Command], Com
     )
 
 
-def audio_root_option(default: str) -> Callable[[Command], Command]:
-    """--audio-root, where the recordings are elsewhere than in --root."""
-    help_text = "Folder of the recordings where they are elsewhere, such as a decompressed copy."
-    return click.option("--audio-root", type=FOLDER, show_default=default, help=help_text)
-
-
 def corpus_out_option(name: str, *, varies: bool = False) -> Callable[[Command], Command]:
     """--out, by default data/NAME; where the name `varies` with other options, None, and the command names it."""
     folder = DATA / name
@@ -402,8 +393,3 @@ def part_option(default: str, what: str) -> Callable[[Command], Command]:
 def enroll_takes_option(takes: int, what: str) -> Callable[[Command], Command]:
     """--enroll-takes, how many recordings a model is made of."""
     return click.option("--enroll-takes", type=AT_LEAST_ONE, default=takes, show_default=True, help=what)
-
-
-def impostors_option(number: int, what: str) -> Callable[[Command], Command]:
-    """--impostors, how many models of other speakers a test meets."""
-    return click.option("--impostors", type=AT_LEAST_ONE, default=number, show_default=True, help=what)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,9 +12,9 @@ from svtok.cli.fresh import makes
 from svtok.cli.options import (
     AT_LEAST_ZERO,
     EXISTING_FILE,
+    FOLDER,
+    Command,
     allow_missing_option,
-    audio_option,
-    audio_root_option,
     corpus_out_option,
     cross_session_option,
     jobs_option,
@@ -27,6 +28,17 @@ from svtok.places import DATA
 
 if TYPE_CHECKING:
     from svtok.corpora.rsr2015.prepare import TrainOn
+
+
+audio_option = click.option(
+    "--audio/--no-audio", default=True, show_default=True, help="Look at the recordings, or only at the lists."
+)
+
+
+def audio_root_option(default: str) -> Callable[[Command], Command]:
+    """--audio-root, where the recordings are elsewhere than in --root."""
+    help_text = "Folder of the recordings where they are elsewhere, such as a decompressed copy."
+    return click.option("--audio-root", type=FOLDER, show_default=default, help=help_text)
 
 
 @click.command("rsr2015")

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import click
 
 from svtok.cli.fresh import makes
 from svtok.cli.options import (
+    AT_LEAST_ONE,
+    Command,
     allow_missing_option,
     corpus_out_option,
     cross_session_option,
     enroll_takes_option,
-    impostors_option,
     jobs_option,
     list_option,
     new_phrases_option,
@@ -21,6 +23,11 @@ from svtok.cli.options import (
 )
 from svtok.cli.prepare import write_prepared
 from svtok.corpora import FORMAT
+
+
+def impostors_option(number: int, what: str) -> Callable[[Command], Command]:
+    """--impostors, how many models of other speakers a test meets."""
+    return click.option("--impostors", type=AT_LEAST_ONE, default=number, show_default=True, help=what)
 
 
 @click.command("arabic-commands")
