@@ -30,8 +30,8 @@ def default_jobs() -> int:
 def _start_worker() -> None:
     """Let Ctrl-C reach the parent alone, keep each worker to one thread (the workers are the parallelism), and end it
     where the parent is killed: it would wait for work for ever."""
-    threading.Thread(target=_end_with_parent, daemon=True).start()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     os.environ["OMP_NUM_THREADS"] = "1"
     os.environ["MKL_NUM_THREADS"] = "1"
 

@@ -82,9 +82,10 @@ def test_a_process_that_is_ended_from_outside_is_an_error_that_says_what_to_do()
 @pytest.mark.slow
 def test_ctrl_c_ends_the_work_and_its_processes() -> None:
     script = """
-import sys, time
+import signal, time
 from svtok.parallel import map_in_processes
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell's background job ignores
     for second in map_in_processes(time.sleep, [0.05] * 100_000, jobs=2):
         print("working", flush=True)
 """
