@@ -27,6 +27,8 @@ ROOT_PAGES = {"contributing.md": "CONTRIBUTING.md", "changelog.md": "CHANGELOG.m
 """Pages of the site that are files of the checkout."""
 RECIPES = sorted(path.parent.name for path in ROOT.glob("egs/*/RESULTS.md"))
 PACKAGES = sorted(path.parent.name for path in ROOT.glob("svtok/*/__init__.py") if path.parent.name != "cli")
+MODULES = sorted(path.stem for path in ROOT.glob("svtok/*.py") if not path.stem.startswith("__"))
+"""Those that stand in no package."""
 
 
 def on_config(config: MkDocsConfig) -> None:
@@ -34,7 +36,7 @@ def on_config(config: MkDocsConfig) -> None:
     pages = {
         "Results": [f"results/{name}.md" for name in RECIPES],
         "Commands": [{f"svtok {name}": f"commands/{name}.md"} for name in COMMANDS],
-        "Modules": [{f"svtok.{package}": f"api/{package}.md"} for package in PACKAGES],
+        "Modules": [{f"svtok.{package}": f"api/{package}.md"} for package in (*MODULES, *PACKAGES)],
     }
     for section in config.nav or []:
         for page in _entries(section):
@@ -62,6 +64,8 @@ def _pages() -> Iterator[tuple[str, str]]:
         yield f"results/{name}.md", _plain_links(results, f"egs/{name}")
     for name, command in COMMANDS.items():
         yield f"commands/{name}.md", COMMAND.format(name=name, module=command.module, command=command.attribute)
+    for module in MODULES:
+        yield f"api/{module}.md", f"# svtok.{module}\n\n::: svtok.{module}\n"
     for package in PACKAGES:
         modules = (path for path in (ROOT / "svtok" / package).rglob("*.py") if path.stat().st_size)
         names = sorted(".".join(path.relative_to(ROOT).with_suffix("").parts) for path in modules)
