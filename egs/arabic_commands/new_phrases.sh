@@ -94,7 +94,7 @@ table() {
 }
 
 run_fold() {
-  local fold=$1 layer
+  local fold=$1 layer of_states
   mkdir -p "$work/fold$fold"
   cd "$work/fold$fold"
   call svtok prepare arabic-commands --root "$root" --folds 5 --fold "$fold" --new-phrases "$new_phrases" --seed "$seed" \
@@ -119,13 +119,15 @@ run_fold() {
   score cepstra-all cepstra-all --frames --backend dtw
   score cepstra cepstra --frames --backend dtw
   normalised cepstra-norm cepstra --frames --backend dtw
+  of_states=()
   for layer in $layers; do
+    of_states+=("states-$layer-norm")
     score "states-$layer" "states/$layer" --frames --backend dtw
     normalised "states-$layer-norm" "states/$layer" --frames --backend dtw
   done
   score posteriors states/phones --frames --backend dtw
   normalised posteriors-norm states/phones --frames --backend dtw
-  fuse fusion embeddings-norm cepstra-norm "states-${layers%% *}-norm" posteriors-norm
+  fuse fusion embeddings-norm cepstra-norm "${of_states[@]}" posteriors-norm
   table dev
   table eval
 }

@@ -10,7 +10,7 @@ import pytest
 
 NAME = "arabic_commands/new_phrases.sh"
 Script = Callable[..., tuple[subprocess.CompletedProcess[str], list[str]]]
-MEMBERS = ["embeddings-norm", "cepstra-norm", "states-0-norm", "posteriors-norm"]
+MEMBERS = ["embeddings-norm", "cepstra-norm", "states-0-norm", "states-2-norm", "posteriors-norm"]
 
 
 @pytest.fixture
