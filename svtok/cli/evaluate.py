@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from svtok.cli.fresh import Options, makes
+from svtok.cli.fresh import Options, always, makes
 from svtok.cli.options import (
     AT_LEAST_ONE,
     EXISTING_FILE,
@@ -60,7 +60,7 @@ def _trials_read(given: Options) -> Path | None:
 )
 @resamples_option
 @seed_option("Seed of these draws.")
-@makes("json_path", "det_path", "reliability_path", format=FORMAT, reads=_trials_read, shows=True)
+@makes("json_path", "det_path", "reliability_path", format=FORMAT, reads=_trials_read, shows=always)
 def evaluate(
     scores: Path,
     data: Path | None,

@@ -20,7 +20,7 @@ from svtok.cli.backends import (
     takes_option,
     usual_enrollment,
 )
-from svtok.cli.fresh import makes
+from svtok.cli.fresh import always, makes
 from svtok.cli.options import FILE, FOLDER, data_option, fitted_for_options
 from svtok.scoring import FORMAT
 
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 @backend_options
 @norm_options
 @fitted_for_options
-@makes("out", format=FORMAT, shows=True)
+@makes("out", format=FORMAT, shows=always)
 def fit_scorer(
     embeddings: Path,
     data: Path,

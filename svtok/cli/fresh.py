@@ -52,12 +52,17 @@ class Made:
         return {**options, first: self.default(options) if options[first] is None else options[first]}
 
 
+def always(_: Options) -> bool:
+    """Of a command that prints what was asked for whatever its options are."""
+    return True
+
+
 def makes(
     *outputs: str,
     format: int = 1,
     default: Callable[[Options], Path | None] = lambda options: None,
     reads: Callable[[Options], object] = lambda options: None,
-    shows: bool = False,
+    shows: Callable[[Options], bool] = lambda options: False,
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """The command says so and does nothing where its outputs are up to date (`svtok.fresh`), else leaves a note there.
 
@@ -66,7 +71,7 @@ def makes(
         format: the format number of what it writes; none for a network, which is kept however others are trained.
         default: of the first output, by the options, where that is not given; None: the command itself decides.
         reads: what it reads beside, by the options: paths, or values that JSON can hold.
-        shows: what it prints is asked for as much as what it writes, and is printed again.
+        shows: whether, by the options, what it prints is asked for as much as what it writes, and is printed again.
     """
     made = Made(outputs, format, default, reads)
 
@@ -87,7 +92,7 @@ def makes(
                 with _heard() as heard:
                     command(**options)
                 called = shlex.join(["svtok", *click.get_current_context().meta.get(ARGUMENTS, ())])
-                remember(paths, made_of, heard.getvalue() if shows else "", called)
+                remember(paths, made_of, heard.getvalue() if shows(options) else "", called)
 
         run.made = made  # type: ignore[attr-defined]
         return run

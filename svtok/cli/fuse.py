@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from svtok.cli.fresh import makes
+from svtok.cli.fresh import always, makes
 from svtok.cli.options import FILE, data_option, fitted_for_options, together
 from svtok.scoring import FORMAT
 
@@ -49,7 +49,7 @@ def calibrate() -> None:
 @calibrate.command("fit")
 @click.option("--scores", type=FILE, required=True, help="Table of scores of the set's trials.")
 @_fit_options
-@makes("out", format=FORMAT, shows=True)
+@makes("out", format=FORMAT, shows=always)
 def fit_calibration(scores: Path, **options: Any) -> None:
     """Fit a calibration on a prepared set that is not evaluated, such as dev: log likelihood ratio = weight * score +
     offset, by prior-weighted logistic regression. Prints what it does to Cllr, and the errors at the threshold.
@@ -102,7 +102,7 @@ def fuse() -> None:
     "what any of them refuses is refused; speaker and phrase must both be right.",
 )
 @_fit_options
-@makes("out", format=FORMAT, shows=True)
+@makes("out", format=FORMAT, shows=always)
 def fit_fusion(scores: tuple[Path, ...], rule: Any, **options: Any) -> None:
     """Fit a fusion on a prepared set that is not evaluated, such as dev, by prior-weighted logistic regression. The
     result is a log likelihood ratio. Prints weights, Cllr, and the errors at the threshold.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from svtok.cli.fresh import features_read, makes
+from svtok.cli.fresh import always, features_read, makes
 from svtok.cli.options import (
     FILE,
     FOLDER,
@@ -173,7 +173,7 @@ def attend(
 @features_option
 @click.option("--json", "json_path", type=FILE, help="Write the report here.")
 @device_option
-@makes("json_path", format=FORMAT, reads=features_read, shows=True)
+@makes("json_path", format=FORMAT, reads=features_read, shows=always)
 def token_spread(network: Path, data: Path | None, features: Path | None, json_path: Path | None, device: str) -> None:
     """Measure how far the vectors of a sampled class token spread, and the embeddings from each of them.
 

@@ -69,7 +69,7 @@ if TYPE_CHECKING:
 )
 @click.option("--phrase-scores", type=FILE, help="With --llr phrase or together: scores of the phrase, as for the fit.")
 @threshold_options
-@makes("out", format=FORMAT, shows=True)
+@makes("out", format=FORMAT, shows=lambda given: given["llr"] is not None)
 def score(
     embeddings: Path | None,
     data: Path,
