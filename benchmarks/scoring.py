@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+
+from benchmarks import on_one_thread
 
 if TYPE_CHECKING:
     from benchmarks.scoring_parts import Row
@@ -29,8 +30,7 @@ def scoring(full: bool, rounds: int, json_file: Path | None) -> None:
     Example:
       python -m benchmarks scoring --json scoring.json
     """
-    for library in ("OMP", "OPENBLAS", "MKL"):
-        os.environ[f"{library}_NUM_THREADS"] = "1"  # before numpy is imported
+    on_one_thread()
     try:
         import sklearn  # noqa: F401
     except ImportError:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+
+from benchmarks import on_one_thread
 
 if TYPE_CHECKING:
     import numpy as np
@@ -117,8 +118,7 @@ def warping(rounds: int, trials: int, json_file: Path | None) -> None:
     Example:
       python -m benchmarks warping --json warping.json
     """
-    for library in ("OMP", "OPENBLAS", "MKL"):
-        os.environ[f"{library}_NUM_THREADS"] = "1"  # before numpy is imported
+    on_one_thread()
     from benchmarks.sidebyside import compare, show
     from svtok.scoring.warping import score_by_warping
 

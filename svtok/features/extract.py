@@ -76,6 +76,14 @@ def compute_features(
     return normalised(features, config)
 
 
+def all_features(
+    wave: np.ndarray, sample_rate: int, config: FeaturesConfig, phonetic: FrameEmbedder | None
+) -> np.ndarray:
+    """`compute_features`, and behind them the phonetic columns, where there are some: (T, F), float32."""
+    features = compute_features(wave, sample_rate, config)
+    return features if phonetic is None else np.concatenate([features, phonetic(features)], axis=1)
+
+
 def extract_features(
     prepared: PreparedSet, config: FeaturesConfig, out: Path, jobs: int, phonetic: FrameEmbedder | None = None
 ) -> bool:
@@ -217,9 +225,7 @@ def _features_or_problem(
     utterance: Utterance, config: FeaturesConfig, phonetic: FrameEmbedder | None
 ) -> np.ndarray | Problem:
     try:
-        wave, rate = utterance.read(config.sample_rate, resample=config.resample)
-        features = compute_features(wave, rate, config)
-        return np.concatenate([features, phonetic(features)], axis=1) if phonetic else features
+        return all_features(*utterance.read(config.sample_rate, resample=config.resample), config, phonetic)
     except SvtokError as error:
         return utterance.problem(error)
 

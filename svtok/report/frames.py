@@ -15,7 +15,7 @@ from svtok.manifest.sets import PreparedSet, is_set, read_set
 from svtok.manifest.tables import read_trials
 from svtok.report.evaluate import evaluate as evaluate_labelled
 from svtok.report.labelled import LabelledScores, label_with_set, label_with_trials
-from svtok.scoring.scores import COLUMNS, MOST_NAMED, read_scores
+from svtok.scoring.scores import COLUMNS, read_scores, refuse_bad_scores
 
 SCORES_TABLE, TRIALS_TABLE = Path("the scores"), Path("the trials")
 """What errors call tables that are in no file; rows count from 0."""
@@ -85,13 +85,7 @@ def _checked_scores(scores: pd.DataFrame) -> pd.DataFrame:
     _refuse_lacking(scores, COLUMNS, SCORES_TABLE)
     numbers = pd.to_numeric(scores["score"], errors="coerce").to_numpy(np.float64)
     table = _as_categories(scores).assign(score=numbers)
-    place = Place(SCORES_TABLE, 0)
-    not_finite = place.problems(
-        np.flatnonzero(~np.isfinite(numbers)),
-        lambda row: f"score '{scores['score'].iloc[row]}' is not a finite number",
-        MOST_NAMED,
-    )
-    raise_problems([*not_finite, *check_keys(table, TRIALS, place, most=MOST_NAMED)])
+    refuse_bad_scores(table, Place(SCORES_TABLE, 0), lambda row: scores["score"].iloc[row])
     return table
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -46,14 +47,24 @@ def read_scores(path: Path) -> pd.DataFrame:
         raise ProblemsError([Problem("there is no score in the file", path)])
     scores = _numbers(table["score"])
     frame = table.select(["model", "utt"]).to_pandas().assign(score=scores)
-    place = Place(path, 2)
+    refuse_bad_scores(frame, Place(path, 2), lambda row: table["score"][row])
+    return frame
+
+
+def refuse_bad_scores(frame: pd.DataFrame, place: Place, written: Callable[[int], object]) -> None:
+    """Raise ProblemsError with the first few scores that are no finite numbers and trials that are there twice.
+
+    Args:
+        frame: `model`, `utt`, and `score` as a number, NaN where it is none.
+        place: where its rows stand.
+        written: the score of a row as it stands there.
+    """
     not_finite = place.problems(
-        np.flatnonzero(~np.isfinite(scores)),
-        lambda row: f"score '{table['score'][row]}' is not a finite number",
+        np.flatnonzero(~np.isfinite(frame["score"].to_numpy())),
+        lambda row: f"score '{written(row)}' is not a finite number",
         MOST_NAMED,
     )
     raise_problems([*not_finite, *check_keys(frame, TRIALS, place, most=MOST_NAMED)])
-    return frame
 
 
 def _numbers(texts: pa.ChunkedArray) -> NDArray[np.float64]:

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from svtok.audio.quality import read_short, samples_of
 from svtok.errors import AudioError, Problem, SvtokError, raise_problems
-from svtok.features.extract import FrameEmbedder, compute_features
+from svtok.features.extract import FrameEmbedder, all_features
 from svtok.features.store import PHONETIC
 from svtok.trained.inference import embed_all
 
@@ -63,8 +63,7 @@ def _features(
         wave = samples_of(recording[0], int(recording[1]), config.sample_rate, resample=config.resample)
     else:
         raise SvtokError("is neither the path of an audio file nor a pair (samples, rate)")
-    features = compute_features(wave, config.sample_rate, config)
-    return features if phonetic is None else np.concatenate([features, phonetic(features)], axis=1)
+    return all_features(wave, config.sample_rate, config, phonetic)
 
 
 def _phonetic(trained: TrainedNetwork) -> FrameEmbedder | None:

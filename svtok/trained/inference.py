@@ -16,7 +16,7 @@ from torch.nn.utils.rnn import pad_sequence
 from svtok.audio.decode import read_audio
 from svtok.errors import SvtokError
 from svtok.features.config import FeaturesConfig
-from svtok.features.extract import FrameEmbedder, compute_features
+from svtok.features.extract import FrameEmbedder, all_features
 from svtok.nets.network import Network
 from svtok.progress import progress
 
@@ -82,11 +82,9 @@ def as_recording(
         SvtokError: it is too short or has no voiced frame.
     """
     try:
-        features = compute_features(wave, config.sample_rate, config)
+        features = all_features(wave, config.sample_rate, config, phonetic)
     except SvtokError as error:
         raise SvtokError(f"{name}: {error}") from None
-    if phonetic:
-        features = np.concatenate([features, phonetic(features)], axis=1)
     return Recording(wave, torch.from_numpy(features)[None], torch.tensor([len(features)]))
 
 
