@@ -106,7 +106,11 @@ backend_options = together(
         "well the test can be warped in time onto the enrolled takes; knows any phrase, trained or not.",
     ),
     click.option("--backend-train", type=FOLDER, help="Folder of embeddings to train it on, of the network."),
-    click.option("--backend-data", type=FOLDER, help="Prepared set of these, with their speakers and phrases."),
+    click.option(
+        "--backend-data",
+        type=FOLDER,
+        help="Prepared set of these, with their speakers and phrases; or Kaldi's: a folder with utt2spk.",
+    ),
     click.option(
         "--backend-by",
         type=click.Choice(["all", "phrase"]),
@@ -174,13 +178,13 @@ class BackendChoice:
     ) -> tuple[Backend | dict[str, Backend], str]:
         """The back-end, or that of each of the phrases (and of every other that can have one), and a word on it."""
         from svtok.embeddings.store import read_embeddings
-        from svtok.manifest.sets import read_set
+        from svtok.manifest.kaldi.listed import read_labels
         from svtok.scoring.backend import BackendConfig, Cosine, fit_backend, fit_phrase_backends, fittable_phrases
         from svtok.scoring.normalise import refuse_unfit
 
         if self.backend_train is None or self.backend_data is None:
             return Cosine(), ""
-        train, utterances = read_embeddings(self.backend_train), read_set(self.backend_data).utterances
+        train, utterances = read_embeddings(self.backend_train), read_labels(self.backend_data)
         refuse_unfit(train, of_trials, "training set of the back-end")
         fields = {"lda_dim": self.lda_dim, "shrinkage": self.shrinkage, "length_norm": self.length_norm}
         given = {name: value for name, value in fields.items() if value is not None}
@@ -210,7 +214,11 @@ norm_options = together(
         show_default=str(USUAL_TOP),
         help="Highest scores that as-norm takes.",
     ),
-    click.option("--cohort-data", type=FOLDER, help="Prepared set of the cohort: its speakers and phrases."),
+    click.option(
+        "--cohort-data",
+        type=FOLDER,
+        help="Prepared set of the cohort: its speakers and phrases; or Kaldi's: a folder with utt2spk.",
+    ),
     click.option(
         "--cohort-of",
         type=click.Choice(["utterances", "speakers", "classes"]),
@@ -258,14 +266,14 @@ class NormChoice:
     def make(self, of_trials: Embeddings) -> tuple[Norm | None, str]:
         """The normalisation, and a word on it."""
         from svtok.embeddings.store import read_embeddings
-        from svtok.manifest.sets import read_set
+        from svtok.manifest.kaldi.listed import read_labels
         from svtok.scoring.normalise import Norm, make_cohort, refuse_unfit
 
         if self.cohort is None:
             return None, ""
         of_cohort = read_embeddings(self.cohort)
         refuse_unfit(of_cohort, of_trials)
-        utterances = read_set(self.cohort_data).utterances if self.cohort_data else None
+        utterances = read_labels(self.cohort_data) if self.cohort_data else None
         members = make_cohort(of_cohort, utterances, of=self.cohort_of)
         top = (self.top or USUAL_TOP) if self.norm == "as-norm" else None
         note = f", {self.norm} by {len(members)} {self.cohort_of}" + (f", top {top}" if top else "")

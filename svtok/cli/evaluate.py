@@ -90,8 +90,8 @@ def evaluate(
     if trials and by:
         raise click.UsageError("--by needs the tables of the prepared set: give --data, not --trials")
 
+    from svtok.manifest.kaldi.lists import read_any_trials
     from svtok.manifest.sets import read_corpus_info, read_set
-    from svtok.manifest.tables import read_trials
     from svtok.places import corpus_folder
     from svtok.report.evaluate import Evaluation, reliabilities, write_evaluation
     from svtok.report.evaluate import evaluate as evaluate_scores
@@ -100,7 +100,7 @@ def evaluate(
 
     if trials:
         corpus = corpus_folder(trials.parent)
-        labelled = label_with_trials(scores, read_trials(trials), trials)
+        labelled = label_with_trials(scores, read_any_trials(trials), trials)
     else:
         data = data or only_prepared("eval")
         corpus = corpus_folder(data)

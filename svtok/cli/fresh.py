@@ -22,7 +22,7 @@ from svtok.places import stored_features
 
 ASIDE = ("jobs", "device", "anew")
 """Options that change how the work is done, and not what comes out."""
-LATER = ("init",)
+LATER = ("init", "trial_list", "model_list")
 """Options that came later: where they are not given, what was made before there were any is still up to date."""
 Options = Mapping[str, Any]
 

@@ -9,18 +9,19 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from svtok.cli.fresh import always, makes
-from svtok.cli.options import FILE, data_option, fitted_for_options, together
+from svtok.cli.options import FILE, fitted_for_options, together
+from svtok.cli.trials import data_or_trials_options, set_or_list
 from svtok.scoring import FORMAT
 
 if TYPE_CHECKING:
     from svtok.scoring.fusion import Rule
 
 _fit_options = together(
-    data_option("dev"),
+    data_or_trials_options("dev"),
     click.option("--out", type=FILE, required=True, help="YAML file to write."),
     fitted_for_options,
 )
-"""--data, --out, and for what the fit is to be best."""
+"""--data or --trials, --out, and for what the fit is to be best."""
 
 
 _llr_out_option = click.option(
@@ -58,6 +59,8 @@ def fit_calibration(scores: Path, **options: Any) -> None:
     Example:
       svtok calibrate fit --scores exp/cls/scores-dev.tsv --data data/my/dev --out exp/cls/calibration.yaml \\
         --p-target 0.5 --c-miss 1 --c-fa 10
+      svtok calibrate fit --scores wespeaker/dev.score --trials wespeaker/dev.trials \\
+        --out exp/wespeaker/calibration.yaml
     """
     _fit([scores], rule="linear", **options)
 
@@ -143,7 +146,8 @@ def _at_least_two(scores: tuple[Path, ...]) -> None:
 def _fit(
     scores: Sequence[Path],
     *,
-    data: Path,
+    data: Path | None,
+    trial_list: Path | None,
     out: Path,
     nontargets: Sequence[tuple[str, float]],
     c_miss: float,
@@ -152,17 +156,16 @@ def _fit(
     rule: Rule,
 ) -> None:
     """Fit on the trials of a set, write the file, print what it does there."""
-    from svtok.manifest.sets import read_set
     from svtok.metrics import Cost
     from svtok.report.calibration import fusion_table
     from svtok.scoring.fusion import by_type, fit_fusion, read_stack, write_fusion
 
     trials, stacked = read_stack(scores)
-    typed = by_type(trials, stacked, read_set(data), path=scores[0])
+    typed = by_type(trials, stacked, set_or_list(data, trial_list), path=scores[0])
     cost = Cost(c_miss=c_miss, c_fa=c_fa, p_target=p_target)
     fusion = fit_fusion(typed, [str(path) for path in scores], rule=rule, shares=dict(nontargets) or None, cost=cost)
     write_fusion(out, fusion)
-    click.echo(f"{out}: fitted on {data}\n\n{fusion_table(fusion, typed)}")
+    click.echo(f"{out}: fitted on {data or trial_list}\n\n{fusion_table(fusion, typed)}")
 
 
 def _apply(file: Path, scores: Sequence[Path], out: Path) -> None:

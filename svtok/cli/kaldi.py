@@ -9,11 +9,13 @@ import click
 
 from svtok.cli.fresh import Options, makes
 from svtok.cli.options import EXISTING_FILE, EXISTING_FOLDER, FILE, FILE_OR_FOLDER, FOLDER, jobs_option, kaldi_options
+from svtok.cli.trials import format_option, set_or_list
 from svtok.corpora import FORMAT
 from svtok.embeddings import FORMAT as EMBEDDINGS_FORMAT
 from svtok.fresh import state
 
 if TYPE_CHECKING:
+    from svtok.manifest.kaldi.lists import Toolkit
     from svtok.manifest.sets import PreparedSet
 
 _out_file = click.option("--out", type=FILE, required=True, help="File to write.")
@@ -110,7 +112,7 @@ def _write_set(prepared: PreparedSet, out: Path) -> None:
 @makes("out", format=FORMAT)
 def import_trials(file: Path, out: Path, data: Path | None) -> None:
     """Turn a list `model utt [target|nontarget] [TC|TW|IC|IW]` into a table of trials (.tsv or .parquet), or a list
-    `1|0 a.wav b.wav`, as VoxCeleb's are.
+    `1|0 a.wav b.wav`, as VoxCeleb's and SpeechBrain's are.
 
     \b
     Example:
@@ -214,36 +216,57 @@ def export_data(folder: Path, out: Path, prefix_speaker: bool) -> None:
 @export.command("trials")
 @click.argument("folder", type=EXISTING_FOLDER, metavar="SET")
 @_out_file
-def export_trials(folder: Path, out: Path) -> None:
+@format_option("trials")
+def export_trials(folder: Path, out: Path, toolkit: Toolkit) -> None:
     """Write the trials of the prepared set SET as `model utt target|nontarget`.
+
+    --format speechbrain and voxceleb: as `1|0 recording recording`, where each model is one utterance.
 
     \b
     Example:
       svtok kaldi export trials data/mine/eval --out trials
+      svtok kaldi export trials data/vox1-o/eval --format voxceleb --out veri_test.txt
     """
     from svtok.manifest.kaldi.lists import write_trial_list
+    from svtok.manifest.kaldi.writing import by_recordings
     from svtok.manifest.sets import read_set
-    from svtok.manifest.trial_types import types_of
+    from svtok.manifest.trial_types import types_or_labels
 
     prepared = read_set(folder)
     models, trials = prepared.protocol()
-    write_trial_list(trials.assign(type=types_of(trials, models, prepared.utterances)), out)
+    listed = by_recordings(prepared) if toolkit in ("speechbrain", "voxceleb") else trials
+    write_trial_list(listed.assign(type=types_or_labels(trials, models, prepared.utterances)), out, toolkit)
     click.echo(f"wrote {out}: {len(trials)} trials")
 
 
 @export.command("scores")
 @click.argument("file", type=EXISTING_FILE)
 @_out_file
-def export_scores(file: Path, out: Path) -> None:
+@format_option("scores")
+@click.option("--data", type=EXISTING_FOLDER, help="Prepared set of the trials, for the labels that --format needs.")
+@click.option("--trials", "trial_list", type=EXISTING_FILE, help="The same as a list of trials.")
+def export_scores(file: Path, out: Path, toolkit: Toolkit, data: Path | None, trial_list: Path | None) -> None:
     """Write a table of scores as `model utt score`, in its order and at full precision.
+
+    With a label as other toolkits do, `model utt score target|nontarget` (wespeaker), `model utt target|nontarget
+    score` (3d-speaker) or `model utt 1|0 score` (speechbrain), these are in the order of the trials.
 
     \b
     Example:
       svtok kaldi export scores exp/cls/scores.tsv --out scores
+      svtok kaldi export scores exp/cls/scores.tsv --format wespeaker --data data/mine/eval --out mine.score
     """
     from svtok.manifest.kaldi.lists import write_score_list
-    from svtok.scoring.scores import read_scores
+    from svtok.manifest.trial_types import types_or_labels
+    from svtok.scoring.scores import read_scores, scores_of_trials
 
+    if (toolkit == "kaldi") != (data is None and trial_list is None) or (data and trial_list):
+        raise click.UsageError("a format with labels needs the trials, --data or --trials; kaldi's has none")
     scores = read_scores(file)
-    write_score_list(scores, out)
+    if toolkit != "kaldi":
+        prepared = set_or_list(data, trial_list)
+        models, trials = prepared.protocol()
+        types = types_or_labels(trials, models, prepared.utterances)
+        scores = trials[["model", "utt"]].assign(score=scores_of_trials(scores, trials, path=file), type=types)
+    write_score_list(scores, out, toolkit)
     click.echo(f"wrote {out}: {len(scores)} scores")

@@ -31,9 +31,11 @@ from svtok.cli.options import (
     scores_out_option,
     threshold_options,
 )
+from svtok.cli.trials import data_or_trials_options, set_or_list
 from svtok.scoring import FORMAT
 
 if TYPE_CHECKING:
+    from svtok.manifest.sets import PreparedSet
     from svtok.scoring.backend import Enrollment
     from svtok.scoring.decision import Aspect
     from svtok.scoring.warping import Distance, Takes
@@ -41,7 +43,14 @@ if TYPE_CHECKING:
 
 @click.command("score")
 @click.option("--embeddings", type=FOLDER, help="Folder of the set's embeddings.")
-@data_option("eval")
+@data_or_trials_options("eval")
+@click.option(
+    "--models",
+    "model_list",
+    type=FILE,
+    show_default="each name that a trial has first is an utterance",
+    help="With --trials: the utterances that enroll each model, as in Kaldi's spk2utt.",
+)
 @scores_out_option
 @click.option(
     "--frames", type=FOLDER, help="Folder of the set's features, frame states or phone posteriors, which are warped."
@@ -72,7 +81,9 @@ if TYPE_CHECKING:
 @makes("out", format=FORMAT, shows=lambda given: given["llr"] is not None)
 def score(
     embeddings: Path | None,
-    data: Path,
+    data: Path | None,
+    trial_list: Path | None,
+    model_list: Path | None,
     out: Path,
     frames: Path | None,
     takes: Takes | None,
@@ -104,7 +115,11 @@ def score(
         --norm s-norm --cohort exp/cls/states/train --cohort-data data/my/train --cohort-of classes
       svtok score --scorer exp/cls/scorer --embeddings exp/cls/embeddings/eval --data data/my/eval \\
         --llr speaker --false-accept-rate 0.01 --out exp/cls/llr.tsv
+      svtok score --embeddings exp/xvector/eval --trials kaldi/trials --models kaldi/enroll/spk2utt \\
+        --out exp/xvector/scores.tsv
     """
+    if model_list and not trial_list:
+        raise click.UsageError("--models is of --trials; a prepared set has models of its own")
     if scorer is None and (llr or phrase_scores or false_accept_rate or cost):
         raise click.UsageError("--llr, --phrase-scores, --false-accept-rate and --cost are of --scorer")
     if llr is None and (phrase_scores or false_accept_rate or cost):
@@ -116,7 +131,8 @@ def score(
         if embeddings is None:
             raise click.UsageError("name the embeddings of the set with --embeddings")
         asked = {"false_accept_rate": false_accept_rate, "cost": asked_cost(cost, false_accept_rate)}
-        _score_by_scorer(scorer, data, embeddings, joined_embeddings, llr, frames, phrase_scores, asked, out)
+        prepared = set_or_list(data, trial_list, model_list)
+        _score_by_scorer(scorer, prepared, embeddings, joined_embeddings, llr, frames, phrase_scores, asked, out)
         return
     backend_choice = BackendChoice(**{field.name: options[field.name] for field in fields(BackendChoice)})
     norm_choice = NormChoice(**{field.name: options[field.name] for field in fields(NormChoice)})
@@ -126,7 +142,9 @@ def score(
             raise click.UsageError("--embeddings, --enroll and --cohort-by are of back-ends that compare embeddings")
         if frames is None:
             raise click.UsageError("--backend dtw warps frames: name the features of the set with --frames")
-        _score_by_warping(data, frames, takes or "mean", distance, norm_choice, out)
+        _score_by_warping(
+            set_or_list(data, trial_list, model_list), frames, takes or "mean", distance, norm_choice, out
+        )
         return
     if frames or takes or distance:
         raise click.UsageError("--frames, --takes and --distance are of --backend dtw")
@@ -134,12 +152,11 @@ def score(
         raise click.UsageError("name the embeddings of the set with --embeddings")
 
     from svtok.embeddings.store import read_embeddings
-    from svtok.manifest.sets import read_set
     from svtok.scoring.scorer import Scorer
     from svtok.scoring.scores import write_scores
     from svtok.scoring.trials import trial_sides
 
-    prepared, of_trials = read_set(data), read_embeddings(embeddings)
+    prepared, of_trials = set_or_list(data, trial_list, model_list), read_embeddings(embeddings)
     sides = trial_sides(prepared, of_trials, read_embeddings(joined_embeddings) if joined_embeddings else None)
     backend, of_backend = backend_choice.fit(of_trials, sides.phrases.tolist())
     norm, of_norm = norm_choice.make(of_trials)
@@ -160,7 +177,7 @@ def _refuse_given(*names: str) -> None:
 
 def _score_by_scorer(
     folder: Path,
-    data: Path,
+    prepared: PreparedSet,
     embeddings: Path,
     joined_embeddings: Path | None,
     llr: Aspect | None,
@@ -171,12 +188,11 @@ def _score_by_scorer(
 ) -> None:
     from svtok.embeddings.store import read_embeddings
     from svtok.errors import SvtokError
-    from svtok.manifest.sets import read_set
     from svtok.scoring.scores import write_scores
     from svtok.scoring.store import load_scorer
     from svtok.scoring.trials import trial_sides
 
-    scorer, prepared, of_trials = load_scorer(folder), read_set(data), read_embeddings(embeddings)
+    scorer, of_trials = load_scorer(folder), read_embeddings(embeddings)
     scorer.refuse_other(of_trials.network_hash, str(embeddings))
     check_enrollment(scorer.scorer.enrollment, joined_embeddings, "plda")
     joined = read_embeddings(joined_embeddings) if joined_embeddings else None
@@ -205,14 +221,13 @@ def _score_by_scorer(
 
 
 def _score_by_warping(
-    data: Path, folder: Path, takes: Takes, distance: Distance | None, norm_choice: NormChoice, out: Path
+    prepared: PreparedSet, folder: Path, takes: Takes, distance: Distance | None, norm_choice: NormChoice, out: Path
 ) -> None:
     from svtok.embeddings.states import are_posteriors, open_frames
-    from svtok.manifest.sets import read_set
     from svtok.scoring.scores import write_scores
     from svtok.scoring.warping import score_by_warping
 
-    prepared, frames = read_set(data), open_frames(folder)
+    frames = open_frames(folder)
     if distance == "log-product" and not are_posteriors(frames):
         raise click.UsageError(f"--distance log-product is of phone posteriors, which {folder} does not hold")
     cohort, of_norm = norm_choice.make_warping(frames)

@@ -231,6 +231,14 @@ def _bytes(strings: pa.Array) -> pa.Buffer:
     return texts[: np.frombuffer(offsets, np.int64)[len(strings)]]
 
 
+def first_fields(path: Path) -> list[str]:
+    """The fields of the first line of a text file, between blanks and tabs. Raises ProblemsError as `Lines.open`."""
+    if not path.is_file():
+        raise ProblemsError([Problem("there is no such file", path)])
+    with open(path, "rb") as stream:
+        return stream.readline(BYTES_A_BLOCK).removeprefix(b"\xef\xbb\xbf").decode(errors="replace").split()
+
+
 def fields_of_lines(path: Path) -> Iterator[tuple[int, list[str]]]:
     """The number of each line of a text file that is neither empty nor a comment, and its fields between blanks.
 
@@ -291,7 +299,7 @@ def load_table(path: Path, schema: Schema) -> tuple[pd.DataFrame, list[Problem]]
 def _load(path: Path, schema: Schema) -> tuple[pd.DataFrame, list[Problem], npt.NDArray[np.int64]]:
     """As `load_table`, and the keys of the rows."""
     table = _read_parquet(path, schema) if path.suffix == ".parquet" else _read_tsv(path, schema)
-    frame = _trials_as_categories(table.to_pandas()) if schema is TRIALS else table.to_pandas()
+    frame = trials_as_categories(table.to_pandas()) if schema is TRIALS else table.to_pandas()
     keys = sort_keys(frame, schema)
     problems = _problems_of(frame, schema, place_of(path, schema), keys)
     return _with_numbers(frame, schema), problems, keys
@@ -349,7 +357,7 @@ def _write(frame: pd.DataFrame, path: Path, schema: Schema) -> None:
     frame = in_order(frame, keys)
     with writing_file(path) as temporary:
         if path.suffix == ".parquet":
-            _trials_as_categories(frame).to_parquet(temporary, index=False)
+            trials_as_categories(frame).to_parquet(temporary, index=False)
         else:
             write_rows(_with_numbers(frame, schema), temporary, delimiter="\t", header=True)
 
@@ -369,7 +377,7 @@ def _with_numbers(frame: pd.DataFrame, schema: Schema) -> pd.DataFrame:
     return frame.assign(**whole)
 
 
-def _trials_as_categories(trials: pd.DataFrame) -> pd.DataFrame:
+def trials_as_categories(trials: pd.DataFrame) -> pd.DataFrame:
     """Trials as categories: models and utterances in bytewise order, types in the order TC TW IC IW."""
     columns = {name: _as_category(trials[name]) for name in ("model", "utt")}
     if "type" in trials:

@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 
 from svtok.errors import Problem, SvtokError, raise_problems
+from svtok.manifest.kaldi.lists import read_any_trials
 from svtok.manifest.schema import TRIALS, Place, check_cells, check_keys
 from svtok.manifest.sets import PreparedSet, is_set, read_set
-from svtok.manifest.tables import read_trials
 from svtok.report.evaluate import evaluate as evaluate_labelled
 from svtok.report.labelled import LabelledScores, label_with_set, label_with_trials
 from svtok.scoring.scores import COLUMNS, read_scores, refuse_bad_scores
@@ -77,7 +77,7 @@ def _labelled(
         raise SvtokError("`by` needs the tables of a prepared set: give its folder, or a PreparedSet, as the trials")
     if isinstance(trials, pd.DataFrame):
         return label_with_trials(path, _checked_trials(trials), TRIALS_TABLE, scores=table)
-    return label_with_trials(path, read_trials(Path(trials)), Path(trials), scores=table)
+    return label_with_trials(path, read_any_trials(Path(trials)), Path(trials), scores=table)
 
 
 def _checked_scores(scores: pd.DataFrame) -> pd.DataFrame:

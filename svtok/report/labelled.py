@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -124,8 +125,22 @@ def label_with_trials(
     """
     if "type" not in trials:
         raise SvtokError(f"{trials_path} has no column 'type': give the whole prepared set with --data")
-    score = scores_of_trials(read_scores(path) if scores is None else scores, trials, path=path)
+    table = _with_endings(read_scores(path) if scores is None else scores, trials)
+    score = scores_of_trials(table, trials, path=path)
     return LabelledScores(score, pd.Categorical(trials["type"]), {}, *_models_as_speakers(trials), "models")
+
+
+def _with_endings(scores: pd.DataFrame, trials: pd.DataFrame) -> pd.DataFrame:
+    """The scores with the names of the trials, where these name files (`a/1.wav`), and the scores, as SpeechBrain's do,
+    leave out the ending (`a/1`)."""
+    columns = {}
+    for name in ("model", "utt"):
+        full = {os.path.splitext(value)[0]: value for value in trials[name].cat.categories}
+        found = scores[name].cat.categories
+        if set(found) & set(trials[name].cat.categories) or not set(found) <= set(full):
+            return scores
+        columns[name] = scores[name].cat.rename_categories(full)
+    return scores.assign(**columns)
 
 
 def _models_as_speakers(trials: pd.DataFrame) -> tuple[NDArray[np.int32], NDArray[np.int32]]:

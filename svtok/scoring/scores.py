@@ -1,4 +1,7 @@
-"""The table of scores, `model utt score`: written as it was computed, read so that nothing odd in it goes unseen."""
+"""The table of scores, `model utt score`: written as it was computed, read so that nothing odd in it goes unseen.
+
+Scores that other toolkits wrote are read as well.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +17,9 @@ from numpy.typing import NDArray
 
 from svtok.errors import Problem, ProblemsError, raise_problems
 from svtok.files import writing_file
+from svtok.manifest.kaldi.lists import read_score_list
 from svtok.manifest.schema import TRIALS, Place, check_keys
-from svtok.manifest.tables import read_columns, write_rows
+from svtok.manifest.tables import first_fields, read_columns, write_rows
 
 COLUMNS = ["model", "utt", "score"]
 MOST_NAMED = 5
@@ -39,9 +43,13 @@ def write_scores(path: Path, trials: pd.DataFrame, scores: NDArray[np.floating[A
 def read_scores(path: Path) -> pd.DataFrame:
     """The table of scores: `model` and `utt` as Categorical, `score` float64, in the order of the file.
 
+    A file whose first field is not `model` is read as another toolkit's (`svtok.manifest.kaldi.lists`).
+
     Raises ProblemsError with every line that lacks a field, or with the first few lines whose score is no finite number
     and the first few that repeat a trial, and how many more there are.
     """
+    if first_fields(path)[:1] not in (["model"], []):
+        return read_score_list(path)
     table = read_columns(path, COLUMNS, dictionaries=["model", "utt"])
     if len(table) == 0:
         raise ProblemsError([Problem("there is no score in the file", path)])
@@ -101,7 +109,8 @@ def scores_of_trials(
     problems = [Problem(f"the trial '{_name(trials, row)}' has no score", path) for row in lacking[:MOST_NAMED]]
     if len(lacking) > MOST_NAMED:
         problems.append(Problem(f"{len(lacking) - MOST_NAMED} more trials have no score", path))
-    problems += Place(path, 2).problems(
+    listed = Path(path).is_file() and first_fields(Path(path))[:1] != ["model"]
+    problems += Place(path, 1 if listed else 2).problems(
         strange, lambda row: f"'{_name(scores, row)}' is not among {trials_of}", MOST_NAMED
     )
     raise_problems(problems)

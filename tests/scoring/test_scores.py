@@ -79,7 +79,7 @@ def test_lines_with_too_few_or_too_many_columns_are_named(tmp_path: Path) -> Non
 
 def test_a_file_without_its_header_or_without_scores_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "scores.tsv"
-    path.write_text("m\ta\t1\n")
+    path.write_text("model\ta\tscore\n")
     assert problems_of(path) == [":1: the header is not 'model utt score' with tabs between"]
     path.write_text("model\tutt\tscore\n")
     assert problems_of(path) == [": there is no score in the file"]

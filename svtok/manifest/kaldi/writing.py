@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from pathlib import Path
@@ -63,6 +64,28 @@ def write_data_dir(prepared: PreparedSet, folder: Path, *, prefix_speaker: bool 
             types = types_of(prepared.trials, prepared.models, utterances)
             write_trial_list(prepared.trials.assign(type=types), temporary / "trials")
             write_trial_types(prepared.trials.assign(type=types), temporary / "trial_types")
+
+
+def by_recordings(prepared: PreparedSet) -> pd.DataFrame:
+    """The trials of a set with the paths of two recordings for `model` and `utt`, as VoxCeleb's lists name them.
+
+    Raises:
+        SvtokError: the set has no trials.
+        ProblemsError: names the models of several utterances, and the paths that hold blanks.
+    """
+    models, trials = prepared.protocol()
+    paths = dict(zip(prepared.utterances["utt"], map(str, audio_paths(prepared)), strict=True))
+    several = models[models["utts"].str.contains(" ")]
+    problems = [
+        Problem(f"model '{model}' has {len(utts.split())} utterances; a list of recordings compares one with one")
+        for model, utts in zip(several["model"], several["utts"], strict=True)
+    ]
+    problems += [Problem(f"'{path}' holds blanks, which part the fields") for path in paths.values() if " " in path]
+    repeated = sorted(path for path, number in Counter(paths.values()).items() if number > 1)
+    problems += [Problem(f"'{path}' is the recording of several utterances") for path in repeated]
+    raise_problems(problems)
+    enrolled = {model: paths[utt] for model, utt in zip(models["model"], models["utts"], strict=True)}
+    return trials.assign(model=trials["model"].map(enrolled), utt=trials["utt"].map(paths))
 
 
 def _with_prefixes(prepared: PreparedSet) -> PreparedSet:
