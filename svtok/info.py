@@ -184,11 +184,12 @@ def _scorer(folder: Path) -> Facts:
 
 
 def _set(folder: Path) -> Facts:
+    from svtok.audio.packed import ABOUT
     from svtok.manifest.sets import read_set
     from svtok.manifest.validate import count_set
 
-    prepared = read_set(folder)
-    return {"kind": "prepared set", **count_set(prepared), "columns": list(prepared.utterances.columns)}
+    prepared, kind = read_set(folder), "packed set" if (folder / ABOUT).is_file() else "prepared set"
+    return {"kind": kind, **count_set(prepared), "columns": list(prepared.utterances.columns)}
 
 
 def _corpus(folder: Path) -> Facts:

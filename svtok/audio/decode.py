@@ -1,4 +1,4 @@
-"""Reading audio files, by libsndfile. Whatever is wrong with a file is an AudioError that says what to do.
+"""Reading audio files, by libsndfile, and packed ones. Whatever is wrong is an AudioError that says what to do.
 
 libsndfile takes a truncated WAV for a shorter one, so a file's own header is read first: what it promises, without
 decoding. A recorder that streams cannot seek back to write how much it recorded: its WAV promises nothing, or no bytes
@@ -14,12 +14,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple, TypeAlias
 
 import numpy as np
 import soundfile
 
 from svtok.audio import CHANNELS
+from svtok.audio.packed import PackedAudio, Piece, is_packed, open_packed
 from svtok.audio.sphere import unpacked
 from svtok.audio.torchaudio_guard import import_torchaudio
 from svtok.errors import AudioError
@@ -170,9 +171,16 @@ def read_audio(
     return resampled(wave, rate, sample_rate or rate), sample_rate or rate
 
 
+OpenAudio: TypeAlias = "soundfile.SoundFile | PackedAudio"
+
+
 @contextmanager
-def open_audio(path: Path) -> Iterator[tuple[soundfile.SoundFile, AudioInfo]]:
+def open_audio(path: Path) -> Iterator[tuple[OpenAudio, AudioInfo]]:
     """The open file, once it is known to hold all the samples that it promises. Raises as `read_audio` does."""
+    if is_packed(path):
+        packed = open_packed(path)
+        yield packed, AudioInfo(packed.frames, packed.samplerate, packed.channels)
+        return
     header = _header_of_whole(path)
     source: Path | io.BytesIO = path
     if is_compressed(header.sphere):
@@ -196,7 +204,7 @@ def open_audio(path: Path) -> Iterator[tuple[soundfile.SoundFile, AudioInfo]]:
 
 def read_part(
     path: Path,
-    stream: soundfile.SoundFile,
+    stream: OpenAudio,
     info: AudioInfo,
     *,
     start: float | None = None,
@@ -225,9 +233,20 @@ def read_part(
     wave = _read_span(path, stream, first, last)
     if info.channels > 1:  # (N, channels)
         wave = wave.mean(axis=1) if channel == "mean" else np.ascontiguousarray(wave[:, int(channel or 1) - 1])
-    if not np.isfinite(wave).all():
+    if not isinstance(stream, PackedAudio) and not np.isfinite(wave).all():
         raise AudioError(path, "holds samples that are not numbers (NaN or infinite); make or fetch the file again")
     return wave
+
+
+def packed_piece(path: Path, sample_rate: int, start: float | None, end: float | None) -> Piece | None:
+    """Where a part of a packed file is in it; None where the file is of another rate than `sample_rate`, Hz.
+
+    Raises AudioError for a damaged file, and for a part that it does not have.
+    """
+    packed = open_packed(path)
+    if packed.samplerate != sample_rate:
+        return None
+    return Piece(path, *_span(path, start, end, packed.frames, packed.samplerate))
 
 
 def channel_fault(channels: int, channel: str | None) -> str | None:
@@ -281,7 +300,7 @@ def _span(path: Path, start: float | None, end: float | None, num_samples: int, 
     return first, last
 
 
-def _read_span(path: Path, stream: soundfile.SoundFile, first: int, last: int) -> np.ndarray:
+def _read_span(path: Path, stream: OpenAudio, first: int, last: int) -> np.ndarray:
     """Samples (N,), or of several channels (N, channels)."""
     if (last - first) * stream.channels > MOST_SAMPLES:
         seconds = MOST_SAMPLES / stream.channels / stream.samplerate

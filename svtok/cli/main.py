@@ -17,6 +17,7 @@ COMMANDS = {
     "prepare": LazyCommand("svtok.cli.prepare", "prepare", "Turn a corpus into manifests."),
     "validate": LazyCommand("svtok.cli.validate", "validate", "Check prepared sets; print every problem."),
     "disturb": LazyCommand("svtok.cli.disturb", "disturb", "Add noise, voices, rooms or lines to a set's recordings."),
+    "pack": LazyCommand("svtok.cli.pack", "pack", "Put a set's recordings into one memory-mapped file."),
     "extract-features": LazyCommand("svtok.cli.extract", "extract_features", "Compute a set's features."),
     "train": LazyCommand("svtok.cli.train", "train", "Train a network."),
     "train-teacher": LazyCommand("svtok.cli.train", "train_teacher", "Train a teacher network."),

@@ -18,7 +18,8 @@ def validate(folders: tuple[Path, ...], no_audio: bool, jobs: int) -> None:
 
     Checked are the tables (columns, ids, order), the tables against each other (models and trials name what is there,
     trial types are what speakers and phrases say) and the recordings: each is decoded, and its length and rate
-    compared with the table. Exits with 1 if there is any problem. Recordings that are silent, constant, clipped or
+    compared with the table; of a packed set, also the samples with their sum, and the recordings that were packed with
+    what they were then. Exits with 1 if there is any problem. Recordings that are silent, constant, clipped or
     streamed are listed as warnings, which change no exit code.
 
     \b
@@ -27,6 +28,7 @@ def validate(folders: tuple[Path, ...], no_audio: bool, jobs: int) -> None:
       svtok validate --no-audio data/rsr2015/dev data/rsr2015/eval
     """
     from svtok.errors import Problem, ProblemsError, raise_problems, warn
+    from svtok.features.pack import pack_problems
     from svtok.manifest.sets import PreparedSet, set_folders
     from svtok.manifest.validate import describe_sets, validate_set
 
@@ -43,6 +45,7 @@ def validate(folders: tuple[Path, ...], no_audio: bool, jobs: int) -> None:
             for warning in warnings:
                 warn(str(warning))
             warned += len(warnings)
+            found += [] if no_audio else pack_problems(set_folder)
             problems += found
             if not found:
                 sound[set_folder.name] = prepared

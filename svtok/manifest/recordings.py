@@ -9,10 +9,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-import soundfile
 
 from svtok.audio import CHANNELS
-from svtok.audio.decode import AudioInfo, open_audio, read_part
+from svtok.audio.decode import AudioInfo, OpenAudio, open_audio, read_part
 from svtok.errors import AudioError, Problem, warn
 from svtok.manifest.schema import MOST_SECONDS, Place
 from svtok.parallel import map_in_processes
@@ -88,7 +87,7 @@ def _listen_to_file(file: tuple[Path, list[Part]]) -> list[Heard | AudioError]:
         return [error] * len(parts)
 
 
-def _listen_to_part(path: Path, stream: soundfile.SoundFile, info: AudioInfo, part: Part) -> Heard | AudioError:
+def _listen_to_part(path: Path, stream: OpenAudio, info: AudioInfo, part: Part) -> Heard | AudioError:
     first = round((part.start or 0) * info.sample_rate)
     last = info.num_samples if part.end is None else round(part.end * info.sample_rate)
     if not 0 <= first < last <= info.num_samples or part.channel not in (None, *CHANNELS):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -109,12 +109,20 @@ def write_set(prepared: PreparedSet, folder: Path) -> None:
     if prepared.folder is not None and prepared.folder.resolve() != folder.resolve():
         utterances = utterances.assign(path=[str(path.resolve()) for path in audio_paths(prepared)])
     with writing_folder(folder) as temporary:
-        write_utterances(utterances, temporary / UTTERANCES_FILE)
-        if prepared.models is not None:
-            write_models(prepared.models, temporary / MODELS_FILE)
-        if prepared.trials is not None:
-            many = len(prepared.trials) > MOST_TRIALS_IN_TSV
-            write_trials(prepared.trials, temporary / TRIALS_FILES[many])
+        write_tables(replace(prepared, utterances=utterances), temporary)
+
+
+def write_tables(prepared: PreparedSet, folder: Path) -> None:
+    """Write the tables into a folder that is there, among other files of the set; paths as they stand.
+
+    Raises ProblemsError for a table that breaks a rule.
+    """
+    write_utterances(prepared.utterances, folder / UTTERANCES_FILE)
+    if prepared.models is not None:
+        write_models(prepared.models, folder / MODELS_FILE)
+    if prepared.trials is not None:
+        many = len(prepared.trials) > MOST_TRIALS_IN_TSV
+        write_trials(prepared.trials, folder / TRIALS_FILES[many])
 
 
 def audio_paths(prepared: PreparedSet) -> list[Path]:

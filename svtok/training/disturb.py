@@ -14,7 +14,7 @@ from svtok.config import validated
 from svtok.errors import Problem, SvtokError, raise_problems
 from svtok.features.config import FeaturesConfig
 from svtok.files import writing_folder
-from svtok.manifest.sets import TABLE_FILES, PreparedSet, audio_paths, refuse_other_files, write_set
+from svtok.manifest.sets import TABLE_FILES, PreparedSet, audio_paths, refuse_other_files, write_tables
 from svtok.progress import progress
 from svtok.trained.config import WaveformConfig, read_tree
 from svtok.training.waveforms import decoded, noises_of
@@ -92,11 +92,7 @@ def disturb(prepared: PreparedSet, config: WaveformConfig, out: Path, *, side: S
             paths[number] = f"{AUDIO}/{number + 1:06d}.flac"
             soundfile.write(temporary / paths[number], wave, rates[0], subtype="PCM_16")
         table = prepared.utterances.drop(columns=parts).assign(path=paths)
-        changed = PreparedSet(table, prepared.models, prepared.trials)
-        write_set(changed, temporary / "tables")
-        for file in (temporary / "tables").iterdir():
-            file.rename(temporary / file.name)
-        (temporary / "tables").rmdir()
+        write_tables(PreparedSet(table, prepared.models, prepared.trials), temporary)
     return int(chosen.sum())
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import cached_property, partial
+from functools import cached_property
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -23,13 +23,15 @@ from svtok.audio.augment import (
     run_of,
     through_codec,
 )
-from svtok.errors import Problem, SvtokError, raise_problems
+from svtok.audio.decode import packed_piece
+from svtok.audio.packed import Piece, as_float, is_packed
+from svtok.errors import AudioError, Problem, SvtokError, raise_problems
 from svtok.features.config import FeaturesConfig
 from svtok.features.extract import Utterance, compute_features, utterances_of
+from svtok.features.pack import decode_all
 from svtok.features.store import Source
 from svtok.fresh import fingerprint, state
 from svtok.manifest.sets import PreparedSet, audio_paths
-from svtok.parallel import map_in_processes
 from svtok.progress import progress
 from svtok.trained.config import WaveformConfig
 
@@ -37,7 +39,6 @@ WAVEFORMS = "waveforms.int16"
 """The file, in the folder of a run while it trains, of all decoded recordings and noises."""
 
 AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".sph", ".aiff", ".aif")
-FULL_SCALE = 32768
 
 
 def waveform_problems(source: Source, config: WaveformConfig) -> list[Problem]:
@@ -92,14 +93,13 @@ def _find_noises(config: WaveformConfig) -> tuple[list[list[Path]], list[Problem
 
 
 class Waveforms:
-    """The recordings of a training set and the noises, read from one file as they are used.
+    """The recordings of a training set and the noises, read from files of 16-bit samples as they are used.
 
     The utterances are numbered as the rows of `svtok.trained.classes.with_speeds`: those of the set, then all of them
     again at each speed.
 
     Args:
-        path: of the file, which `decoded` wrote.
-        lengths: samples of each recording, then of each noise.
+        pieces: where the samples of each recording are, then those of each noise.
         utts: the utterance of each recording.
         speakers: a number for the speaker of each, (N,).
         config: the augmentation.
@@ -108,19 +108,18 @@ class Waveforms:
 
     def __init__(
         self,
-        path: Path,
-        lengths: Sequence[int],
+        pieces: Sequence[Piece],
         utts: Sequence[str],
         speakers: np.ndarray,
         config: WaveformConfig,
         features: FeaturesConfig,
     ) -> None:
-        self.path, self.utts, self.speakers, self.config, self.features = path, utts, speakers, config, features
-        self.ends = np.cumsum(lengths)
+        self.pieces, self.utts, self.speakers, self.config, self.features = pieces, utts, speakers, config, features
 
     @cached_property
-    def _samples(self) -> np.ndarray:
-        return np.memmap(self.path, dtype=np.int16, mode="r")
+    def _samples(self) -> dict[Path, np.ndarray]:
+        paths = {piece.path for piece in self.pieces}
+        return {path: np.memmap(path, dtype="<i2", mode="r") for path in paths}
 
     def __getstate__(self) -> dict[str, Any]:
         """Another process maps the file again: a memory map would be copied whole."""
@@ -128,10 +127,11 @@ class Waveforms:
 
     def wave(self, number: int) -> np.ndarray:
         """The samples (N,) of a recording or, numbered on from the last of them, of a noise."""
-        return _float(self._int16(number))
+        return as_float(self._int16(number))
 
     def _int16(self, number: int) -> np.ndarray:
-        return self._samples[int(self.ends[number - 1]) if number else 0 : int(self.ends[number])]
+        piece = self.pieces[number]
+        return self._samples[piece.path][piece.first : piece.last]
 
     def speed(self, number: int) -> float:
         """At which an utterance is played."""
@@ -183,10 +183,10 @@ class Waveforms:
         if rng.random() < config.room_probability:
             seconds, ratio = rng.uniform(*config.reverberation_time), rng.uniform(*config.direct_to_reverberant)
             wave = reverberate(wave, room_response(rate, seconds, ratio, rng))
-        noises = len(self.ends) - len(self.speakers)
+        noises = len(self.pieces) - len(self.speakers)
         if noises and rng.random() < config.noise_probability:
             noise = self._int16(len(self.speakers) + int(rng.integers(noises)))  # an hour, perhaps: only a run as float
-            wave = mix(wave, _float(run_of(noise, len(wave), rng)), rng.uniform(*config.noise_snr))
+            wave = mix(wave, as_float(run_of(noise, len(wave), rng)), rng.uniform(*config.noise_snr))
         if rng.random() < config.babble_probability:
             others = np.flatnonzero(self.speakers != self.speakers[recording])
             least, largest = config.babble_voices
@@ -207,8 +207,8 @@ def decoded(
 ) -> Iterator[Waveforms]:
     """Decode the recordings of a set and the noises into a file in `folder`, which is removed at the end of the block.
 
-    A sample is 16 bits: an hour at 16 kHz takes 115 MB. A folder that was not there, and where nothing else was
-    written, is removed as well.
+    Recordings that are packed at the rate of the features are read from where they are. A sample is 16 bits: an hour at
+    16 kHz takes 115 MB. A folder that was not there, and where nothing else was written, is removed as well.
 
     Args:
         prepared: the set.
@@ -227,47 +227,47 @@ def decoded(
     folder.mkdir(parents=True, exist_ok=True)
     speakers = np.unique(prepared.utterances["spk"], return_inverse=True)[1]
     try:
-        lengths = _decode(prepared, noises_of(config), features, path, jobs)
+        pieces = _pieces(prepared, noises_of(config), features, path, jobs)
         utts = prepared.utterances["utt"].tolist()
-        yield Waveforms(path, lengths, utts, speakers, config, features)
+        yield Waveforms(pieces, utts, speakers, config, features)
     finally:
         path.unlink(missing_ok=True)
         if new and not any(folder.iterdir()):
             folder.rmdir()
 
 
-def _decode(
+def _pieces(
     prepared: PreparedSet, noises: Sequence[Path], features: FeaturesConfig, path: Path, jobs: int
-) -> list[int]:
-    """Write all samples into one file; how many each recording and each noise has."""
-    recordings = utterances_of(prepared)
+) -> list[Piece]:
+    """Where each recording and each noise is; what is not packed is decoded into the file `path`."""
+    recordings, rate = utterances_of(prepared), features.sample_rate
     noise = [Utterance(name.name, name, None, None, "mean") for name in noises]
-    any_rate = features.model_copy(update={"resample": True})
-    waves = chain(
-        map_in_processes(partial(_int16, config=features), recordings, jobs=jobs),
-        map_in_processes(partial(_int16, config=any_rate), noise, jobs=jobs),
+    packed = [_packed(recording, rate) for recording in recordings]
+    todo = [recording for recording, piece in zip(recordings, packed, strict=True) if piece is None]
+    decoding = chain(
+        decode_all(todo, rate, resample=features.resample, jobs=jobs),
+        decode_all(noise, rate, resample=True, jobs=jobs),
     )
-    lengths, problems = [], []
+    found: list[Piece] = []
+    problems: list[Problem] = [piece for piece in packed if isinstance(piece, Problem)]
     with open(path, "wb") as stream:
-        for wave in progress(waves, total=len(recordings) + len(noise), what="decoding recordings"):
-            if isinstance(wave, Problem):
-                problems.append(wave)
+        for decoded in progress(decoding, total=len(todo) + len(noise), what="decoding recordings"):
+            if isinstance(decoded, Problem):
+                problems.append(decoded)
             else:
-                lengths.append(len(wave))
-                stream.write(wave.data)
+                first = found[-1].last if found else 0
+                found.append(Piece(path, first, first + len(decoded.samples)))
+                stream.write(decoded.samples.data)
     raise_problems(problems)
-    return lengths
+    rest = iter(found)
+    return [piece if isinstance(piece, Piece) else next(rest) for piece in packed] + list(rest)
 
 
-def _int16(recording: Utterance, config: FeaturesConfig) -> np.ndarray | Problem:
-    """The samples (N,) of a recording in 16 bits, or what is wrong with it."""
+def _packed(recording: Utterance, sample_rate: int) -> Piece | Problem | None:
+    """Where a recording is in a packed file at this rate; None where it is in none."""
+    if not is_packed(recording.path):
+        return None
     try:
-        wave, _ = recording.read(config.sample_rate, resample=config.resample)
-    except SvtokError as error:
+        return packed_piece(recording.path, sample_rate, recording.start, recording.end)
+    except AudioError as error:
         return recording.problem(error)
-    return np.clip(np.rint(wave * FULL_SCALE), -FULL_SCALE, FULL_SCALE - 1).astype(np.int16)
-
-
-def _float(samples: np.ndarray) -> np.ndarray:
-    """16-bit samples (N,) as float32 in [-1, 1)."""
-    return samples.astype(np.float32) / np.float32(FULL_SCALE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from svtok.audio.augment import change_speed, power
 from svtok.errors import ProblemsError
 from svtok.features.config import FeaturesConfig, PhoneticColumns, VadConfig
 from svtok.features.extract import compute_features, extract_features
+from svtok.features.pack import pack
 from svtok.features.store import Source, open_source
 from svtok.manifest.protocol import make_models_and_trials
 from svtok.manifest.sets import PreparedSet, read_set, write_set
@@ -114,6 +116,21 @@ def test_recordings_are_decoded_as_they_are_and_the_noises_after_them_at_their_r
     for number, path in enumerate(source.prepared.utterances["path"]):
         np.testing.assert_array_equal(waveforms.wave(number), soundfile.read(path, dtype="float32")[0])
     assert [len(waveforms.wave(len(source.prepared.utterances) + number)) for number in (0, 1)] == [4 * RATE, 250]
+
+
+def test_packed_recordings_are_read_where_they_are_and_the_noises_after_them(
+    source: Source, noise: Path, tmp_path: Path
+) -> None:
+    pack(source.prepared, tmp_path / "packed", sample_rate=RATE, jobs=1)
+    pieces = []
+    for prepared in (source.prepared, read_set(tmp_path / "packed")):
+        with decoded(prepared, source.store.config, waveform(noise), tmp_path / "a", jobs=1) as waveforms:
+            found = pickle.loads(pickle.dumps(waveforms))
+            pieces.append([found.wave(number) for number in range(len(found.pieces))])
+            size = (tmp_path / "a" / WAVEFORMS).stat().st_size
+    assert size == 2 * sum(map(len, pieces[0][-2:]))  # the noises alone were decoded
+    for one, other in zip(*pieces, strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_the_decoded_file_goes_at_the_end_and_a_folder_that_holds_more_stays(source: Source, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from svtok.audio.packed import is_packed
 from svtok.errors import Problem, raise_problems
 from svtok.files import writing_folder
 from svtok.manifest.kaldi.lists import write_trial_list, write_trial_types
@@ -114,6 +115,8 @@ def _check_for_kaldi(utterances: pd.DataFrame) -> Iterator[Problem]:
             )
             break
     for name in utterances["path"].unique():
+        if is_packed(Path(name)):
+            yield Problem(f"Kaldi does not read a packed set ({name}); export the set that was packed")
         if NOT_A_FILE_NAME.search(name):
             yield Problem(f"Kaldi does not read '{name}' as the name of a file; rename it")
     for channel in sorted(set(utterances.get("channel", ())) - {"1"}):
