@@ -31,8 +31,10 @@ if TYPE_CHECKING:
 FEWEST_SPEAKERS = 10
 """An interval over fewer is noise: so few draws of so few speakers say little of others."""
 MOST_EDGES = 2000
-CELLS_A_BLOCK = 1 << 23
-"""Numbers (pairs of speakers, or score groups, times draws) of an array held at once: 64 MB."""
+CELLS_A_BLOCK = 1 << 15
+"""Numbers (pairs of speakers, or score groups, times draws) of an array held at once: 256 kB, which a cache holds."""
+FEWEST_DRAWS = 8
+"""Draws of a block, at least."""
 
 Interval = tuple[float, float]
 
@@ -162,7 +164,7 @@ def _drawn_rates(table: _PairTable, cost: Cost, resamples: int, seed: int) -> Ra
     if table.speakers < 2:
         return rates
     generator = np.random.default_rng(seed)
-    draws_a_block = max(1, CELLS_A_BLOCK // max(table.counts.shape))
+    draws_a_block = max(FEWEST_DRAWS, CELLS_A_BLOCK // max(table.counts.shape))
     for done in range(0, resamples, draws_a_block):
         block = slice(done, min(done + draws_a_block, resamples))
         chances = np.full(table.speakers, 1 / table.speakers)
@@ -215,11 +217,16 @@ def _curves(weighted: NDArray[np.float64]) -> tuple[Roc, NDArray[np.bool_]]:
     """The ROCs (G + 1, R') of weighted counts (2 G, R), non-targets first, for the draws that have both classes; and
     which of the R draws these are."""
     counts = weighted.reshape(2, -1, weighted.shape[1])  # (2, G, R)
-    known = (counts.sum(axis=1) > 0).all(axis=0)
-    counts = counts[..., known]
-    rejected = np.cumsum(np.concatenate([np.zeros_like(counts[:, :1]), counts], axis=1), axis=1)
+    rejected = np.zeros((2, counts.shape[1] + 1, counts.shape[2]))
+    np.cumsum(counts, axis=1, out=rejected[:, 1:])
+    known: NDArray[np.bool_] = np.all(rejected[:, -1] > 0, axis=0)
+    if not known.all():
+        rejected = rejected[..., known]
     nontargets, targets = rejected
-    return Roc(targets / targets[-1], (nontargets[-1] - nontargets) / nontargets[-1]), known
+    np.subtract(nontargets[-1].copy(), nontargets, out=nontargets)  # accepted
+    nontargets /= nontargets[0].copy()
+    targets /= targets[-1].copy()
+    return Roc(targets, nontargets), known
 
 
 def _interval_of_rate(drawn: NDArray[np.float64], whole: NDArray[np.float64], level: float) -> Interval | None:
