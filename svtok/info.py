@@ -176,6 +176,7 @@ def _scorer(folder: Path) -> Facts:
         "phrases": scorer.phrases,
         "normalised by a cohort": scorer.scorer.norm is not None,
         "warps frame states": scorer.warping is not None,
+        "normalises warping by a cohort": scorer.warping is not None and scorer.warping.cohort is not None,
         "decides": list(scorer.decisions),
         "thresholds": {name: one.fusion.threshold for name, one in scorer.decisions.items()},
         "network": scorer.network,

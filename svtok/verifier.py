@@ -25,7 +25,7 @@ from svtok.pretrained import pretrained_network
 from svtok.scoring.decision import PHRASE_SCORES, Aspect, Threshold
 from svtok.scoring.fitted import FittedScorer
 from svtok.scoring.store import load_scorer
-from svtok.scoring.warping import costs_of_takes, warp_onto_voices
+from svtok.scoring.warping import costs_of_takes
 from svtok.trained.embed import Recorded
 from svtok.trained.folder import TrainedNetwork, load_network
 from svtok.trained.inference import as_recording, refuse_too_long
@@ -121,11 +121,12 @@ class Verifier:
         self.channel = channel
         self._phonetic = phonetic
         self._scorer = scorer
-        layer = trained.network.config.layers
+        layer, cohort = trained.network.config.layers, None
         if scorer is not None:
             _check_scorer(scorer, trained, folder)
-            layer = scorer.warping.layer if scorer.warping else layer
-        self._source = Source(trained.hash, str(folder.absolute()), layer)
+            if scorer.warping is not None:
+                layer, cohort = scorer.warping.layer, scorer.warping.cohort
+        self._source = Source(trained.hash, str(folder.absolute()), layer, cohort.hash if cohort else "")
 
     @classmethod
     def load(
@@ -293,8 +294,7 @@ class Verifier:
         scores = scorer.raw(models, test.embedding, phrases if scorer.phrases is not None else None)[:, 0]
         of_phrase = None
         if scorer.warping is not None:
-            states = [[take.states for take in takes] for takes in voices]
-            of_phrase = warp_onto_voices(states, test.states, scorer.warping.takes)
+            of_phrase = scorer.warping.scores(voices, test)
         return {of: scorer.llr(scores, of_phrase, of=of) for of in scorer.decisions}
 
     def _unlike(
@@ -362,7 +362,8 @@ class Verifier:
         refuse_too_long(network, name, int(lengths[0]))
         with torch.inference_mode():
             embeddings, states, _ = network.embed_with_states(frames, lengths, self._source.layer)
-        return Take(embeddings[0].numpy(), unit_rows(states[0].numpy()))
+        rows, warping = unit_rows(states[0].numpy()), self._scorer and self._scorer.warping
+        return Take(embeddings[0].numpy(), rows, *([warping.costs(rows)] if warping else []))
 
 
 def _check_scorer(scorer: FittedScorer, trained: TrainedNetwork, folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from svtok.scoring.decision import Array
     from svtok.scoring.fitted import Warping
     from svtok.scoring.normalise import CohortOf, Norm
-    from svtok.scoring.warping import Takes, WarpingCohort
+    from svtok.scoring.warping import KeptCohort, Takes, WarpingCohort
 
 USUAL_TOP = 300
 
@@ -64,17 +65,22 @@ takes_option = click.option(
 
 
 def scores_of_phrase(
-    prepared: PreparedSet, frames: Path | None, takes: Takes | None, scores: Path | None, network: str
+    prepared: PreparedSet,
+    frames: Path | None,
+    takes: Takes | None,
+    scores: Path | None,
+    network: str,
+    cohort: Callable[[FrameStates], KeptCohort | None],
 ) -> tuple[Array | None, Warping | None]:
     """What --frames and --takes, or --phrase-scores, give: a score of the phrase of each trial (N,), and how it came.
 
-    `network` is the hash of the network whose states are to be warped.
+    `network` is the hash of the network whose states are to be warped, `cohort` gives what normalises their scores.
     """
     from svtok.embeddings.states import FrameStates, open_frames
     from svtok.errors import SvtokError
     from svtok.scoring.fitted import Warping
     from svtok.scoring.scores import read_scores, scores_of_trials
-    from svtok.scoring.warping import score_by_warping
+    from svtok.scoring.warping import WarpingCohort, score_by_warping
 
     if frames and scores:
         raise click.UsageError("--frames and --phrase-scores are two ways to score the phrase; give one of them")
@@ -92,8 +98,48 @@ def scores_of_phrase(
             f"{frames}: holds {kind}; a scorer warps the states of the network whose embeddings it scores: make them "
             "with `svtok extract-embeddings --frame-states`, or give other scores of the phrase with --phrase-scores"
         )
-    warping = Warping(states.about.layer, takes or "mean")
-    return score_by_warping(prepared, states, takes=warping.takes).astype("f8"), warping
+    warping = Warping(states.about.layer, takes or "mean", cohort(states))
+    kept = WarpingCohort(warping.cohort, warping.cohort.utts) if warping.cohort else None
+    return score_by_warping(prepared, states, takes=warping.takes, cohort=kept).astype("f8"), warping
+
+
+frames_cohort_options = together(
+    click.option(
+        "--frames-cohort",
+        type=FOLDER,
+        help="Frame states of other recordings, by which the scores of --frames are normalised (S-norm); of one "
+        "second each they cost the least.",
+    ),
+    click.option("--frames-cohort-data", type=FOLDER, help="Their prepared set: one of each speaker's each phrase."),
+    click.option(
+        "--frames-cohort-size",
+        type=click.IntRange(min=2),
+        default=40,
+        show_default=True,
+        help="Recordings of --frames-cohort that are drawn and kept in the scorer.",
+    ),
+)
+"""--frames-cohort and what belongs to it."""
+
+
+def kept_cohort(folder: Path | None, data: Path | None, size: int, of_trials: FrameStates) -> KeptCohort | None:
+    """What the options --frames-cohort give, if they are given: the same recordings each time."""
+    import numpy as np
+
+    from svtok.embeddings.states import open_frames, refuse_other_kind
+    from svtok.embeddings.voices import unit_rows
+    from svtok.manifest.sets import read_set
+    from svtok.scoring.warping import KeptCohort, WarpingCohort, cohort_recordings, refuse_unfit
+
+    if folder is None:
+        return None
+    frames = open_frames(folder)
+    refuse_other_kind(frames, of_trials)
+    utts = cohort_recordings(read_set(data).utterances, "classes") if data else sorted(frames.utts)
+    if size < len(utts):
+        utts = sorted(np.random.default_rng(0).choice(utts, size, replace=False).tolist())
+    refuse_unfit(WarpingCohort(frames, utts), set(of_trials.utts))
+    return KeptCohort(tuple(unit_rows(frames[utt]) for utt in utts))
 
 
 backend_options = together(

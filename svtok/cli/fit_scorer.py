@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import fields
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,8 @@ from svtok.cli.backends import (
     backend_options,
     check_enrollment,
     enroll_options,
+    frames_cohort_options,
+    kept_cohort,
     norm_options,
     scores_of_phrase,
     takes_option,
@@ -40,6 +43,7 @@ if TYPE_CHECKING:
     "decided by warping these.",
 )
 @takes_option
+@frames_cohort_options
 @click.option(
     "--phrase-scores",
     type=FILE,
@@ -56,6 +60,9 @@ def fit_scorer(
     out: Path,
     frames: Path | None,
     takes: Takes | None,
+    frames_cohort: Path | None,
+    frames_cohort_data: Path | None,
+    frames_cohort_size: int,
     phrase_scores: Path | None,
     enroll: Enrollment | None,
     joined_embeddings: Path | None,
@@ -83,6 +90,8 @@ def fit_scorer(
     backend_choice = BackendChoice(**{field.name: options[field.name] for field in fields(BackendChoice)})
     norm_choice = NormChoice(**{field.name: options[field.name] for field in fields(NormChoice)})
     check_enrollment(enroll, joined_embeddings, backend_choice.backend)
+    if (frames_cohort and not frames) or (frames_cohort_data and not frames_cohort):
+        raise click.UsageError("--frames-cohort is of --frames, and --frames-cohort-data of --frames-cohort")
     if backend_choice.backend == "dtw":
         raise click.UsageError("--backend dtw scores phrases, without a fit: name the frame states with --frames")
 
@@ -100,7 +109,8 @@ def fit_scorer(
     sides = trial_sides(prepared, of_trials, joined)
     backend, of_backend = backend_choice.fit(of_trials, sides.phrases.tolist(), every_phrase=True)
     norm, of_norm = norm_choice.make(of_trials)
-    of_phrase, warping = scores_of_phrase(prepared, frames, takes, phrase_scores, of_trials.network_hash)
+    cohort = partial(kept_cohort, frames_cohort, frames_cohort_data, frames_cohort_size)
+    of_phrase, warping = scores_of_phrase(prepared, frames, takes, phrase_scores, of_trials.network_hash, cohort)
     fitted, by_type = calibrated(
         Scorer(backend, enroll or usual_enrollment(backend_choice.backend), norm),
         sides,

@@ -204,7 +204,8 @@ def _score_by_scorer(
         click.echo(f"{out}: {len(scores)} scores by {folder}")
         return
     takes = scorer.warping.takes if scorer.warping and frames else None
-    of_phrase, warping = scores_of_phrase(prepared, frames, takes, phrase_scores, scorer.network)
+    kept = scorer.warping.cohort if scorer.warping else None
+    of_phrase, warping = scores_of_phrase(prepared, frames, takes, phrase_scores, scorer.network, lambda _: kept)
     if of_phrase is not None and warping != scorer.warping:
         how = f"layer {scorer.warping.layer} of --frames" if scorer.warping else "--phrase-scores"
         raise SvtokError(f"{folder}: was fitted with scores of the phrase from {how}; give such ones")

@@ -23,32 +23,43 @@ from svtok.manifest.schema import normal
 
 APPLICATION = 0x5356544B
 """SQLite's mark of whose file it is: "SVTK"."""
-FORMAT = 1
+FORMAT = 2
 BUSY_SECONDS = 30.0
 """How long one writer waits for another."""
 NO_VOICES = "holds no voices; add one with `svtok enroll`"
 TABLES = """
 CREATE TABLE about (network TEXT NOT NULL, folder TEXT NOT NULL, layer INTEGER NOT NULL, dim INTEGER NOT NULL,
-                    width INTEGER NOT NULL);
+                    width INTEGER NOT NULL, cohort TEXT NOT NULL, members INTEGER NOT NULL);
 CREATE TABLE takes (id INTEGER PRIMARY KEY, speaker TEXT NOT NULL, phrase TEXT NOT NULL, added TEXT NOT NULL,
-                    embedding BLOB NOT NULL, states BLOB NOT NULL);
+                    embedding BLOB NOT NULL, states BLOB NOT NULL, costs BLOB NOT NULL);
 CREATE INDEX of_voice ON takes (speaker, phrase);
 """
 
 
+ARRAYS = "embedding, states, costs"
+
+
 class Take(NamedTuple):
-    """A recording as a network hears it: its embedding (D,), and the states (T', W) of its frames, each of length 1."""
+    """A recording as a network hears it: its embedding (D,), and the states (T', W) of its frames, each of length 1.
+
+    And what it costs to warp these onto the C recordings of a scorer's cohort, where it has one: (C,).
+    """
 
     embedding: NDArray[np.float32]
     states: NDArray[np.float32]
+    costs: NDArray[np.float32] = np.empty(0, np.float32)
 
 
 class Source(NamedTuple):
-    """What made embeddings and states: the hash of a network, its folder, and the layer of its encoder."""
+    """What made embeddings and states: the hash of a network, its folder, and the layer of its encoder.
+
+    And, where takes have costs, the hash of the cohort that these are against.
+    """
 
     network: str
     folder: str
     layer: int
+    cohort: str = ""
 
 
 class Voice(NamedTuple):
@@ -99,15 +110,20 @@ class Voices:
         """
         names = checked_name("speaker", speaker), checked_name("phrase", phrase)
         added = datetime.now(timezone.utc).isoformat(timespec="seconds")
-        rows = [(*names, added, _bytes(take.embedding, "<f4"), _bytes(take.states, "<f2")) for take in takes]
+        rows = [
+            (*names, added, _bytes(take.embedding, "<f4"), _bytes(take.states, "<f2"), _bytes(take.costs, "<f4"))
+            for take in takes
+        ]
         with self._writing() as connection:
             if not connection.execute("SELECT 1 FROM takes LIMIT 1").fetchone():
                 connection.execute("DELETE FROM about")
-                sizes = len(takes[0].embedding), takes[0].states.shape[1]
-                connection.execute("INSERT INTO about VALUES (?, ?, ?, ?, ?)", (*source, *sizes))
+                network, folder, layer, cohort = source
+                sizes = len(takes[0].embedding), takes[0].states.shape[1], len(takes[0].costs)
+                about = (network, folder, layer, *sizes[:2], cohort, sizes[2])
+                connection.execute("INSERT INTO about VALUES (?, ?, ?, ?, ?, ?, ?)", about)
             self._check_source(connection, source)
             connection.executemany(
-                "INSERT INTO takes (speaker, phrase, added, embedding, states) VALUES (?, ?, ?, ?, ?)", rows
+                "INSERT INTO takes (speaker, phrase, added, embedding, states, costs) VALUES (?, ?, ?, ?, ?, ?)", rows
             )
             query = "SELECT count(*) FROM takes WHERE speaker = ? AND phrase = ?"
             return int(connection.execute(query, names).fetchone()[0])
@@ -129,10 +145,10 @@ class Voices:
         with self._reading() as connection:
             self._check_source(connection, source)
             where, values = self._found(connection, speaker, phrase)
-            dim, width = connection.execute("SELECT dim, width FROM about").fetchone()
-            query = f"SELECT id, speaker, phrase, embedding, states FROM takes {where} ORDER BY speaker, phrase, id"
-            for row, of, what, embedding, states in connection.execute(query, values):
-                take = self._take(row, embedding, states, dim, width)
+            sizes = connection.execute("SELECT dim, width, members FROM about").fetchone()
+            query = f"SELECT id, speaker, phrase, {ARRAYS} FROM takes {where} ORDER BY speaker, phrase, id"
+            for row, of, what, *arrays in connection.execute(query, values):
+                take = self._take(row, arrays, sizes)
                 voices.setdefault((of, what), []).append(take)
         return voices
 
@@ -173,12 +189,11 @@ class Voices:
         """
         with self._reading() as connection:
             where, values = self._found(connection, speaker, None)
-            network, layer, dim, width = connection.execute("SELECT network, layer, dim, width FROM about").fetchone()
-            query = (
-                f"SELECT id, speaker, phrase, added, embedding, states FROM takes {where} ORDER BY speaker, phrase, id"
-            )
-            for row, of, phrase, added, embedding, states in connection.execute(query, values):
-                take = self._take(row, embedding, states, dim, width)
+            about = connection.execute("SELECT network, layer, dim, width, members FROM about").fetchone()
+            network, layer, *sizes = about
+            query = f"SELECT id, speaker, phrase, added, {ARRAYS} FROM takes {where} ORDER BY speaker, phrase, id"
+            for row, of, phrase, added, *arrays in connection.execute(query, values):
+                take = self._take(row, arrays, sizes)
                 yield {
                     "speaker": of,
                     "phrase": phrase,
@@ -187,18 +202,22 @@ class Voices:
                     "layer": layer,
                     "embedding": take.embedding.tolist(),
                     "states": take.states.tolist(),
+                    "costs": take.costs.tolist(),
                 }
 
     def _check_source(self, connection: sqlite3.Connection, source: Source) -> None:
-        about = connection.execute("SELECT network, folder, layer FROM about").fetchone()
-        if about is None or tuple(about)[::2] == source[::2]:
+        about = connection.execute("SELECT network, folder, layer, cohort FROM about").fetchone()
+        theirs = None if about is None else Source(*about)
+        if theirs is None or theirs._replace(folder=source.folder) == source:
             return
-        network, folder, layer = about
-        what = (
-            f"another network ({network[:12]}, that of {folder}) than {source.folder} ({source.network[:12]})"
-            if network != source.network
-            else f"states after layer {layer}, and the scorer of {source.folder} compares those after {source.layer}"
-        )
+        if theirs.network != source.network:
+            what = f"another network ({theirs.network[:12]}, that of {theirs.folder}) than {source.folder}"
+            what += f" ({source.network[:12]})"
+        elif theirs.layer != source.layer:
+            what = f"states after layer {theirs.layer}, and the scorer of {source.folder} compares those after "
+            what += f"{source.layer}"
+        else:
+            what = f"costs against another cohort than the one of the scorer of {source.folder}"
         raise SvtokError(
             f"{self.path}: holds voices of {what}, which do not compare: name the network that they were enrolled with "
             "(--network), or enroll them again, into another store (--store)"
@@ -225,12 +244,15 @@ class Voices:
         whose = f"'{of}' never enrolled this phrase: " if of else ""
         raise SvtokError(f"{self.path}: {whose}{unknown_name('phrase', given['phrase'], phrases)}")
 
-    def _take(self, row: int, embedding: bytes, states: bytes, dim: int, width: int) -> Take:
-        if len(embedding) != 4 * dim or not states or len(states) % (2 * width):
+    def _take(self, row: int, arrays: Sequence[bytes], sizes: Sequence[int]) -> Take:
+        """A take of its three arrays, where D, W and C are `sizes`."""
+        (embedding, states, costs), (dim, width, members) = arrays, sizes
+        if len(embedding) != 4 * dim or not states or len(states) % (2 * width) or len(costs) != 4 * members:
             raise self._damaged(f"take {row} has the wrong size")
         take = Take(
             np.frombuffer(embedding, "<f4").astype(np.float32),
             np.frombuffer(states, "<f2").reshape(-1, width).astype(np.float32),
+            np.frombuffer(costs, "<f4").astype(np.float32),
         )
         if not all(np.isfinite(array).all() for array in take):
             raise self._damaged(f"take {row} holds numbers that are none")

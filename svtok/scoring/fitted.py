@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,7 +17,17 @@ from svtok.scoring.decision import PHRASE_SCORES, Aspect, Decision, Threshold, f
 from svtok.scoring.fusion import split_by_type
 from svtok.scoring.scorer import Scorer
 from svtok.scoring.trials import TrialSides
-from svtok.scoring.warping import Takes
+from svtok.scoring.warping import KeptCohort, Takes, normalise_onto_voices, warp_onto_voices
+
+
+class Heard(Protocol):
+    """A recording as frames (T, D), and its costs against the cohort (C,): `Warping.costs` of them."""
+
+    @property
+    def states(self) -> NDArray[np.float32]: ...
+
+    @property
+    def costs(self) -> NDArray[np.float32]: ...
 
 
 @dataclass(frozen=True)
@@ -27,6 +38,20 @@ class Warping:
     """How many layers of its encoder the states have been through."""
     takes: Takes
     """What becomes of the costs of several enrolled takes."""
+    cohort: KeptCohort | None = field(default=None, compare=False)
+    """The recordings by which the scores are normalised (S-norm); None: they are not."""
+
+    def costs(self, frames: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Of an utterance (T, D) against the cohort: (C,), which is (0,) where there is none."""
+        return np.empty(0, np.float32) if self.cohort is None else self.cohort.costs(frames)
+
+    def scores(self, voices: Sequence[Sequence[Heard]], test: Heard) -> NDArray[np.float32]:
+        """The scores of the phrase (M,) of one test with M voices, each of one or more takes."""
+        scores = warp_onto_voices([[take.states for take in voice] for voice in voices], test.states, self.takes)
+        if self.cohort is None:
+            return scores
+        costs = [[take.costs for take in voice] for voice in voices]
+        return normalise_onto_voices(scores, costs, test.costs, self.takes)
 
 
 @dataclass(frozen=True)

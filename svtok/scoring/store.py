@@ -25,7 +25,7 @@ from svtok.scoring.fusion import Fusion
 from svtok.scoring.normalise import Cohort, Norm
 from svtok.scoring.plda import Plda, Projection
 from svtok.scoring.scorer import Scorer
-from svtok.scoring.warping import Takes
+from svtok.scoring.warping import KeptCohort, Takes
 
 FOLDER_FORMAT = 1
 ABOUT, ARRAYS = "scorer.yaml", "scorer.safetensors"
@@ -46,6 +46,7 @@ class WarpingAbout(Section):
 
     layer: int = Field(ge=0, description="Layers of the encoder that the states have been through.")
     takes: Takes
+    cohort: bool = Field(False, description="Whether scores are normalised by recordings among the arrays (S-norm).")
 
 
 class About(Section):
@@ -101,13 +102,30 @@ def write_scorer(folder: Path, scorer: FittedScorer) -> None:
         phrases=tuple(by_phrase) if by_phrase else None,
         enrollment=scorer.scorer.enrollment,
         norm=norm_about,
-        warping=scorer.warping and WarpingAbout(layer=scorer.warping.layer, takes=scorer.warping.takes),
+        warping=scorer.warping and _describe_warping(scorer.warping, arrays),
         decisions={aspect: decision.fusion for aspect, decision in scorer.decisions.items()},
         svtok=svtok.__version__,
     )
     with writing_folder(folder) as temporary:
         (temporary / ARRAYS).write_bytes(save({name: np.ascontiguousarray(some) for name, some in arrays.items()}))
         write_yaml(temporary / ABOUT, about)
+
+
+def _describe_warping(warping: Warping, arrays: Arrays) -> WarpingAbout:
+    """How the phrase is scored; the frames of the cohort are added, in 16 bits."""
+    if warping.cohort is not None:
+        frames = warping.cohort.arrays
+        arrays["warping.frames"] = np.concatenate(frames).astype(np.float16)
+        arrays["warping.counts"] = np.array([len(some) for some in frames], np.int32)
+    return WarpingAbout(layer=warping.layer, takes=warping.takes, cohort=warping.cohort is not None)
+
+
+def _warping(arrays: _Arrays, about: WarpingAbout) -> Warping:
+    if not about.cohort:
+        return Warping(about.layer, about.takes)
+    counts = arrays.counts("warping.counts", np.int32)
+    frames = arrays.take("warping.frames", np.float16, int(counts.sum()), None).astype(np.float32)
+    return Warping(about.layer, about.takes, KeptCohort(tuple(np.split(frames, np.cumsum(counts)[:-1]))))
 
 
 def _describe(backend: Backend, arrays: Arrays, key: str) -> tuple[Literal["cosine", "lda", "plda"], bool]:
@@ -137,7 +155,7 @@ def load_scorer(folder: str | Path) -> FittedScorer:
     backend = backends[0] if about.phrases is None else dict(zip(about.phrases, backends, strict=True))
     scorer = Scorer(backend, about.enrollment, None if about.norm is None else _norm(arrays, about, about.norm))
     decisions = {aspect: _decision(arrays, aspect, fusion) for aspect, fusion in about.decisions.items()}
-    warping = Warping(about.warping.layer, about.warping.takes) if about.warping else None
+    warping = _warping(arrays, about.warping) if about.warping else None
     return FittedScorer(scorer, about.network, about.dim, decisions, warping)
 
 

@@ -13,6 +13,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from hashlib import sha256
 from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
@@ -21,6 +23,7 @@ from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
 from svtok.errors import SvtokError, first_few
+from svtok.fresh import fingerprint
 from svtok.manifest.sets import PreparedSet
 from svtok.progress import progress
 from svtok.scoring.normalise import CohortOf, Statistics, statistics_of_scores, symmetric_norm
@@ -43,7 +46,9 @@ Takes = Literal["mean", "best"]
 class Frames(Protocol):
     """Frames (T, D) by the name of an utterance, as a FeatureStore has them."""
 
-    utts: list[str]
+    @property
+    def utts(self) -> list[str]:
+        """The names."""
 
     def frames(self, name: str, /) -> int:
         """How many frames there are of a name."""
@@ -116,6 +121,35 @@ class WarpingCohort:
     top: int | None = None
 
 
+@dataclass(frozen=True, eq=False)
+class KeptCohort:
+    """The recordings of a cohort, in memory: what a fitted scorer keeps. They are Frames of the names `utts`."""
+
+    arrays: tuple[NDArray[np.float32], ...]
+    """The frames (T, D) of each of the C recordings."""
+
+    @property
+    def utts(self) -> list[str]:
+        """A name for each recording; whose they are is not kept."""
+        return [f"cohort {place}" for place in range(len(self.arrays))]
+
+    def frames(self, name: str) -> int:
+        """How many frames there are of a name."""
+        return len(self[name])
+
+    def __getitem__(self, name: str) -> NDArray[np.float32]:
+        return self.arrays[int(name.split()[1])]
+
+    @cached_property
+    def hash(self) -> str:
+        """Changes with any of the frames."""
+        return fingerprint([(array.shape, sha256(array.tobytes()).hexdigest()) for array in self.arrays])
+
+    def costs(self, frames: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The costs (C,) of warping an utterance (T, D) onto each recording."""
+        return costs_of_takes(self.arrays, frames)
+
+
 def cohort_recordings(utterances: pd.DataFrame, of: CohortOf) -> list[str]:
     """All utterances of a table, or the first of each speaker, or of each class (speaker and phrase)."""
     if of == "utterances":
@@ -159,7 +193,7 @@ def score_by_warping(
     enrolled = [utt for model in models for utt in utts_of[model]]
     _refuse_missing(frames, {*enrolled, *tests}, "this set's")
     if cohort is not None:
-        _refuse_unfit(cohort, {*enrolled, *tests})
+        refuse_unfit(cohort, {*enrolled, *tests})
     takes_of = np.array([len(utts_of[model]) for model in models])  # how many a model has (M,)
     counts = takes_of[model_of]  # takes of each trial (N,)
     starts = np.cumsum(counts) - counts
@@ -211,6 +245,26 @@ def warp_onto_voices(
     """The scores (M,) of one test with M voices, each of one or more takes (T_i, D), as `score_by_warping` has them."""
     costs = costs_of_takes([take for voice in voices for take in voice], test)
     return _of_takes(costs, np.array([len(voice) for voice in voices]), takes)
+
+
+def normalise_onto_voices(
+    scores: NDArray[np.float32],
+    voices: Sequence[Sequence[NDArray[np.float32]]],
+    test: NDArray[np.float32],
+    takes: Takes,
+) -> NDArray[np.float32]:
+    """Scores of `warp_onto_voices`, by S-norm, as `score_by_warping` has them.
+
+    Args:
+        scores: of one test with M voices: (M,).
+        voices: of the takes of each voice, the costs (C,) against a cohort (`KeptCohort.costs`).
+        test: those of the test (C,).
+        takes: what becomes of the costs of several takes.
+    """
+    costs = np.stack([take for voice in voices for take in voice])  # (takes of all, C)
+    of_models = statistics_of_scores(_of_takes(costs, np.array([len(voice) for voice in voices]), takes))
+    of_test = statistics_of_scores(-test[None])
+    return symmetric_norm(scores, of_models, of_test, np.arange(len(scores)), np.zeros(len(scores), np.intp))
 
 
 def _statistics(
@@ -269,8 +323,8 @@ def _refuse_missing(frames: Frames, utts: set[str], what: str) -> None:
         raise SvtokError(f"{len(missing)} utterances have no frames: {first_few(missing)}; extract {what}")
 
 
-def _refuse_unfit(cohort: WarpingCohort, utts: set[str]) -> None:
-    """Raise SvtokError where a cohort lacks frames, or is of the utterances that are scored."""
+def refuse_unfit(cohort: WarpingCohort, utts: set[str]) -> None:
+    """Raise SvtokError where a cohort lacks frames, or has one of the utterances that are scored."""
     _refuse_missing(cohort.frames, set(cohort.utts), "the cohort's")
     if shared := sorted(utts & set(cohort.utts)):
         raise SvtokError(

@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 
 from svtok.cli.main import svtok
 from svtok.config import write_yaml
-from svtok.embeddings.states import ABOUT, ARRAY, INDEX, About
+from svtok.embeddings.states import ABOUT, ARRAY, INDEX, About, FrameStates
 from svtok.embeddings.store import write_embeddings
 from svtok.errors import SvtokError
 from svtok.features.store import write_frames
@@ -22,6 +22,7 @@ from svtok.manifest.trial_types import types_of
 from svtok.scoring.fitted import Warping
 from svtok.scoring.scores import read_scores, write_scores
 from svtok.scoring.store import load_scorer
+from svtok.scoring.warping import WarpingCohort, score_by_warping
 
 pytestmark = pytest.mark.slow
 
@@ -252,6 +253,34 @@ def test_frame_states_decide_the_phrase_as_scores_of_their_warping_do() -> None:
     score("scores.tsv", "--scorer", "scorer", "--llr", "together", "--phrase-scores", "eval.tsv")
     frames, scores = (read_scores(Path(name))["score"].to_numpy() for name in ("frames.tsv", "scores.tsv"))
     np.testing.assert_allclose(frames, scores, rtol=1e-5)
+
+
+def test_warping_is_normalised_by_the_recordings_that_the_scorer_keeps() -> None:
+    for seed, name in enumerate(("cohort", "dev", "eval")):
+        write_states(name, seed)
+    cohort = ["--frames-cohort", "states-cohort", "--frames-cohort-data", "data/my/cohort", "--frames-cohort-size", "9"]
+    fit("--frames", "states-dev", *cohort)
+    kept = load_scorer(Path("scorer")).warping
+    assert kept is not None
+    assert kept.cohort is not None
+    assert len(kept.cohort.arrays) == 9  # of the 12 classes of the cohort
+    score("together.tsv", "--scorer", "scorer", "--llr", "phrase", "--frames", "states-eval")
+    kept_scores = score_by_warping(
+        read_set(Path("data/my/eval")),
+        FrameStates(Path("states-eval")),
+        cohort=WarpingCohort(kept.cohort, kept.cohort.utts),
+    )
+    found = read_scores(Path("together.tsv"))["score"].to_numpy()
+    np.testing.assert_array_equal(np.argsort(found, kind="stable"), np.argsort(kept_scores, kind="stable"))
+
+
+def test_a_cohort_of_frames_needs_frames_and_other_recordings() -> None:
+    write_states("dev", 1)
+    dev = ["fit-scorer", "--embeddings", "dev", "--data", "data/my/dev", "--out", "scorer"]
+    assert "--frames-cohort is of --frames" in call(*dev, "--frames-cohort", "states-dev").output
+    result = call(*dev, "--frames", "states-dev", "--frames-cohort", "states-dev")
+    assert "utterances of the cohort are among those scored" in str(result.exception)
+    assert not Path("scorer").exists()
 
 
 def test_states_of_another_network_or_layer_are_refused() -> None:

@@ -92,6 +92,17 @@ def test_what_is_removed_is_gone_from_the_file(store: Voices) -> None:
     assert os.listdir(store.path.parent) == [store.path.name]  # no journal is left beside it
 
 
+def test_costs_come_back_too_and_those_of_another_cohort_are_refused(tmp_path: Path) -> None:
+    voices, ours = Voices(tmp_path / "voices.db"), OURS._replace(cohort="ours")
+    voices.add(ours, "anna", "open the door", [take(0)._replace(costs=np.array([0.25, 1.5], np.float32))])
+    (found,) = voices.takes(ours)["anna", "open the door"]
+    assert found.costs.tolist() == [0.25, 1.5]
+    assert next(voices.export())["costs"] == [0.25, 1.5]
+    for theirs in (OURS, OURS._replace(cohort="another")):
+        with pytest.raises(SvtokError, match="holds voices of costs against another cohort than the one of the scorer"):
+            voices.takes(theirs)
+
+
 @pytest.mark.skipif(os.name != "posix", reason="modes of files")
 def test_only_its_owner_may_read_it(store: Voices) -> None:
     assert stat.S_IMODE(store.path.stat().st_mode) == 0o600
@@ -182,7 +193,7 @@ def test_a_store_of_a_later_format_is_not_read(store: Voices) -> None:
     connection = sqlite3.connect(store.path)
     connection.execute("PRAGMA user_version = 7")
     connection.close()
-    with pytest.raises(SvtokError, match="is of format 7, this svtok reads 1"):
+    with pytest.raises(SvtokError, match="is of format 7, this svtok reads 2"):
         store.list()
 
 

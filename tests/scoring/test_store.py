@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -10,14 +11,16 @@ import pytest
 from numpy.typing import NDArray
 
 from svtok.embeddings.enroll import Enrolled
+from svtok.embeddings.voices import unit_rows
 from svtok.errors import SvtokError
 from svtok.metrics import Cost
 from svtok.scoring.backend import BackendConfig, Cosine
 from svtok.scoring.decision import fit_decisions
-from svtok.scoring.fitted import FittedScorer
+from svtok.scoring.fitted import FittedScorer, Warping
 from svtok.scoring.normalise import Cohort, Norm
 from svtok.scoring.scorer import Scorer
 from svtok.scoring.store import load_scorer, write_scorer
+from svtok.scoring.warping import KeptCohort
 
 DIM = 6
 CLASSES = np.repeat(np.arange(12), 4)
@@ -58,6 +61,20 @@ def test_a_loaded_scorer_gives_the_very_numbers_of_the_saved_one(tmp_path: Path,
         )
         assert loaded.threshold(of, false_accept_rate=0.1) == scorer.threshold(of, false_accept_rate=0.1)
     assert loaded.phrases == (["no", "yes"] if by_phrase else None)
+
+
+def test_the_recordings_that_normalise_warping_come_back_in_16_bits(tmp_path: Path) -> None:
+    random = np.random.default_rng(8)
+    frames = tuple(unit_rows(random.normal(size=(length, 3)).astype(np.float32)) for length in (2, 5))
+    scorer = dataclasses.replace(a_scorer(), warping=Warping(1, "best", KeptCohort(frames)))
+    write_scorer(tmp_path / "scorer", scorer)
+    loaded = load_scorer(tmp_path / "scorer").warping
+    assert loaded == scorer.warping
+    assert loaded is not None
+    assert loaded.cohort is not None
+    for found, wanted in zip(loaded.cohort.arrays, frames, strict=True):
+        np.testing.assert_array_equal(found, wanted)
+    assert loaded.cohort.hash == KeptCohort(frames).hash != KeptCohort(frames[::-1]).hash
 
 
 def test_one_pair_at_a_time_has_the_scores_of_many(tmp_path: Path) -> None:

@@ -14,7 +14,17 @@ from numpy.typing import NDArray
 from svtok.errors import SvtokError
 from svtok.manifest.sets import PreparedSet
 from svtok.scoring import warping
-from svtok.scoring.warping import WarpingCohort, cohort_recordings, costs_of_takes, score_by_warping, warping_costs
+from svtok.scoring.warping import (
+    KeptCohort,
+    Takes,
+    WarpingCohort,
+    cohort_recordings,
+    costs_of_takes,
+    normalise_onto_voices,
+    score_by_warping,
+    warp_onto_voices,
+    warping_costs,
+)
 
 
 def unit(frames: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -161,6 +171,20 @@ def test_scores_are_normalised_by_those_of_model_and_test_against_the_recordings
         of_test = np.sort(plain_scores(both, [([utt], other) for other in cohort.utts]))[-(top or 3) :]
         wanted.append(np.mean([(score - each.mean()) / each.std() for each in (of_model, of_test)]))
     np.testing.assert_allclose(found, wanted, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("takes", ["mean", "best"])
+def test_one_test_with_some_voices_is_normalised_as_trials_are(stored: Stored, takes: Takes) -> None:
+    random = np.random.default_rng(5)
+    kept = KeptCohort(tuple(random.standard_normal((5 + n, 5)).astype(np.float32) for n in range(3)))
+    trials = [(model, "u5") for model in ("m", "n")]
+    wanted = score_by_warping(a_set(trials), stored, takes=takes, cohort=WarpingCohort(kept, kept.utts))
+    voices = [[unit(stored[utt]) for utt in utts] for utts in (["u0", "u3"], ["u1"])]
+    test, costs = unit(stored["u5"]), [[kept.costs(take) for take in voice] for voice in voices]
+    scores = warp_onto_voices(voices, test, takes)
+    found = normalise_onto_voices(scores, costs, kept.costs(test), takes)
+    np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-4)
+    assert np.abs(found - scores).min() > 0.1
 
 
 def test_a_cohort_is_of_all_recordings_or_of_the_first_of_each_speaker_or_class() -> None:

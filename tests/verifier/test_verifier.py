@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 
 from svtok.embeddings.states import FrameStates
 from svtok.embeddings.store import read_embeddings
-from svtok.embeddings.voices import Voices
+from svtok.embeddings.voices import Voices, unit_rows
 from svtok.errors import ProblemsError, SvtokError
 from svtok.manifest.sets import read_set
 from svtok.metrics import Cost
 from svtok.scoring.store import load_scorer, write_scorer
-from svtok.scoring.warping import score_by_warping
+from svtok.scoring.warping import KeptCohort, score_by_warping
 from svtok.verifier import Verifier
 
 Spoken = Callable[[str, str, int], tuple[NDArray[np.float32], int]]
@@ -47,6 +47,30 @@ def test_the_speaker_with_the_phrase_is_accepted(verifier: Verifier, said: Spoke
     assert match.accepted
     assert set(match.judgements) == {"speaker", "phrase", "together"}
     assert {judgement.threshold.reason for judgement in match.judgements.values()} == {"false-accept rate 5 %"}
+
+
+def test_the_phrase_is_normalised_by_the_recordings_of_the_scorer(
+    verifier: Verifier, work: Path, said: Spoken, tmp_path: Path
+) -> None:
+    states, plain = FrameStates(work / "exp/net/states/dev"), verifier.scorer
+    assert plain.warping is not None
+    kept = KeptCohort(tuple(unit_rows(states[utt]) for utt in states.utts[::5]))
+    scorer = dataclasses.replace(plain, warping=dataclasses.replace(plain.warping, cohort=kept))
+    made = Verifier(verifier.trained, verifier.folder, scorer, tmp_path / "voices.db")
+    made.enroll("anna", "open", [said("anna", "open", take) for take in range(3)])
+    for take in made.voices.export():
+        rows = np.array(take["states"], dtype=np.float32)
+        np.testing.assert_allclose(np.array(take["costs"], dtype=np.float32), kept.costs(rows), atol=1e-6)
+    right, wrong = (
+        made.verify("anna", said("anna", phrase, 5), "open", false_accept_rate=0.05).judgements["phrase"].llr
+        for phrase in ("open", "close")
+    )
+    plainly = verifier.verify("anna", said("anna", "open", 5), "open", false_accept_rate=0.05)
+    assert right > wrong
+    assert abs(right - plainly.judgements["phrase"].llr) > 1  # the scorer was fitted on scores that were not normalised
+    unnormalised = Verifier(verifier.trained, verifier.folder, plain, tmp_path / "voices.db")
+    with pytest.raises(SvtokError, match="costs against another cohort"):
+        unnormalised.verify("anna", said("anna", "open", 5), false_accept_rate=0.05)
 
 
 def test_another_speaker_and_another_phrase_are_rejected_each_by_its_own_aspect(
