@@ -19,12 +19,13 @@ if TYPE_CHECKING:
     from svtok.manifest.sets import PreparedSet
 
 _out_file = click.option("--out", type=FILE, required=True, help="File to write.")
+_out_ark = click.option("--out", type=FILE, required=True, help="Archive to write, .ark.")
 _out_folder = click.option("--out", type=FOLDER, required=True, help="Folder to write.")
 
 
 @click.group()
 def kaldi() -> None:
-    """Import or export Kaldi data directories, trial lists and score files; import embeddings.
+    """Import or export data directories, trials, scores, embeddings and features of Kaldi and its relatives.
 
     \b
     Example:
@@ -156,7 +157,7 @@ def import_scores(file: Path, out: Path) -> None:
 
 def _archives(given: Options) -> list[tuple[int, int]]:
     """Sizes and times of the archives that a .scp names."""
-    from svtok.embeddings.foreign import archives
+    from svtok.manifest.kaldi.archives import archives
 
     return [state(path) for path in archives(given["file"])] if given["file"].suffix == ".scp" else []
 
@@ -190,6 +191,73 @@ def import_embeddings(file: Path, table: Path | None, data: Path | None, network
 
     count, dim = import_vectors(file, table, data, network, out)
     click.echo(f"wrote {out}: {count} embeddings of {dim} dimensions")
+
+
+@import_.command("features")
+@click.argument("file", type=EXISTING_FILE)
+@click.option(
+    "--config",
+    type=EXISTING_FILE,
+    required=True,
+    help="YAML file that says what they are: kind, bands, rate and all else as Kaldi computed them.",
+)
+@click.option(
+    "--data",
+    type=EXISTING_FOLDER,
+    help="Prepared set whose utterances are taken; each must have features. Default: all that FILE has.",
+)
+@_out_folder
+@makes("out", reads=_archives)
+def import_features(file: Path, config: Path, data: Path | None, out: Path) -> None:
+    """Turn features of Kaldi (.ark, or a list such as feats.scp; compressed or not) into a folder of features.
+
+    A network that is trained on them computes the features of recordings by --config: it must say of everything how
+    Kaldi did it, the normalisation of utterances included.
+
+    \b
+    Example:
+      svtok config features > conf/features.yaml
+      svtok kaldi import features kaldi/data/train/feats.scp --config conf/features.yaml --out feats/mine/train
+    """
+    from svtok.features.config import read_features_config
+    from svtok.features.foreign import import_features as import_matrices
+
+    count, frames = import_matrices(file, read_features_config(config), data, out)
+    click.echo(f"wrote {out}: {frames} frames of {count} utterances")
+
+
+@export.command("features")
+@click.argument("folder", type=EXISTING_FOLDER, metavar="DIR")
+@_out_ark
+def export_features(folder: Path, out: Path) -> None:
+    """Write the features in DIR as a Kaldi archive of matrices, feats.ark, and its list beside it, feats.scp.
+
+    \b
+    Example:
+      svtok kaldi export features feats/mine/eval --out kaldi/data/eval/feats.ark
+    """
+    from svtok.features.foreign import export_features as export_matrices
+
+    count, frames = export_matrices(folder, out)
+    click.echo(f"wrote {out} and {out.with_suffix('.scp').name}: {frames} frames of {count} utterances")
+
+
+@export.command("embeddings")
+@click.argument("folder", type=EXISTING_FOLDER, metavar="DIR")
+@_out_ark
+def export_embeddings(folder: Path, out: Path) -> None:
+    """Write the embeddings in DIR as a Kaldi archive of vectors, xvector.ark, and its list beside it, xvector.scp.
+
+    \b
+    Example:
+      svtok kaldi export embeddings exp/cls/embeddings/eval --out kaldi/exp/cls/xvector.ark
+    """
+    from svtok.embeddings.store import read_embeddings
+    from svtok.manifest.kaldi.archives import write_archive
+
+    embeddings = read_embeddings(folder)
+    count = write_archive(out, zip(embeddings.utts, embeddings.vectors, strict=True))
+    click.echo(f"wrote {out} and {out.with_suffix('.scp').name}: {count} embeddings")
 
 
 @export.command("data")

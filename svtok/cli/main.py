@@ -47,7 +47,7 @@ COMMANDS = {
     "verify": LazyCommand("svtok.cli.voices", "verify", "Accept or reject a recording as an enrolled speaker's."),
     "identify": LazyCommand("svtok.cli.voices", "identify", "Rank the enrolled voices for a recording."),
     "voices": LazyCommand("svtok.cli.voices", "voices", "List, remove or export the enrolled voices."),
-    "kaldi": LazyCommand("svtok.cli.kaldi", "kaldi", "Import or export Kaldi data directories, trials and scores."),
+    "kaldi": LazyCommand("svtok.cli.kaldi", "kaldi", "Files of Kaldi and its relatives in and out."),
 }
 
 

@@ -25,6 +25,7 @@ from svtok.features.config import FeaturesConfig, read_features_config
 from svtok.features.extract import compute_features
 from svtok.features.store import write_frames
 from svtok.fresh import identity, printed_before, recordings, remember
+from svtok.manifest.kaldi.archives import read_archive
 from svtok.manifest.kaldi.lists import read_score_list, read_trial_list
 from svtok.manifest.kaldi.reading import read_data_dir
 from svtok.manifest.sets import PreparedSet, read_set, write_set
@@ -198,6 +199,21 @@ def vectors(name: str, table: str | None = None) -> Target:
     return Target(write_vectors, read, (name, *((table,) if table else ())))
 
 
+def write_matrices(folder: Path) -> None:
+    """A matrix (3, 2) of floats, and one in each of the three forms of compression."""
+    sizes = [b"\x04" + size.to_bytes(4, "little") for size in (3, 2)]
+    header = np.array([-1, 2], "<f4").tobytes() + np.array([3, 2], "<i4").tobytes()
+    quartiles = np.array([[0, 9000, 50000, 65535]] * 2, "<u2").tobytes()
+    entries = [
+        b"u1 \0BFM " + b"".join(sizes) + np.arange(6, dtype="<f4").tobytes(),
+        b"u2 \0BCM " + header + quartiles + bytes([0, 100, 255, 64, 65, 193]),
+        b"u3 \0BCM2 " + header + np.arange(6, dtype="<u2").tobytes(),
+        b"u4 \0BCM3 " + header + bytes(range(6)),
+        b"u5  [\n  1 2\n  3 4e0 ]\n",
+    ]
+    (folder / "m.ark").write_bytes(b"".join(entries))
+
+
 VOICES_OF = Source("a" * 64, "exp/ours", 2)
 
 
@@ -288,6 +304,7 @@ TARGETS: dict[str, Target] = {
     "ark": vectors("a.ark"),
     "text ark": vectors("t.ark"),
     "scp": vectors("a.scp"),
+    "matrices": Target(write_matrices, lambda folder: list(read_archive(folder / "m.ark", 2)), ("m.ark",)),
     "npy": vectors("a.npy", "a.tsv"),
     "submission": Target(
         write_zip, lambda folder: check_submission(folder / "a.zip", folder / "trials.txt"), ("a.zip", "trials.txt")

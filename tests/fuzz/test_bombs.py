@@ -16,11 +16,11 @@ import torch
 
 from svtok.audio.decode import MOST_SAMPLES, read_audio
 from svtok.config import load_yaml, parse_yaml_value
-from svtok.embeddings.foreign import read_archive, read_script
 from svtok.embeddings.store import read_embeddings
 from svtok.errors import AudioError, ProblemsError, SvtokError
 from svtok.features.config import read_features_config
 from svtok.fresh import NOTE, printed_before, recordings
+from svtok.manifest.kaldi.archives import read_archive, read_script
 from svtok.manifest.sets import read_set
 from svtok.manifest.tables import read_trials, read_utterances
 from svtok.nets.network import Network

@@ -38,12 +38,11 @@ def commands() -> list[str]:
 @pytest.mark.parametrize("line", commands())
 def test_every_command_is_known_with_its_options(line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "recordings.csv").touch()
-    (tmp_path / "data/mine/train").mkdir(parents=True)
-    for name in ("vectors.npy", "vectors.tsv", "xvector.scp"):
-        (tmp_path / name).touch()
     words = shlex.split(line, comments=True)[1:]
     command, words = found(words)
+    for param in command.params:
+        if isinstance(param.type, click.Path):
+            monkeypatch.setattr(param.type, "exists", False)  # files that a reader has
     command.make_context(line, words)  # which refuses unknown options, missing ones and wrong values
 
 
