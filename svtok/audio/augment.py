@@ -14,7 +14,6 @@ from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 import soundfile
-from scipy import signal
 from scipy.fft import irfft, next_fast_len, rfft
 
 from svtok.errors import SvtokError
@@ -132,7 +131,9 @@ def room_response(
 
 def reverberate(wave: np.ndarray, response: np.ndarray) -> np.ndarray:
     """The wave (N,) as it is heard in a room with an impulse response (M,): as long and as loud as it was."""
-    heard = signal.fftconvolve(wave, response)[: len(wave)]
+    from scipy.signal import fftconvolve  # which takes longer to load than most commands take
+
+    heard = fftconvolve(wave, response)[: len(wave)]
     before, after = power(wave), power(heard)
     return np.asarray(heard * np.sqrt(before / after) if after else heard, dtype=np.float32)
 
@@ -219,5 +220,7 @@ def _to_rate(wave: np.ndarray, rate: int, new_rate: int) -> np.ndarray:
 
 def _resample(wave: np.ndarray, up: int, down: int) -> np.ndarray:
     """ceil(N * up / down) samples, by a polyphase filter."""
-    resampled: Any = signal.resample_poly(wave, up, down)
+    from scipy.signal import resample_poly  # as slow to load
+
+    resampled: Any = resample_poly(wave, up, down)
     return np.asarray(resampled, dtype=np.float32)

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from svtok.nets.config import NetworkConfig
+from svtok.nets.initial import normal
 
 
 def at_least_fp32(x: Tensor) -> Tensor:
@@ -24,7 +25,7 @@ class CosineClassifier(nn.Module):
     def __init__(self, dim: int, classes: int, scale: float, sub_centers: int = 1) -> None:
         super().__init__()
         self.scale, self.sub_centers = scale, sub_centers
-        self.weight = nn.Parameter(torch.randn(classes * sub_centers, dim) * dim**-0.5)
+        self.weight = nn.Parameter(normal(classes * sub_centers, dim, std=dim**-0.5))
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits in the precision of x, in which they are to be compared: Network.classify sees to it.
@@ -67,8 +68,8 @@ class FactoredClassifier(nn.Module):
             raise ValueError(f"each class needs a speaker or a phrase: (classes, 2), not {tuple(factors.shape)}")
         self.scale = scale
         speakers, phrases = (factors.amax(dim=0) + 1).tolist()
-        self.speakers = nn.Parameter(torch.randn(speakers, dim) * dim**-0.5)
-        self.phrases = nn.Parameter(torch.randn(phrases, dim) * dim**-0.5)
+        self.speakers = nn.Parameter(normal(speakers, dim, std=dim**-0.5))
+        self.phrases = nn.Parameter(normal(phrases, dim, std=dim**-0.5))
         self.own = nn.Parameter(torch.zeros(len(factors), dim)) if residual else None
         self.register_buffer("factors", factors, persistent=False)  # the list of classes says it already
 

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from svtok.nets.config import MemoryConfig
+from svtok.nets.initial import normal
 
 USED = 0.01
 """What a slot must exceed to count as used, as part of an even share of the reading."""
@@ -34,7 +35,7 @@ class MemoryLayer(nn.Module):
         shape = (2, math.isqrt(config.slots), config.key_dim // 2) if self.product else (config.slots, config.key_dim)
         bound = shape[-1] ** -0.5
         self.keys = nn.Parameter(torch.empty(shape).uniform_(-bound, bound))
-        self.values = nn.Parameter(torch.randn(config.slots, dim) * dim**-0.5)
+        self.values = nn.Parameter(normal(config.slots, dim, std=dim**-0.5))
         self.project = nn.Linear(2 * dim, dim) if config.combine == "concat" else None
         self.usage = SlotUsage(config.slots)
 

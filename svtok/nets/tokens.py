@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from svtok.nets.config import NetworkConfig, SampledConfig
+from svtok.nets.initial import gumbel, normal
 
 INITIAL_STD = 0.02
 """Of the values of a token, as in DeiT (Touvron et al., 2021)."""
@@ -28,13 +29,12 @@ class VectorList(nn.Module):
 
     noise: Tensor
 
-    def __init__(self, dim: int, config: SampledConfig, seeded: torch.Generator | None) -> None:
+    def __init__(self, dim: int, config: SampledConfig, seeded: torch.Generator) -> None:
         super().__init__()
         self.vectors = nn.Parameter(torch.empty(config.vectors, dim))
         nn.init.trunc_normal_(self.vectors, std=INITIAL_STD)
         self.logits = nn.Parameter(torch.zeros(config.vectors)) if config.weights == "learned" else None
-        gumbel = -torch.empty(config.vectors).exponential_(generator=seeded).log()
-        self.register_buffer("noise", gumbel, persistent=False)
+        self.register_buffer("noise", gumbel(config.vectors, generator=seeded), persistent=False)
 
     def draw(self, count: int) -> Tensor:
         """(count, D), each drawn anew."""
@@ -68,12 +68,12 @@ class Gaussian(nn.Module):
 
     noise: Tensor
 
-    def __init__(self, dim: int, config: SampledConfig, seeded: torch.Generator | None) -> None:
+    def __init__(self, dim: int, config: SampledConfig, seeded: torch.Generator) -> None:
         super().__init__()
         self.centre = nn.Parameter(torch.empty(1, dim))
         nn.init.trunc_normal_(self.centre, std=INITIAL_STD)
         self.log_variance = nn.Parameter(torch.full((dim,), 2 * math.log(INITIAL_STD)))
-        self.register_buffer("noise", torch.randn(config.vectors, dim, generator=seeded), persistent=False)
+        self.register_buffer("noise", normal(config.vectors, dim, generator=seeded), persistent=False)
 
     def draw(self, count: int) -> Tensor:
         """(count, D), each drawn anew."""
@@ -103,8 +103,7 @@ class SampledToken(nn.Module):
         super().__init__()
         self.per_batch = config.draw == "batch"
         self.evaluation = config.evaluation
-        only_shapes = torch.empty(0).is_meta  # whose generator there is none
-        seeded = None if only_shapes else torch.Generator().manual_seed(config.seed)
+        seeded = torch.Generator("cpu").manual_seed(config.seed)
         kind = Gaussian if config.distribution == "gaussian" else VectorList
         self.distribution: VectorList | Gaussian = kind(dim, config, seeded)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -42,6 +44,16 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def network(folder: Path) -> TrainedNetwork:
     return svtok.load_network(str(folder))
+
+
+@pytest.mark.slow
+def test_a_network_is_loaded_and_used_without_what_takes_longer_to_load_than_it(folder: Path) -> None:
+    code = (
+        "import sys, svtok; svtok.load_network(sys.argv[1]).embed(sys.argv[2]);"
+        "print(*sys.modules.keys() & {'sympy', 'torch._dynamo', 'scipy.signal', 'scipy.stats', 'matplotlib'})"
+    )
+    command = [sys.executable, "-c", code, str(folder), str(folder / "short.wav")]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.split() == []
 
 
 def test_a_file_its_samples_and_a_list_have_the_same_embeddings(folder: Path, network: TrainedNetwork) -> None:
