@@ -14,7 +14,6 @@ from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 import soundfile
-from scipy.fft import irfft, next_fast_len, rfft
 
 from svtok.errors import SvtokError
 
@@ -162,6 +161,8 @@ def limit_band(wave: np.ndarray, rate: int, low: float, high: float) -> np.ndarr
     Returns:
         (N,) float32.
     """
+    from scipy.fft import irfft, next_fast_len, rfft
+
     padded = next_fast_len(len(wave) + rate // 10, real=True)  # 0.1 s in which the filters ring out
     frequencies = np.fft.rfftfreq(padded, 1 / rate).astype(np.float32)
     passes = np.ones_like(frequencies)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.special import ndtri
 
 from svtok.features.config import FeaturesConfig, VadConfig
 from svtok.features.spectral import spectral_features
@@ -113,6 +112,8 @@ def gaussianised(features: np.ndarray, window: int) -> np.ndarray:
     >>> gaussianised(np.array([[10.0], [30.0], [20.0]]), window=3).round(2).ravel()
     array([-0.97,  0.97,  0.  ], dtype=float32)
     """
+    from scipy.special import ndtri  # slow to load, and rarely needed
+
     total = len(features)
     window = min(window, total)
     starts = np.clip(np.arange(total) - window // 2, 0, total - window)

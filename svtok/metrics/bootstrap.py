@@ -31,10 +31,12 @@ if TYPE_CHECKING:
 FEWEST_SPEAKERS = 10
 """An interval over fewer is noise: so few draws of so few speakers say little of others."""
 MOST_EDGES = 2000
-CELLS_A_BLOCK = 1 << 15
-"""Numbers (pairs of speakers, or score groups, times draws) of an array held at once: 256 kB, which a cache holds."""
+CELLS_A_BLOCK = 1 << 16
+"""Numbers (pairs of speakers, or score groups, times draws) of an array held at once: 512 kB, which a cache holds."""
 FEWEST_DRAWS = 8
 """Draws of a block, at least."""
+MOST_CELLS = 1 << 21
+"""Score groups times pairs of speakers of a table that is not sparse: 16 MB."""
 
 Interval = tuple[float, float]
 
@@ -178,8 +180,8 @@ def _drawn_rates(table: _PairTable, cost: Cost, resamples: int, seed: int) -> Ra
 class _PairTable:
     """How many trials each score group and pair of speakers has. Pair p is speakers divmod(pairs[p], speakers)."""
 
-    counts: csr_array
-    """(2 G, P): the groups of non-targets, then those of targets."""
+    counts: NDArray[np.float64] | csr_array
+    """(2 G, P), sparse where it is large: the groups of non-targets, then those of targets."""
     pairs: NDArray[np.int64]
     speakers: int
 
@@ -190,12 +192,16 @@ class _PairTable:
         speakers, codes = np.unique(np.concatenate([counts.model_speaker, counts.test_speaker]), return_inverse=True)
         of_trials = np.ravel_multi_index(tuple(np.split(codes, 2)), (len(speakers),) * 2)
         pairs, pair = np.unique(of_trials, return_inverse=True)
-        groups = int(counts.group.max()) + 1
-        from scipy.sparse import csr_array  # of use for intervals alone, and slow to load
+        there, group = np.unique(counts.group, return_inverse=True)  # a group without trials makes no point of a curve
+        rows, trials = counts.is_target * len(there) + group, counts.trials.astype(np.float64)
+        shape = (2 * len(there), len(pairs))
+        if shape[0] * shape[1] <= MOST_CELLS:
+            table = np.zeros(shape)
+            np.add.at(table, (rows, pair), trials)
+            return cls(table, pairs, len(speakers))
+        from scipy.sparse import csr_array  # slow to load, and of use for large tables alone
 
-        places = (counts.is_target * groups + counts.group, pair)
-        table = csr_array((counts.trials.astype(np.float64), places), (2 * groups, len(pairs)))
-        return cls(table, pairs, len(speakers))
+        return cls(csr_array((trials, (rows, pair)), shape), pairs, len(speakers))
 
     def rates(self, weights: NDArray[np.float64] | None, cost: Cost) -> Rates:
         """The rates (R,) where the pairs count with `weights` (P, R), by default once; NaN without both classes."""
@@ -216,17 +222,17 @@ def _weights(drawn: NDArray[np.int64], pairs: NDArray[np.int64]) -> NDArray[np.f
 def _curves(weighted: NDArray[np.float64]) -> tuple[Roc, NDArray[np.bool_]]:
     """The ROCs (G + 1, R') of weighted counts (2 G, R), non-targets first, for the draws that have both classes; and
     which of the R draws these are."""
-    counts = weighted.reshape(2, -1, weighted.shape[1])  # (2, G, R)
-    rejected = np.zeros((2, counts.shape[1] + 1, counts.shape[2]))
-    np.cumsum(counts, axis=1, out=rejected[:, 1:])
-    known: NDArray[np.bool_] = np.all(rejected[:, -1] > 0, axis=0)
+    counts = np.ascontiguousarray(weighted.T).reshape(weighted.shape[1], 2, -1)  # (R, 2, G): sums run along rows
+    rejected = np.zeros((*counts.shape[:2], counts.shape[2] + 1))
+    np.cumsum(counts, axis=2, out=rejected[..., 1:])
+    known: NDArray[np.bool_] = np.all(rejected[..., -1] > 0, axis=1)
     if not known.all():
-        rejected = rejected[..., known]
-    nontargets, targets = rejected
-    np.subtract(nontargets[-1].copy(), nontargets, out=nontargets)  # accepted
-    nontargets /= nontargets[0].copy()
-    targets /= targets[-1].copy()
-    return Roc(targets, nontargets), known
+        rejected = rejected[known]
+    nontargets, targets = rejected[:, 0], rejected[:, 1]
+    np.subtract(nontargets[:, -1:].copy(), nontargets, out=nontargets)  # accepted
+    nontargets /= nontargets[:, :1].copy()
+    targets /= targets[:, -1:].copy()
+    return Roc(targets.T, nontargets.T), known
 
 
 def _interval_of_rate(drawn: NDArray[np.float64], whole: NDArray[np.float64], level: float) -> Interval | None:

@@ -158,7 +158,7 @@ class Roc:
 
 def _at(values: NDArray[np.float64], index: NDArray[np.intp]) -> NDArray[np.float64]:
     """The value of each curve at its own point: index (1,) or (1, R) gives (1,) or (R,)."""
-    return np.atleast_1d(np.take_along_axis(values, index, axis=0)[0])
+    return np.asarray(values[index] if values.ndim == 1 else values[index[0], np.arange(values.shape[1])])
 
 
 def roc(targets: Scores, nontargets: Scores, *, costs: Sequence[Cost] | None = None) -> Roc:

@@ -13,8 +13,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
-from scipy.special import expit, logit
 
 Array = NDArray[np.float64]
 MOST_SLOPE = 1e-6
@@ -67,7 +65,9 @@ def fit_affine(targets: Array, nontargets: Sequence[Array], shares: Sequence[flo
         raise ValueError(f"{[len(kind) for kind in kinds]} trials with deviations {deviation} cannot be separated")
     scores = np.column_stack([(scores - mean) / deviation, np.ones(len(scores))])  # (N, S + 1)
     for_target, for_nontarget = _evidence([len(kind) for kind in kinds], shares)
-    solution = _regression(scores, prior * for_target, (1 - prior) * for_nontarget, logit(prior))
+    solution = _regression(
+        scores, prior * for_target, (1 - prior) * for_nontarget, float(np.log(prior) - np.log1p(-prior))
+    )
     weights = solution[:-1] / deviation
     return Affine(weights, float(solution[-1] - weights @ mean))
 
@@ -84,6 +84,9 @@ def _evidence(sizes: Sequence[int], shares: Sequence[float]) -> tuple[Array, Arr
 
 def _regression(rows: Array, for_target: Array, for_nontarget: Array, prior_odds: float) -> Array:
     """The parameters (S + 1,) of least weighted cross-entropy on rows (N, S + 1), each with evidence for both sides."""
+    from scipy.optimize import minimize  # slow to load, and needed by those alone who fit
+    from scipy.special import expit
+
     scale = 1 / min(for_target.sum(), for_nontarget.sum())  # so that any prior asks for the same accuracy
     both = for_target + for_nontarget
 

@@ -12,7 +12,6 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import betaincinv
 
 from svtok.errors import SvtokError
 from svtok.manifest.trial_types import TARGET_TYPES
@@ -149,6 +148,8 @@ class Decision:
             return "no target trial of the fit reaches it: fit the scorer on more trials, or ask for less"
         if errors >= SURE:
             return None
+        from scipy.special import betaincinv  # slow to load, and needed where a scorer is fitted
+
         low = float(betaincinv(errors, number - errors + 1, 0.025)) if errors else 0.0
         high = float(betaincinv(errors + 1, number - errors, 0.975)) if errors < number else 1.0
         return (

@@ -22,7 +22,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field, FiniteFloat, model_validator
-from scipy.special import logsumexp
 
 import svtok
 from svtok.config import Section, read_yaml, write_yaml
@@ -99,7 +98,7 @@ class Fusion(Section):
         if scores.shape[1] != len(self.scores):
             raise ValueError(f"fuses {len(self.scores)} scores a trial, not {scores.shape[1]}")
         ratios = np.column_stack([part.llr(scores) for part in self.parts])  # (N, parts)
-        return np.asarray(-logsumexp(-ratios, axis=1, b=[part.share for part in self.parts]))
+        return -np.logaddexp.reduce(np.log([part.share for part in self.parts]) - ratios, axis=1)
 
 
 def fit_fusion(

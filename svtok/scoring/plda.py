@@ -13,7 +13,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import linalg
 
 from svtok.embeddings.enroll import normalise_length
 from svtok.errors import SvtokError
@@ -92,6 +91,8 @@ def diagonalise(
 
     Raises SvtokError where `within` is singular.
     """
+    from scipy import linalg  # slow to load, and needed by those alone who fit
+
     try:
         ratios, basis = linalg.eigh(between, within)
     except linalg.LinAlgError as error:
