@@ -25,9 +25,10 @@ prepare_options=
 test_set=${test_set-eval}
 seed=0
 jobs=
+at_once=1
 device=
 option_names="$recipe_options root stage stop_stage work features_config config systems teacher set"
-option_names="$option_names prepare_options test_set seed jobs device"
+option_names="$option_names prepare_options test_set seed jobs at_once device"
 help_message="usage: bash $0 [options]
 
 $recipe_help
@@ -51,6 +52,7 @@ Options of every recipe:
   --test-set dev|eval          the set whose trials are scored and evaluated ($test_set)
   --seed N                     seed of all that is random ($seed)
   --jobs N                     processes (as many as processors)
+  --at-once N                  systems that are trained and scored at once, with a part of the processors each ($at_once)
   --device NAME                cpu or cuda (cuda where there is one)
   --conf FILE                  shell assignments of these options
 Recipes go from any folder: relative names on the command line are relative to the folder you are in."
@@ -59,11 +61,7 @@ Recipes go from any folder: relative names on the command line are relative to t
 . "$(dirname "${BASH_SOURCE[0]}")/steps.sh"
 
 extract_features() {
-  local part
-  for part in train dev eval; do
-    call svtok extract-features "data/$corpus/$part" --config "$features_config" --out "feats/$corpus/$part" \
-      ${jobs:+--jobs "$jobs"}
-  done
+  call svtok extract-features --data "data/$corpus" --config "$features_config" ${jobs:+--jobs "$jobs"}
 }
 
 # train SYSTEM COMMAND [OPTION...]
@@ -78,42 +76,48 @@ train() {
 }
 
 train_teachers() {
-  local system
+  local system alone=
   for system in $systems; do
     case "$system" in
       *-dist) ;;
-      "$teacher") train "$system" train-teacher ;;
-      *) train "$system" train ;;
+      *) alone="$alone $system" ;;
     esac
   done
+  each train_alone "$alone"
+}
+
+train_alone() {
+  case "$1" in
+    "$teacher") train "$1" train-teacher ;;
+    *) train "$1" train ;;
+  esac
 }
 
 train_students() {
-  local system
+  local system students=
   for system in $systems; do
     case "$system" in
       *-dist)
         [[ -e "exp/$teacher/network.safetensors" ]] || fail "$system needs its teacher: add $teacher to --systems and begin with --stage 3"
-        train "$system" train-student --teacher "exp/$teacher"
+        students="$students $system"
         ;;
     esac
   done
+  each train_student "$students"
+}
+
+train_student() {
+  train "$1" train-student --teacher "exp/$teacher"
 }
 
 extract_embeddings() {
-  local system
-  for system in $systems; do
-    call svtok extract-embeddings --network "exp/$system" --data "data/$corpus/$test_set" \
-      --out "exp/$system/embeddings/$test_set" ${device:+--device "$device"}
-  done
+  call svtok extract-embeddings --network "exp/$1" --data "data/$corpus/$test_set" \
+    --out "exp/$1/embeddings/$test_set" ${device:+--device "$device"}
 }
 
 score() {
-  local system
-  for system in $systems; do
-    call svtok score --embeddings "exp/$system/embeddings/$test_set" --data "data/$corpus/$test_set" \
-      --out "exp/$system/scores$on_set.tsv"
-  done
+  call svtok score --embeddings "exp/$1/embeddings/$test_set" --data "data/$corpus/$test_set" \
+    --out "exp/$1/scores$on_set.tsv"
 }
 
 report() {
@@ -135,6 +139,38 @@ report() {
   log "to look at in a browser: $PWD/exp/report$on_set.html"
 }
 
+# each FUNCTION "NAME...": the function of each name, $at_once of them at a time
+each() {
+  local function=$1 name names=$2 processes wrong
+  if [[ "$at_once" -eq 1 ]]; then
+    for name in $names; do "$function" "$name"; done
+    return
+  fi
+  processes=$(getconf _NPROCESSORS_ONLN)
+  # shellcheck disable=SC2086 # several names
+  set -- $names
+  while [[ $# -gt 0 ]]; do
+    running=() # process groups of their own, which "finish" of steps.sh ends where the recipe is stopped
+    set -m
+    for name in "${@:1:at_once}"; do
+      beside "$function" "$name" $((processes / ($# < at_once ? $# : at_once))) &
+      running+=($!)
+    done
+    set +m
+    wrong=
+    for name in "${running[@]}"; do wait "$name" || wrong=$name; done
+    running=()
+    [[ -z "$wrong" ]] || exit 1
+    shift $(($# < at_once ? $# : at_once))
+  done
+}
+
+# beside FUNCTION NAME THREADS: the function of one of several names; what it prints begins with the name
+beside() {
+  export OMP_NUM_THREADS=$(($3 > 1 ? $3 : 1))
+  "$1" "$2" 2>&1 | while IFS= read -r line; do echo "$2: $line"; done >&2
+}
+
 run_stage() {
   local number=$1 what=$2
   shift 2
@@ -145,6 +181,7 @@ run_stage() {
 }
 
 run_recipe() {
+  [[ "$at_once" =~ ^[1-9][0-9]*$ ]] || fail "--at-once is a number of systems, from 1"
   [[ "$stage$stop_stage" =~ ^[0-9]+$ ]] || fail "--stage and --stop-stage are numbers from 0 to 7"
   work=$(absolute "$work") root=$(absolute "$root") config=$(absolute "$config") features_config=$(absolute "$features_config")
   case "$test_set" in
@@ -161,8 +198,8 @@ run_recipe() {
   run_stage 2 "extract-features" extract_features
   run_stage 3 "train-teacher" train_teachers
   run_stage 4 "train-student" train_students
-  run_stage 5 "extract-embeddings" extract_embeddings
-  run_stage 6 "score" score
+  run_stage 5 "extract-embeddings" each extract_embeddings "$systems"
+  run_stage 6 "score" each score "$systems"
   run_stage 7 "report" report
   finished=true
 }

@@ -28,7 +28,11 @@ call() {
   "$@"
 }
 
+running=() # process groups that are to end with the script
+
 finish() {
+  local group
+  for group in ${running[@]+"${running[@]}"}; do kill -TERM -- "-$group" 2>/dev/null || true; done
   if $finished; then
     log "ended well after $SECONDS s"
   else

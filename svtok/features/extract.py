@@ -24,6 +24,8 @@ from svtok.parallel import map_in_processes
 from svtok.progress import progress
 
 UTTERANCES_A_PART = 128
+SECONDS_A_PROCESS = 3600
+"""Of audio, for which it is worth while to start another process: that takes as long as their features."""
 
 
 class FrameEmbedder(Protocol):
@@ -138,6 +140,10 @@ def _extract(
     if not parts:
         raise SvtokError(f"{prepared.folder or 'the set'}: has no utterances")
     todo = [part for part in parts if not part.file.exists()]
+    table = prepared.utterances
+    if "num_samples" in table and "sample_rate" in table:
+        seconds = float((table["num_samples"] / table["sample_rate"]).sum()) * len(todo) / len(parts)
+        jobs = min(jobs, max(1, round(seconds / SECONDS_A_PROCESS)))
     make_part = partial(_make_part, config=config, phonetic=phonetic)
     outcomes = chain.from_iterable(map_in_processes(make_part, todo, jobs=jobs))
     total = sum(len(part.utterances) for part in todo)

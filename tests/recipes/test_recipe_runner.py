@@ -42,7 +42,7 @@ def test_all_stages_run_in_order_and_hand_their_results_on(recipe: Recipe, tmp_p
     assert result.returncode == 0, result.stderr
     assert names(calls) == [
         "prepare data/arabic-commands",
-        *(f"extract-features feats/arabic-commands/{name}" for name in ("train", "dev", "eval")),
+        "extract-features",
         "train exp/avg",
         "train exp/cls",
         "train-teacher exp/cls-sampled",
@@ -54,13 +54,30 @@ def test_all_stages_run_in_order_and_hand_their_results_on(recipe: Recipe, tmp_p
         "report exp/report.html",
     ]
     assert calls[0] == f"prepare arabic-commands --root {tmp_path}/corpus --out data/arabic-commands --seed 3 --jobs 2"
-    assert calls[7] == (
+    assert calls[5] == (
         "train-student --data data/arabic-commands/train --features feats/arabic-commands/train "
         f"--dev data/arabic-commands/dev --head cls-sampled-dist --config {tmp_path}/train.yaml "
         "--out exp/cls-sampled-dist --seed 3 --anew --device cpu --teacher exp/cls-sampled "
         "--set training.epochs=1 --set network.x=2"
     )
     assert "ended well after" in result.stderr
+
+
+def test_several_systems_at_once_are_the_same_calls_and_each_says_whose_words_are_its_own(recipe: Recipe) -> None:
+    _, one_by_one = recipe()
+    result, calls = recipe("--at-once", "2")
+    assert result.returncode == 0, result.stderr
+    assert sorted(calls) == sorted(one_by_one)
+    assert names(calls)[2:6] == [*sorted(names(calls)[2:4]), "train-teacher exp/cls-sampled", names(one_by_one)[5]]
+    assert re.search(r"^cls: \S+ \S+ svtok train --data .* --head cls ", result.stderr, re.M)
+
+
+def test_one_of_several_at_once_that_fails_stops_the_recipe_when_the_others_have_ended(recipe: Recipe) -> None:
+    result, calls = recipe("--at-once", "3", FAIL_AT="--head cls --config")
+    assert result.returncode == 1
+    assert "cls: error: wrong" in result.stderr
+    assert "stopped after" in result.stderr
+    assert sorted(names(calls)[2:]) == ["train exp/avg", "train exp/cls", "train-teacher exp/cls-sampled"]
 
 
 def test_a_second_run_makes_the_same_calls(recipe: Recipe) -> None:
@@ -103,6 +120,7 @@ def test_a_student_without_its_teacher_is_refused(recipe: Recipe) -> None:
     [
         (["--root", "nowhere"], "get the corpus with 'git clone"),
         (["--stage", "three"], "--stage and --stop-stage are numbers"),
+        (["--at-once", "0"], "--at-once is a number of systems"),
         (["--stages", "3"], "unknown option '--stages'"),
         (["extra"], "unexpected argument 'extra'"),
     ],

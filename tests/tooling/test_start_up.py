@@ -15,6 +15,7 @@ import pytest
         ("svtok.cli.evaluate", ["pandas", "scipy", "torch"]),
         ("svtok.report.evaluate", ["scipy", "torch"]),
         ("svtok.verifier", ["scipy", "matplotlib"]),
+        ("svtok.corpora.rsr2015.prepare", ["scipy", "torch"]),
     ],
 )
 @pytest.mark.slow

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from svtok.corpora.rsr2015.layout import PARTS, UtteranceName
 from svtok.corpora.synthetic.rsr2015_lists import LONG_STRINGS
-from svtok.corpora.synthetic.speech import generator
 
 _SENTENCES = (
     "the old bridge was closed after the heavy rain",
@@ -82,5 +81,7 @@ def text_of(seed: int, name: UtteranceName) -> str:
     if name.sentence in PHRASES:
         return PHRASES[name.sentence]
     length = 10 if name.sentence in PARTS[3][:LONG_STRINGS] else 5
+    from svtok.corpora.synthetic.speech import generator  # scipy, of which svtok prepare needs nothing
+
     digits = generator(seed, "digits", name.utt).integers(0, 10, length)
     return " ".join(_DIGITS[digit] for digit in digits)
