@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import difflib
+import os
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, TextIO
 
 
 class SvtokError(Exception):
@@ -38,8 +40,25 @@ class ProblemsError(SvtokError):
 
 
 def warn(what: str) -> None:
-    """Print on stderr what a user should know of, and what changes no exit code."""
-    print(f"warning: {what}", file=sys.stderr, flush=True)
+    """Print on stderr what a user should know of, and what changes no exit code; see `is_shown`."""
+    if is_shown("warning"):
+        print(f"{coloured('warning:', YELLOW)} {what}", file=sys.stderr, flush=True)
+
+
+def is_shown(level: Literal["info", "warning"]) -> bool:
+    """Whether messages of this level are printed: they are, unless the logger `svtok` has a higher level."""
+    import logging
+
+    return logging.getLogger("svtok").level <= getattr(logging, level.upper())
+
+
+RED, GREEN, YELLOW = 31, 32, 33
+
+
+def coloured(text: str, colour: int, stream: TextIO | None = None) -> str:
+    """The text in a colour, where the stream (default: stderr) is a terminal and NO_COLOR (no-color.org) is not set."""
+    plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+    return text if plain or not (stream or sys.stderr).isatty() else f"\033[{colour}m{text}\033[0m"
 
 
 def raise_problems(problems: Sequence[Problem]) -> None:

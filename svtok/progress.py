@@ -7,6 +7,8 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
+from svtok.errors import is_shown
+
 T = TypeVar("T")
 
 SECONDS_BETWEEN_LINES = 10.0
@@ -15,11 +17,16 @@ SECONDS_BETWEEN_LINES = 10.0
 def progress(items: Iterable[T], *, total: int, what: str) -> Iterator[T]:
     """Pass the items through, and print on stderr now and then how many of `total` are done, if it takes long.
 
+    Nothing is printed where the logger `svtok` has a higher level than INFO (`svtok.errors.is_shown`).
+
     Args:
         items: the work as it is done.
         total: how many items there will be.
         what: a name for the work, at the beginning of the line or bar.
     """
+    if not is_shown("info"):
+        yield from items
+        return
     if sys.stderr.isatty():
         from tqdm import tqdm
 

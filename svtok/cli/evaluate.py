@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from svtok.cli.fresh import Options, always, makes
+from svtok.cli.lazy import confirm
 from svtok.cli.options import (
     AT_LEAST_ONE,
     EXISTING_FILE,
@@ -205,4 +206,4 @@ def submit(
         raise click.UsageError("a submission needs --scores, --out and --description (or --check to check one)")
     number = write_submission(out, scores, trials, description=description, fused_systems=fused_systems)
     check_submission(out, trials)
-    click.echo(f"wrote {out}: {number} trials")
+    confirm(f"wrote {out}: {number} trials")

@@ -7,14 +7,14 @@ import io
 import shlex
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, redirect_stdout
+from contextlib import ExitStack, contextmanager, nullcontext, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
 import click
 
-from svtok.cli.lazy import ARGUMENTS
+from svtok.cli.lazy import ARGUMENTS, QUIET
 from svtok.errors import SvtokError
 from svtok.files import locked
 from svtok.fresh import fingerprint, identity, printed_before, recordings, remember
@@ -79,12 +79,18 @@ def makes(
         @functools.wraps(command)
         def run(**options: Any) -> None:
             options = made.settled(options)
+            quiet = click.get_current_context().meta.get(QUIET, False)
+            with redirect_stdout(io.StringIO()) if quiet and not shows(options) else nullcontext():
+                settled(options, quiet)
+
+        def settled(options: dict[str, Any], quiet: bool) -> None:
             paths = made.paths(options)
             made_of = made.made_of(click.get_current_context().command.name, options) if paths else ""
             printed = printed_before(paths, made_of) if paths else None
             if printed is not None:
                 click.echo(printed, nl=False)
-                click.echo(f"{', '.join(map(str, paths))}: up to date")
+                if not quiet:
+                    click.echo(f"{', '.join(map(str, paths))}: up to date")
                 return
             with ExitStack() as locks:
                 for path in dict.fromkeys(paths):

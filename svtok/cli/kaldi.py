@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from svtok.cli.fresh import Options, makes
+from svtok.cli.lazy import confirm
 from svtok.cli.options import EXISTING_FILE, EXISTING_FOLDER, FILE, FILE_OR_FOLDER, FOLDER, jobs_option, kaldi_options
 from svtok.cli.trials import format_option, set_or_list
 from svtok.corpora import FORMAT
@@ -239,7 +240,7 @@ def export_features(folder: Path, out: Path) -> None:
     from svtok.features.foreign import export_features as export_matrices
 
     count, frames = export_matrices(folder, out)
-    click.echo(f"wrote {out} and {out.with_suffix('.scp').name}: {frames} frames of {count} utterances")
+    confirm(f"wrote {out} and {out.with_suffix('.scp').name}: {frames} frames of {count} utterances")
 
 
 @export.command("embeddings")
@@ -257,7 +258,7 @@ def export_embeddings(folder: Path, out: Path) -> None:
 
     embeddings = read_embeddings(folder)
     count = write_archive(out, zip(embeddings.utts, embeddings.vectors, strict=True))
-    click.echo(f"wrote {out} and {out.with_suffix('.scp').name}: {count} embeddings")
+    confirm(f"wrote {out} and {out.with_suffix('.scp').name}: {count} embeddings")
 
 
 @export.command("data")
@@ -278,7 +279,7 @@ def export_data(folder: Path, out: Path, prefix_speaker: bool) -> None:
 
     prepared = read_set(folder)
     write_data_dir(prepared, out, prefix_speaker=prefix_speaker)
-    click.echo(f"wrote {out}: {len(prepared.utterances)} utterances")
+    confirm(f"wrote {out}: {len(prepared.utterances)} utterances")
 
 
 @export.command("trials")
@@ -304,7 +305,7 @@ def export_trials(folder: Path, out: Path, toolkit: Toolkit) -> None:
     models, trials = prepared.protocol()
     listed = by_recordings(prepared) if toolkit in ("speechbrain", "voxceleb") else trials
     write_trial_list(listed.assign(type=types_or_labels(trials, models, prepared.utterances)), out, toolkit)
-    click.echo(f"wrote {out}: {len(trials)} trials")
+    confirm(f"wrote {out}: {len(trials)} trials")
 
 
 @export.command("scores")
@@ -337,4 +338,4 @@ def export_scores(file: Path, out: Path, toolkit: Toolkit, data: Path | None, tr
         types = types_or_labels(trials, models, prepared.utterances)
         scores = trials[["model", "utt"]].assign(score=scores_of_trials(scores, trials, path=file), type=types)
     write_score_list(scores, out, toolkit)
-    click.echo(f"wrote {out}: {len(scores)} scores")
+    confirm(f"wrote {out}: {len(scores)} scores")

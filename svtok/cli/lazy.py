@@ -7,11 +7,20 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 import click
+from click.shell_completion import CompletionItem
 
 from svtok.errors import unknown_name
 
 ARGUMENTS = "svtok.arguments"
 """Where a context has, in its `meta`, all arguments that svtok was called with."""
+QUIET = "svtok.quiet"
+"""Where it has whether --quiet is one of them."""
+
+
+def confirm(what: str) -> None:
+    """Print what was done, unless --quiet is given: of a command that was asked for a file, and not for the text."""
+    if not click.get_current_context().meta.get(QUIET):
+        click.echo(what)
 
 
 class LazyCommand(NamedTuple):
@@ -32,6 +41,13 @@ class LazyGroup(click.Group):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         ctx.meta.setdefault(ARGUMENTS, tuple(args))  # the outermost group comes first
         return super().parse_args(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Names of commands without importing them, or of options."""
+        names = [
+            CompletionItem(name, help=entry.help) for name, entry in self.lazy.items() if name.startswith(incomplete)
+        ]
+        return names or click.Command.shell_complete(self, ctx, incomplete)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.lazy)

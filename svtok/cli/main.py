@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import errno
+import os
 import sys
+import traceback
 from typing import NoReturn
 
 import click
 
 from svtok import __version__
-from svtok.cli.lazy import LazyCommand, LazyGroup
-from svtok.errors import SvtokError
+from svtok.cli.lazy import QUIET, LazyCommand, LazyGroup
+from svtok.errors import RED, SvtokError, coloured
 
 COMMANDS = {
     "synthesize": LazyCommand("svtok.cli.synthesize", "synthesize", "Speak a synthetic corpus in a real one's layout."),
@@ -47,13 +49,23 @@ COMMANDS = {
     "verify": LazyCommand("svtok.cli.voices", "verify", "Accept or reject a recording as an enrolled speaker's."),
     "identify": LazyCommand("svtok.cli.voices", "identify", "Rank the enrolled voices for a recording."),
     "voices": LazyCommand("svtok.cli.voices", "voices", "List, remove or export the enrolled voices."),
+    "completion": LazyCommand("svtok.cli.completion", "completion", "Print a shell's script that completes commands."),
     "kaldi": LazyCommand("svtok.cli.kaldi", "kaldi", "Files of Kaldi and its relatives in and out."),
 }
 
 
 @click.group(cls=LazyGroup, lazy=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="svtok")
-def svtok() -> None:
+@click.option(
+    "--log-level",
+    type=click.Choice(["debug", "info", "warning", "error"]),
+    show_default="info",
+    help="Least of what is printed on stderr. info: progress, warnings and errors. debug: also the log of the library, "
+    "and the traceback of an error.",
+)
+@click.option("--quiet", "-q", is_flag=True, help="Print errors, and the numbers or facts asked for, and nothing else.")
+@click.pass_context
+def svtok(context: click.Context, log_level: str | None, quiet: bool) -> None:
     """Text-dependent speaker verification: was this pass-phrase spoken, and by this speaker?
 
     \b
@@ -61,27 +73,55 @@ def svtok() -> None:
       prepare -> extract-features -> train -> extract-embeddings -> score -> evaluate
 
     Lists of words or numbers are comma-separated (--folds 1,2). Several files, folders or settings repeat their option
-    (--teacher A --teacher B).
+    (--teacher A --teacher B). Options of svtok itself stand before the command: svtok --quiet train ...
     """
+    context.meta[QUIET] = quiet
+    if os.environ.get("NO_COLOR"):
+        context.color = False
+    if quiet or log_level:
+        _show(context, "error" if quiet else str(log_level))
+
+
+def _show(context: click.Context, level: str) -> None:
+    """Let the logger `svtok` have this level until the command has ended."""
+    import logging
+
+    logger, handler = logging.getLogger("svtok"), logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(name)s %(levelname)s: %(message)s"))
+    before = logger.level
+    logger.setLevel(level.upper())
+    if level == "debug":
+        logger.addHandler(handler)
+
+    def restore() -> None:
+        logger.setLevel(before)
+        logger.removeHandler(handler)
+
+    context.call_on_close(restore)
 
 
 def _fail(message: str, code: int) -> NoReturn:
-    print(f"error: {message}", file=sys.stderr)
+    print(f"{coloured('error:', RED)} {message}", file=sys.stderr)
     sys.exit(code)
 
 
 def main() -> None:
     """Run the command line. Exit code 0 only when all of the asked work is done."""
+    debug = "--log-level debug" in " ".join(sys.argv).replace("=", " ")
     try:
-        svtok.main(standalone_mode=False)
+        svtok.main(prog_name="svtok", standalone_mode=False)
     except click.exceptions.Exit as stop:
         sys.exit(stop.exit_code)
     except click.ClickException as error:
+        if isinstance(error, click.NoSuchOption) and error.option_name in ("--quiet", "-q", "--log-level"):
+            error = click.UsageError(f"{error.option_name} is svtok's own: it stands before the command", error.ctx)
         error.show()
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, click.exceptions.Abort):
         _fail("interrupted; finished work is kept, run the same command again to go on", 130)
     except SvtokError as error:
+        if debug:
+            traceback.print_exc()
         _fail(str(error), 1)
     except BrokenPipeError:
         sys.stderr.close()

@@ -23,6 +23,7 @@ from svtok.cli.options import (
     threshold_options,
     together,
 )
+from svtok.errors import GREEN, RED, coloured
 
 if TYPE_CHECKING:
     from svtok.trained.embed import Recorded
@@ -135,7 +136,8 @@ def verify(
     if as_json:
         _print(_described(match))
     else:
-        click.echo("\n".join(_text(match)))
+        first, *more = _text(match)
+        click.echo("\n".join([coloured(first, GREEN if match.accepted else RED, sys.stdout), *more]))
     sys.exit(0 if match.accepted else REJECTED)
 
 

@@ -215,6 +215,8 @@ OTHERWISE = {
     "export data": "a copy of a set",
     "export trials": "a copy of trials",
     "export scores": "a copy of scores",
+    "export features": "a copy of features",
+    "export embeddings": "a copy of embeddings",
     "voices export": "what the store holds at the time",
 }
 """Commands with --out that leave no note, and why."""
