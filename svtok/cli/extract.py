@@ -8,9 +8,9 @@ import click
 
 from svtok.cli.fresh import Options, features_read, makes
 from svtok.cli.options import (
-    AT_LEAST_ZERO,
     FILE,
     FOLDER,
+    LayerType,
     data_option,
     device_option,
     features_option,
@@ -136,9 +136,9 @@ def _embedded(given: Options) -> object:
 )
 @click.option(
     "--layer",
-    type=AT_LEAST_ZERO,
+    type=LayerType(),
     show_default="the last",
-    help="With --frame-states: after which layer of the encoder; 0: after the front-end.",
+    help="With --frame-states: after which layer of the encoder; 0: after the front-end; features: before it.",
 )
 @device_option
 @makes("out", format=FORMAT, default=_embeddings_folder, reads=_embedded)

@@ -22,6 +22,7 @@ from svtok.errors import SvtokError, raise_problems
 from svtok.features.config import differences
 from svtok.features.store import FeatureStore, check_index, open_source, read_index, write_frames
 from svtok.files import read_array, writing_folder
+from svtok.nets.network import FEATURES
 from svtok.progress import progress
 from svtok.trained.inference import evaluating
 from svtok.trained.phones import is_phone_network, load_phone_network
@@ -39,7 +40,7 @@ class About(Section):
     network: str
     """SHA-256 of the weights of the network that made them."""
     layer: int
-    """How many layers of its encoder they have been through; 0: the front-end alone."""
+    """How many layers of its encoder they have been through; 0: the front-end alone; -1: the features it reads."""
     posteriors: bool = False
     """Whether they are of a phonetic network: posteriors of its phones."""
 
@@ -108,7 +109,7 @@ def extract_frame_states(
         features: as of `network_input`.
         out: the folder to write.
         device: where the network computes.
-        layer: how many layers of the encoder they go through; default: all.
+        layer: how many layers of the encoder they go through, or `svtok.nets.network.FEATURES`; default: all.
 
     Returns:
         How many utterances there are.
@@ -130,7 +131,10 @@ def extract_frame_states(
         utts = given.prepared.utterances["utt"].tolist()
         states = _in_batches(partial(network.frame_states, layer=chosen), network, given.store, utts, device, str(out))
         about = About(network=given.trained.hash, layer=chosen)
-        _write(out, about, given.store, utts, states, network.config.front_end.subsample, network.config.dim)
+        subsample, dim = network.config.front_end.subsample, network.config.dim
+        if chosen == FEATURES:
+            subsample, dim = 1, given.trained.features.dim
+        _write(out, about, given.store, utts, states, subsample, dim)
     return len(utts)
 
 

@@ -14,6 +14,9 @@ from svtok.nets.front_ends import make_front_end
 from svtok.nets.pooling import FrameSkip, make_pooling
 from svtok.nets.tokens import candidate_rows, drawn_rows, evaluation_rows, make_tokens
 
+FEATURES = -1
+"""The layer of `Network.frame_states` that stands for no part of the network: the features that it reads."""
+
 
 @runtime_checkable
 class Diagnosed(Protocol):
@@ -117,16 +120,18 @@ class Network(nn.Module):
         return [_average(list(layer), weights) for layer in zip(*readings, strict=True)]
 
     def frame_states(self, frames: Tensor, lengths: Tensor, layer: int) -> tuple[Tensor, Tensor]:
-        """The states of the frames after a layer of the encoder; layer 0 is the front-end.
+        """The states of the frames after a layer of the encoder; layer 0 is the front-end, FEATURES none at all.
 
         Args:
             frames: (B, T, F).
             lengths: (B,).
-            layer: from 0 to the number of layers; tokens start as evaluation has them (the first, of several).
+            layer: to the number of layers; tokens start as evaluation has them (the first, of several).
 
         Returns:
             States (B, T', D), padded, and how many each utterance has: (B,).
         """
+        if layer == FEATURES:
+            return frames, lengths
         x, mask = self.front_end(frames, lengths)
         counts = mask.sum(dim=1)
         if self.encoder is None or not layer:

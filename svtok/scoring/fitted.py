@@ -35,7 +35,7 @@ class Warping:
     """How the phrase is scored where frame states of the scorer's own network are warped (`svtok.scoring.warping`)."""
 
     layer: int
-    """How many layers of its encoder the states have been through."""
+    """How many layers of its encoder the states have been through; -1: they are the features that it reads."""
     takes: Takes
     """What becomes of the costs of several enrolled takes."""
     cohort: KeptCohort | None = field(default=None, compare=False)

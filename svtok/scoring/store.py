@@ -44,7 +44,7 @@ class NormAbout(Section):
 class WarpingAbout(Section):
     """What scores the phrase: frame states of the network, warped in time."""
 
-    layer: int = Field(ge=0, description="Layers of the encoder that the states have been through.")
+    layer: int = Field(ge=-1, description="Layers of the encoder that the states have been through; -1: the features.")
     takes: Takes
     cohort: bool = Field(False, description="Whether scores are normalised by recordings among the arrays (S-norm).")
 

@@ -13,7 +13,7 @@ from svtok.embeddings.states import FrameStates, are_posteriors, open_frames, re
 from svtok.errors import SvtokError
 from svtok.features.store import FeatureStore, write_frames
 from svtok.nets.config import NetworkConfig
-from svtok.nets.network import Network
+from svtok.nets.network import FEATURES, Network
 
 SMALL: dict[str, Any] = {
     "front_end": {"channels": 6, "blocks": [8], "subsample": 2},
@@ -39,6 +39,14 @@ def test_states_are_of_the_real_frames_whatever_stands_beside_and_behind_them(he
         for row, (length, count) in enumerate(zip(LENGTHS.tolist(), counts.tolist(), strict=True)):
             alone, _ = net.frame_states(frames[row : row + 1, :length], LENGTHS[row : row + 1], layer)
             torch.testing.assert_close(states[row, :count], alone[0], atol=1e-5, rtol=1e-5)
+
+
+def test_states_before_the_front_end_are_the_features() -> None:
+    net, frames = network("cls"), torch.randn(2, 12, 3)
+    with torch.inference_mode():
+        _, states, counts = net.embed_with_states(frames, LENGTHS, FEATURES)
+    assert states is frames
+    assert counts.tolist() == LENGTHS.tolist()
 
 
 @pytest.mark.parametrize("layer", [0, 1, 2])

@@ -11,14 +11,18 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
+import torch
 from numpy.typing import NDArray
 
-from svtok.embeddings.states import FrameStates
+from svtok.embeddings.states import FrameStates, extract_frame_states
 from svtok.embeddings.store import read_embeddings
 from svtok.embeddings.voices import Voices, unit_rows
 from svtok.errors import ProblemsError, SvtokError
+from svtok.features.extract import all_features
 from svtok.manifest.sets import read_set
 from svtok.metrics import Cost
+from svtok.nets.network import FEATURES
+from svtok.scoring.fitted import Warping
 from svtok.scoring.store import load_scorer, write_scorer
 from svtok.scoring.warping import KeptCohort, score_by_warping
 from svtok.verifier import Verifier
@@ -71,6 +75,22 @@ def test_the_phrase_is_normalised_by_the_recordings_of_the_scorer(
     unnormalised = Verifier(verifier.trained, verifier.folder, plain, tmp_path / "voices.db")
     with pytest.raises(SvtokError, match="costs against another cohort"):
         unnormalised.verify("anna", said("anna", "open", 5), false_accept_rate=0.05)
+
+
+def test_phrases_may_be_warped_by_the_features_that_the_network_reads(
+    verifier: Verifier, work: Path, said: Spoken, tmp_path: Path
+) -> None:
+    dev = work / "data/my/dev"
+    extract_frame_states(work / "exp/net", dev, None, tmp_path / "states", torch.device("cpu"), layer=FEATURES)
+    states, features = FrameStates(tmp_path / "states"), verifier.trained.features
+    assert (states.about.layer, states[states.utts[0]].shape[1]) == (FEATURES, features.dim)
+    scorer = dataclasses.replace(verifier.scorer, warping=Warping(FEATURES, "mean"))
+    made = Verifier(verifier.trained, verifier.folder, scorer, tmp_path / "voices.db")
+    made.enroll("anna", "open", [said("anna", "open", 0)])
+    wave, rate = said("anna", "open", 0)
+    (take,) = made.voices.export()
+    wanted = unit_rows(all_features(wave, rate, features, None))
+    np.testing.assert_allclose(np.array(take["states"], dtype=np.float32), wanted, atol=1e-3)
 
 
 def test_another_speaker_and_another_phrase_are_rejected_each_by_its_own_aspect(
