@@ -17,6 +17,7 @@ case "$*" in
     printf '#!/bin/sh\\necho svtok "$@"\\n' >.venv/bin/svtok && chmod +x .venv/bin/svtok
     echo venv >>calls ;;
   "-m pip install"*) echo "${@: -1}" >>calls && exit "${FAKE_PIP:-0}" ;;
+  "-m compileall -q -j 0 .venv/lib") echo >>compiled ;;
   *) exit 99 ;;
 esac
 """
@@ -58,6 +59,7 @@ def test_dev_and_docs_are_installed_into_the_same_environment(checkout: Path) ->
     setup(checkout, "--dev")
     setup(checkout, "--docs")
     assert calls(checkout) == ["venv", ".[sphere,synth,tensorboard]", ".[dev]", "Resemblyzer", ".[docs]"]
+    assert (checkout / "compiled").read_text() == "\n"  # once: for the first, which is the users'
 
 
 def test_a_failed_installation_is_done_again(checkout: Path) -> None:
