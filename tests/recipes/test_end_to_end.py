@@ -57,7 +57,7 @@ RECIPES = (
         "arabic-commands",
         arabic_tree,
         ("--root", "original"),
-        ("avg", "cls", "cls-sampled", "cls-sampled-dist"),
+        ("avg", "cls-sampled", "cls-sampled-dist"),
         "arabic-commands",
     ),
     Recipe(
@@ -69,7 +69,7 @@ RECIPES = (
             "--synthesize-options",
             "--speakers 4 --dev-speakers 4 --eval-speakers 4 --phrases 2 --sessions 5",
         ),
-        ("cls-sampled", "cls-sampled-dist"),
+        ("cls",),
         "SYNTHETIC speech",
     ),
     Recipe(
@@ -106,10 +106,14 @@ def run(recipe: Recipe, folder: Path, settings: str, systems: tuple[str, ...]) -
 
 
 def run_script(folder: Path, script: str, *options: str) -> subprocess.CompletedProcess[str]:
-    """Run a script of egs/ in a folder."""
+    """Run a script of egs/ in a folder.
+
+    Its commands are not traced for the coverage, which made them a third slower: other tests run each of them.
+    """
     command = ["bash", str(ROOT / "egs" / script), *options]
     scripts = str(Path(sys.executable).parent)
-    variables = {**os.environ, "VIRTUAL_ENV": sys.prefix, "PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}"}
+    variables = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_PROCESS_")}
+    variables |= {"VIRTUAL_ENV": sys.prefix, "PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}"}
     return subprocess.run(command, cwd=folder, env=variables, stdout=PIPE, stderr=STDOUT, text=True, check=False)
 
 
@@ -149,6 +153,8 @@ def test_a_recipe_runs_skips_what_is_done_and_redoes_what_changed(recipe: Recipe
     assert worked(again) == []
     assert (work / "exp" / "results.md").read_text() == table
 
+    if recipe is not RECIPES[0]:
+        return  # what becomes of a changed configuration is up to recipe.sh, which is the same in all of them
     system = recipe.systems[0]
     changed = run(recipe, tmp_path, TINY.replace("epochs=2", "epochs=1"), (system,))
     assert changed.returncode == 0, changed.stdout
