@@ -84,7 +84,9 @@ def test_no_property_has_a_deadline() -> None:
     assert settings().deadline is None
 
 
-@pytest.mark.parametrize("name", ["bin/setup", "bin/svtok", "bin/demo", "bin/test", "bin/docs", ".ci/run"])
+@pytest.mark.parametrize(
+    "name", ["bin/setup", "bin/svtok", "bin/demo", "bin/test", "bin/docs", ".ci/run", ".ci/matrix"]
+)
 def test_scripts_are_executable_and_strict(name: str) -> None:
     assert os.access(ROOT / name, os.X_OK)
     assert "\nset -euo pipefail\n" in (ROOT / name).read_text()
