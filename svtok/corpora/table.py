@@ -6,7 +6,7 @@ import csv
 import io
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,14 +43,27 @@ def read_listing(path: Path) -> Listing:
     """
     header, cells, lines = _read_cells(path)
     rows = pd.DataFrame(cells, columns=header, dtype=object)
-    place = Place(path, lines=lines)
+    return make_listing(rows, Place(path, lines=lines), path.parent)
+
+
+def make_listing(rows: pd.DataFrame, place: Place, folder: Path) -> Listing:
+    """The listing of rows whose columns are some of REQUIRED and OPTIONAL, all of text.
+
+    Args:
+        rows: as they are written.
+        place: where each stands.
+        folder: what relative paths are relative to.
+
+    Raises:
+        ProblemsError: as `read_listing`.
+    """
     problems = [*_check_values(rows, place), *_check_renamed(rows, place), *_check_repeated(rows, place)]
     raise_problems(sorted(problems, key=lambda problem: problem.line or 0))
-    for name in set(IDS) & set(header):
+    for name in set(IDS) & set(rows):
         rows[name] = rows[name].map(_as_id)
     if "gender" in rows:
         rows["gender"] = rows["gender"].replace(GENDERS)
-    rows["path"] = [os.path.abspath(path.parent / cell) for cell in rows["path"]]
+    rows["path"] = [os.path.abspath(folder / cell) for cell in rows["path"]]
     return Listing(rows, place)
 
 
@@ -137,7 +150,7 @@ FAR_END = "1e9"  # of a file that cannot be read, in seconds: that is said of it
 
 
 def prepare(
-    listing: Path,
+    listing: Path | Listing | Sequence[Listing],
     *,
     split: Mapping[str, float] | None = None,
     enroll_takes: int = 3,
@@ -155,7 +168,7 @@ def prepare(
     get models and trials (`svtok.manifest.protocol`); a column `enroll` (1 or 0) chooses the enrollment takes.
 
     Args:
-        listing: The CSV.
+        listing: The CSV; or what was read of it, or of several lists with the same columns.
         split: The share of the speakers by set, where there is no column `set`; default: DEFAULT_SPLIT.
         enroll_takes: Takes that enroll a speaker's phrase, where there is no column `enroll`.
         iw_share: The part of each model's IW trials that is kept, 0 to 1.
@@ -174,15 +187,19 @@ def prepare(
         SvtokError: where nothing in a set can be enrolled, the new phrases cannot be, or the column `set` and `split`
             are both given.
     """
-    listed = read_listing(listing)
-    utterances = _utterances(listed, channel, jobs)
-    if "set" not in listed.rows:
+    if isinstance(listing, Path):
+        listing = read_listing(listing)
+    listings = [listing] if isinstance(listing, Listing) else listing
+    where = Path(listings[0].place.path)
+    utterances = _all_utterances(listings, channel, jobs)
+    rows = pd.concat([listed.rows for listed in listings], ignore_index=True)
+    if "set" not in rows:
         names = draw_sets(utterances["spk"], split or DEFAULT_SPLIT, seed)
     elif split is None:
-        names = listed.rows["set"].to_numpy(object)
+        names = rows["set"].to_numpy(object)
     else:
-        raise SvtokError(f"{listing}: the column 'set' already says what --split would; leave one of them out")
-    marks = listed.rows["enroll"].to_numpy(object) == "1" if "enroll" in listed.rows else None
+        raise SvtokError(f"{where}: the column 'set' already says what --split would; leave one of them out")
+    marks = rows["enroll"].to_numpy(object) == "1" if "enroll" in rows else None
 
     def one(name: str) -> PreparedSet:
         chosen = names == name
@@ -200,11 +217,11 @@ def prepare(
                 enrolled=None if marks is None else marks[chosen],
             )
         except SvtokError as error:
-            raise SvtokError(f"{listing}: set {name}: {error}") from error
+            raise SvtokError(f"{where}: set {name}: {error}") from error
         return PreparedSet(own, models, trials)
 
     sets = {name: one(name) for name in SETS if (names == name).any()}
-    return sets if new_phrases is None else hold_out_phrases(listing, sets, new_phrases, seed)
+    return sets if new_phrases is None else hold_out_phrases(where, sets, new_phrases, seed)
 
 
 def draw_sets(speakers: pd.Series, split: Mapping[str, float], seed: int) -> np.ndarray:
@@ -235,6 +252,19 @@ def draw_sets(speakers: pd.Series, split: Mapping[str, float], seed: int) -> np.
     names = np.repeat(np.array(list(split), dtype=object), counts)
     sets = dict(zip(np.random.default_rng(seed).permutation(distinct), names, strict=True))
     return speakers.map(sets).to_numpy(object)
+
+
+def _all_utterances(listings: Sequence[Listing], channel: str | None, jobs: int) -> pd.DataFrame:
+    """The tables of utterances of several lists as one; all that is wrong with any of them is raised at once."""
+    tables: list[pd.DataFrame] = []
+    problems: list[Problem] = []
+    for listed in listings:
+        try:
+            tables.append(_utterances(listed, channel, jobs))
+        except ProblemsError as error:
+            problems += error.problems
+    raise_problems(problems)
+    return tables[0] if len(tables) == 1 else pd.concat(tables, ignore_index=True)
 
 
 def _utterances(listed: Listing, channel: str | None, jobs: int) -> pd.DataFrame:

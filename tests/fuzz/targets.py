@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +15,7 @@ import soundfile
 import torch
 
 from svtok.audio.decode import read_audio
+from svtok.corpora.lhotse import read_cuts
 from svtok.corpora.rsr2015.prepare import prepare as prepare_rsr2015
 from svtok.corpora.synthetic.marker import write_marker
 from svtok.corpora.synthetic.rsr2015_lists import Settings, write_lists
@@ -214,6 +217,23 @@ def write_matrices(folder: Path) -> None:
     (folder / "m.ark").write_bytes(b"".join(entries))
 
 
+def write_cuts(folder: Path) -> None:
+    source = {"type": "file", "channels": [0, 1], "source": "a.wav"}
+    recording = {"id": "r", "sources": [source], "sampling_rate": RATE, "num_samples": 4000, "duration": 0.25}
+    said = {"id": "s", "start": 0, "duration": 0.1, "text": "yes", "speaker": "ann", "custom": {"session": "x"}}
+    cuts = [
+        {"id": f"c{n}", "start": 0.1 * n, "duration": 0.1, "channel": n, "supervisions": [said], "recording": recording}
+        for n in range(2)
+    ]
+    lines = "".join(json.dumps(cut) + "\n" for cut in cuts)
+    (folder / "cuts.jsonl").write_text(lines)
+    (folder / "cuts.jsonl.gz").write_bytes(gzip.compress(lines.encode()))
+
+
+def cuts(name: str) -> Target:
+    return Target(write_cuts, lambda folder: read_cuts([(None, folder / name)]), (name,))
+
+
 VOICES_OF = Source("a" * 64, "exp/ours", 2)
 
 
@@ -304,6 +324,8 @@ TARGETS: dict[str, Target] = {
     "ark": vectors("a.ark"),
     "text ark": vectors("t.ark"),
     "scp": vectors("a.scp"),
+    "cuts": cuts("cuts.jsonl"),
+    "packed cuts": cuts("cuts.jsonl.gz"),
     "matrices": Target(write_matrices, lambda folder: list(read_archive(folder / "m.ark", 2)), ("m.ark",)),
     "npy": vectors("a.npy", "a.tsv"),
     "submission": Target(

@@ -44,6 +44,7 @@ CORPORA = {
         "svtok.cli.prepare.public", "prepare_speechocean762", "speechocean762: 250 speakers, free text, to train on."
     ),
     "table": LazyCommand("svtok.cli.prepare.own", "prepare_table", "Your own recordings: one CSV that lists them."),
+    "lhotse": LazyCommand("svtok.cli.prepare.own", "prepare_lhotse", "A corpus that lhotse describes: cuts.jsonl.gz."),
     "kaldi": LazyCommand("svtok.cli.prepare.own", "prepare_kaldi", "Kaldi data directories train, dev and eval."),
 }
 
