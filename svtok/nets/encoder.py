@@ -120,9 +120,30 @@ class SelfAttention(nn.Module):
         Returns:
             (B, rows, D).
         """
+        if rows is not None and isinstance(self.rotation, nn.Identity):
+            return self._few(x, mask, rows)
         weights, values = self.attend(x, mask, rows)
         out = self.dropout(weights) @ values  # (B, heads, rows, D / heads)
         return self.out(out.transpose(1, 2).flatten(2))  # (B, rows, D)
+
+    def _few(self, x: Tensor, mask: Tensor, rows: int) -> Tensor:
+        """What `forward` gives for a few rows, without keys and values of all S: with an equal sum in another order.
+
+        q . (K x) = (K' q) . x, and a weighted sum of V x is V of the weighted sum of x. The keys' bias adds the same to
+        all scores of a row, which the softmax takes away again.
+        """
+        batch, heads, size = x.shape[0], self.heads, x.shape[2] // self.heads
+        keys, values = self.key_value.weight.reshape(2, heads, size, -1).unbind(0)  # each (heads, size, D)
+        query = self.query(x[:, :rows]).reshape(batch * rows, heads, size).transpose(0, 1)  # (heads, B * rows, size)
+        asked = (query @ keys).reshape(heads, batch, rows, -1).transpose(0, 1)  # (B, heads, rows, D)
+        scores = asked.flatten(1, 2) @ x.transpose(1, 2) * size**-0.5  # (B, heads * rows, S)
+        weights = self.dropout(scores.masked_fill(~mask[:, None], -torch.inf).softmax(dim=2))
+        read = (weights @ x).reshape(batch, heads, rows, -1).transpose(0, 1)  # (heads, B, rows, D)
+        out = read.flatten(1, 2) @ values.transpose(1, 2)  # (heads, B * rows, size)
+        shares = weights.sum(dim=2).reshape(batch, heads, rows).transpose(0, 1).flatten(1)  # (heads, B * rows)
+        bias = self.key_value.bias.reshape(2, heads, 1, size)[1]
+        out = out + shares[..., None] * bias  # dropout leaves other shares than 1
+        return self.out(out.transpose(0, 1).reshape(batch, rows, -1))  # (B, rows, D)
 
     def attend(self, x: Tensor, mask: Tensor, rows: int | None = None) -> tuple[Tensor, Tensor]:
         """Attention weights (B, heads, rows, S), each row summing to 1, and values (B, heads, S, D / heads).

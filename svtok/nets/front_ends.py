@@ -1,6 +1,6 @@
 """Front-ends: local patterns of the acoustic features, before any token joins, by the `kind` of their configuration.
 
-Every layer masks: a padded frame stays 0 and counts for nothing.
+What they compute of a frame is a row. Where padding would count, no row is there, or it is 0 (`svtok.nets.rows`).
 """
 
 from __future__ import annotations
@@ -11,48 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from svtok.nets.config import EcapaConfig, FrontEndConfig, ResidualConfig, XVectorConfig
-
-
-def frame_mask(lengths: Tensor, frames: int) -> Tensor:
-    """Which of the first `frames` frames of each utterance are real.
-
-    Args:
-        lengths: frames of each utterance, (B,).
-        frames: T.
-
-    Returns:
-        bool (B, T).
-    """
-    return torch.arange(frames, device=lengths.device)[None, :] < lengths[:, None]
-
-
-class MaskedBatchNorm(nn.BatchNorm1d):
-    """BatchNorm over the real frames alone (Ioffe and Szegedy, 2015); padded frames come out as 0."""
-
-    def forward(self, x: Tensor, mask: Tensor) -> Tensor:  # type: ignore[override]
-        """x (B, T, C), mask (B, T) -> (B, T, C)."""
-        if not self.training:
-            return super().forward(x.transpose(1, 2)).transpose(1, 2) * mask[..., None]
-        out = torch.zeros_like(x)
-        out[mask] = super().forward(x[mask]).to(x.dtype)  # x[mask]: (real frames, C)
-        return out
-
-
-class FrameConv(nn.Module):
-    """1-D convolution over time. Where the padded frames of its input are 0, padding changes nothing of the real ones.
-
-    All layers here keep to that: MaskedBatchNorm sets padded frames to 0, and what is added to them is 0 too.
-    """
-
-    def __init__(self, channels_in: int, channels_out: int, kernel: int, *, stride: int = 1, dilation: int = 1) -> None:
-        super().__init__()
-        padding = dilation * (kernel // 2)
-        self.conv = nn.Conv1d(channels_in, channels_out, kernel, stride=stride, padding=padding, dilation=dilation)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """x (B, T, C_in) -> (B, ceil(T / stride), C_out); padded frames come out as anything."""
-        # a row a frame in memory too: what follows is twice as fast on it as on a transposed view
-        return self.conv(x.transpose(1, 2)).transpose(1, 2).contiguous()  # (B, T', C_out)
+from svtok.nets.rows import FrameConv, RowNorm, Rows, channels_last_conv, frame_mask
 
 
 class ConvReluNorm(nn.Module):
@@ -67,11 +26,12 @@ class ConvReluNorm(nn.Module):
             if one
             else FrameConv(channels_in, channels_out, kernel, dilation=dilation)
         )
-        self.norm = MaskedBatchNorm(channels_out)
+        self.norm = RowNorm(channels_out)
 
-    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
-        """x (B, T, C_in), mask (B, T) -> (B, T, C_out)."""
-        return self.norm(torch.relu(self.conv(x)), mask)
+    def forward(self, x: Tensor, rows: Rows) -> Tensor:
+        """x (..., C_in) -> (..., C_out)."""
+        x = self.conv(x) if isinstance(self.conv, nn.Linear) else self.conv(x, rows)
+        return self.norm(torch.relu(x), rows)
 
 
 class SubsamplingConv(nn.Module):
@@ -82,13 +42,20 @@ class SubsamplingConv(nn.Module):
         self.acoustic_dim, self.subsample = acoustic_dim, subsample
         self.conv = FrameConv(acoustic_dim, channels, kernel, stride=subsample)
 
-    def forward(self, frames: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """frames (B, T, A + P), lengths (B,) -> convolved (B, T', C), phonetic (B, T', P), mask (B, T')."""
-        frames = frames * frame_mask(lengths, frames.shape[1])[..., None]
+    def forward(self, frames: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor, Rows]:
+        """frames (B, T, A + P), lengths (B,) -> convolved (..., C), phonetic (..., P), and the rows that these are."""
+        mask = frame_mask(lengths, frames.shape[1]).to(frames.device, non_blocking=True)
+        frames = frames * mask[..., None]
         acoustic, phonetic = frames[..., : self.acoustic_dim], frames[:, :: self.subsample, self.acoustic_dim :]
-        x = self.conv(acoustic)  # (B, T', C)
+        x = channels_last_conv(acoustic, self.conv.conv)  # (B, T', C)
         shortened = (lengths + self.subsample - 1) // self.subsample
-        return x, phonetic, frame_mask(shortened, x.shape[1])
+        rows = Rows(shortened, x.shape[1], x.device, packed=self.training)
+        return rows.pack(x), rows.pack(phonetic), rows
+
+
+def beside(x: Tensor, phonetic: Tensor) -> Tensor:
+    """x (..., C) with phonetic columns (..., P) behind it: (..., C + P); itself where there are none."""
+    return torch.cat([x, phonetic], dim=-1) if phonetic.shape[-1] else x
 
 
 class ResidualBlock(nn.Module):
@@ -98,17 +65,17 @@ class ResidualBlock(nn.Module):
         super().__init__()
         widths = [channels_in] + [channels_out] * layers
         self.convs = nn.ModuleList(FrameConv(a, b, kernel) for a, b in pairwise(widths))
-        self.norms = nn.ModuleList(MaskedBatchNorm(channels_out) for _ in range(layers))
+        self.norms = nn.ModuleList(RowNorm(channels_out) for _ in range(layers))
         self.shortcut = (
             nn.Identity() if channels_in == channels_out else nn.Linear(channels_in, channels_out, bias=False)
         )
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
-        """x (B, T, C_in), mask (B, T) -> (B, T, C_out)."""
+    def forward(self, x: Tensor, rows: Rows) -> Tensor:
+        """x (..., C_in) -> (..., C_out)."""
         out = x
         for number, (conv, norm) in enumerate(zip(self.convs, self.norms, strict=True)):
-            out = norm(conv(out), mask)
+            out = norm(conv(out, rows), rows)
             if number + 1 < len(self.convs):
                 out = torch.relu(out)
         return self.dropout(torch.relu(out + self.shortcut(x)))
@@ -120,21 +87,21 @@ class ResidualFrontEnd(nn.Module):
     def __init__(self, acoustic_dim: int, phonetic_dim: int, config: ResidualConfig) -> None:
         super().__init__()
         self.first = SubsamplingConv(acoustic_dim, config.channels, config.kernel, config.subsample)
-        self.norm = MaskedBatchNorm(config.channels)
+        self.norm = RowNorm(config.channels)
         widths = (config.channels, *config.blocks)
         self.blocks = nn.ModuleList(
             ResidualBlock(a + phonetic_dim, b, config.layers_per_block, config.kernel, config.dropout)
             for a, b in pairwise(widths)
         )
-        self.final_norm = MaskedBatchNorm(config.blocks[-1])
+        self.final_norm = RowNorm(config.blocks[-1])
 
     def forward(self, frames: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """frames (B, T, F), lengths (B,) -> states (B, T', D), mask (B, T')."""
-        x, phonetic, mask = self.first(frames, lengths)
-        x = torch.relu(self.norm(x, mask))
+        x, phonetic, rows = self.first(frames, lengths)
+        x = torch.relu(self.norm(x, rows))
         for block in self.blocks:
-            x = block(torch.cat([x, phonetic], dim=2), mask)
-        return self.final_norm(x, mask), mask
+            x = block(beside(x, phonetic), rows)
+        return rows.unpack(self.final_norm(x, rows)), rows.mask
 
 
 class Res2Conv(nn.Module):
@@ -148,13 +115,13 @@ class Res2Conv(nn.Module):
         width = channels // scale
         self.convs = nn.ModuleList(ConvReluNorm(width, width, kernel, dilation) for _ in range(scale - 1))
 
-    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
-        """x (B, T, C), mask (B, T) -> (B, T, C)."""
-        first, *rest = x.chunk(len(self.convs) + 1, dim=2)  # each (B, T, C / scale)
+    def forward(self, x: Tensor, rows: Rows) -> Tensor:
+        """x (..., C) -> (..., C)."""
+        first, *rest = x.chunk(len(self.convs) + 1, dim=-1)  # each (..., C / scale)
         out = [first]
         for number, (conv, group) in enumerate(zip(self.convs, rest, strict=True)):
-            out.append(conv(group + out[-1] if number else group, mask))
-        return torch.cat(out, dim=2)
+            out.append(conv(group + out[-1] if number else group, rows))
+        return torch.cat(out, dim=-1)
 
 
 class SqueezeExcitation(nn.Module):
@@ -164,10 +131,11 @@ class SqueezeExcitation(nn.Module):
         super().__init__()
         self.gate = nn.Sequential(nn.Linear(channels, hidden), nn.ReLU(), nn.Linear(hidden, channels), nn.Sigmoid())
 
-    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
-        """x (B, T, C), mask (B, T) -> (B, T, C)."""
-        mean = x.sum(dim=1) / mask.sum(dim=1, keepdim=True)  # (B, C); padded frames are 0
-        return x * self.gate(mean)[:, None, :]
+    def forward(self, x: Tensor, rows: Rows) -> Tensor:
+        """x (..., C) -> (..., C)."""
+        padded = rows.unpack(x)  # (B, T, C); padded frames are 0
+        mean = padded.sum(dim=1) / rows.mask.sum(dim=1, keepdim=True)  # (B, C)
+        return rows.pack(padded * self.gate(mean)[:, None, :])
 
 
 class SeRes2Block(nn.Module):
@@ -181,10 +149,10 @@ class SeRes2Block(nn.Module):
         self.excitation = SqueezeExcitation(channels, config.squeeze)
         self.shortcut = nn.Identity() if channels_in == channels else nn.Linear(channels_in, channels, bias=False)
 
-    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
-        """x (B, T, C_in), mask (B, T) -> (B, T, C)."""
-        out = self.after(self.multi_scale(self.before(x, mask), mask), mask)
-        return self.excitation(out, mask) + self.shortcut(x)
+    def forward(self, x: Tensor, rows: Rows) -> Tensor:
+        """x (..., C_in) -> (..., C)."""
+        out = self.after(self.multi_scale(self.before(x, rows), rows), rows)
+        return self.excitation(out, rows) + self.shortcut(x)
 
 
 class EcapaFrontEnd(nn.Module):
@@ -194,7 +162,7 @@ class EcapaFrontEnd(nn.Module):
         super().__init__()
         channels = config.channels
         self.first = SubsamplingConv(acoustic_dim, channels, 5, config.subsample)
-        self.norm = MaskedBatchNorm(channels)
+        self.norm = RowNorm(channels)
         self.blocks = nn.ModuleList(
             SeRes2Block(channels + phonetic_dim, channels, dilation, config) for dilation in config.dilations
         )
@@ -202,12 +170,12 @@ class EcapaFrontEnd(nn.Module):
 
     def forward(self, frames: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """frames (B, T, F), lengths (B,) -> states (B, T', D), mask (B, T')."""
-        x, phonetic, mask = self.first(frames, lengths)
-        outputs = [self.norm(torch.relu(x), mask)]
+        x, phonetic, rows = self.first(frames, lengths)
+        outputs = [self.norm(torch.relu(x), rows)]
         for block in self.blocks:
             # each block reads the sum of all outputs before it (section 3.3)
-            outputs.append(block(torch.cat([sum(outputs[1:], outputs[0]), phonetic], dim=2), mask))
-        return self.aggregate(torch.cat(outputs[1:], dim=2), mask), mask
+            outputs.append(block(beside(sum(outputs[1:], outputs[0]), phonetic), rows))
+        return rows.unpack(self.aggregate(torch.cat(outputs[1:], dim=-1), rows)), rows.mask
 
 
 class XVectorFrontEnd(nn.Module):
@@ -216,7 +184,7 @@ class XVectorFrontEnd(nn.Module):
     def __init__(self, acoustic_dim: int, phonetic_dim: int, config: XVectorConfig) -> None:
         super().__init__()
         self.first = SubsamplingConv(acoustic_dim, config.channels, 5, config.subsample)
-        self.norm = MaskedBatchNorm(config.channels)
+        self.norm = RowNorm(config.channels)
         width = config.channels + phonetic_dim
         self.blocks = nn.ModuleList(
             [
@@ -229,11 +197,11 @@ class XVectorFrontEnd(nn.Module):
 
     def forward(self, frames: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """frames (B, T, F), lengths (B,) -> states (B, T', D), mask (B, T')."""
-        x, phonetic, mask = self.first(frames, lengths)
-        x = self.norm(torch.relu(x), mask)
+        x, phonetic, rows = self.first(frames, lengths)
+        x = self.norm(torch.relu(x), rows)
         for block in self.blocks:
-            x = block(torch.cat([x, phonetic], dim=2), mask)
-        return x, mask
+            x = block(beside(x, phonetic), rows)
+        return rows.unpack(x), rows.mask
 
 
 def make_front_end(feature_dim: int, phonetic_dim: int, config: FrontEndConfig) -> nn.Module:

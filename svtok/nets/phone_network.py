@@ -8,7 +8,8 @@ from torch import Tensor, nn
 
 from svtok.nets.classifiers import at_least_fp32
 from svtok.nets.config import FrontEndConfig, ResidualConfig
-from svtok.nets.front_ends import frame_mask, make_front_end
+from svtok.nets.front_ends import make_front_end
+from svtok.nets.rows import frame_mask
 
 
 class PhoneNetworkConfig(BaseModel, extra="forbid", frozen=True):
@@ -53,7 +54,7 @@ class PhoneNetwork(nn.Module):
         states, _ = self._states(frames, lengths)
         length = frames.shape[1]
         at_full_rate = states.repeat_interleave(self.subsample, dim=1)[:, :length]  # (B, T, P)
-        return at_full_rate * frame_mask(lengths, length)[..., None]
+        return at_full_rate * frame_mask(lengths, length).to(frames.device)[..., None]
 
     def posteriors(self, frames: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Posteriors of the phones, given that a frame is of a phone: (B, T', phones), and how many are real, (B,).

@@ -41,8 +41,25 @@ def test_attention_equals_explicit_loops_and_skips_padded_rows(layer: SelfAttent
 
 
 def test_first_rows_alone_equal_the_first_rows_of_all(layer: SelfAttention) -> None:
+    x = torch.randn(2, 5, 6, dtype=torch.float64, requires_grad=True)
+    mask = torch.tensor([[True] * 5, [True, True, True, False, False]])
+    few, of_all = layer(x, mask, rows=2), layer(x, mask)[:, :2]
+    torch.testing.assert_close(few, of_all)
+    inputs = [x, *layer.parameters()]
+    gradients = [torch.autograd.grad(out.sin().sum(), inputs) for out in (few, of_all)]
+    torch.testing.assert_close(*gradients)
+
+
+def test_first_rows_alone_are_those_of_all_when_the_same_weights_are_dropped() -> None:
+    torch.manual_seed(0)
+    layer = SelfAttention(6, 2, dropout=0.5).double()
     x, mask = torch.randn(2, 5, 6, dtype=torch.float64), torch.ones(2, 5, dtype=torch.bool)
-    torch.testing.assert_close(layer(x, mask, rows=2), layer(x, mask)[:, :2])
+    torch.manual_seed(1)
+    few = layer(x, mask, rows=2)
+    torch.manual_seed(1)
+    weights, values = layer.attend(x, mask, rows=2)
+    dropped = layer.dropout(weights.flatten(1, 2)).view_as(weights) @ values  # (B, heads, rows, D / heads)
+    torch.testing.assert_close(few, layer.out(dropped.transpose(1, 2).flatten(2)))
 
 
 def test_weights_of_each_row_sum_to_one_and_are_zero_on_padding(layer: SelfAttention) -> None:

@@ -7,8 +7,9 @@ import torch
 from pydantic import ValidationError
 
 from svtok.nets.config import EcapaConfig, NetworkConfig, ResidualConfig, XVectorConfig
-from svtok.nets.front_ends import ConvReluNorm, FrameConv, Res2Conv, SeRes2Block, SubsamplingConv, make_front_end
+from svtok.nets.front_ends import ConvReluNorm, Res2Conv, SeRes2Block, SubsamplingConv, make_front_end
 from svtok.nets.network import Network
+from svtok.nets.rows import FrameConv, Rows
 
 ECAPA = EcapaConfig(kind="ecapa", channels=8, scale=4, squeeze=3, out_channels=6)
 CONFIGS = (ResidualConfig(channels=4, blocks=(6,)), ECAPA, XVectorConfig(kind="x-vector", channels=5, out_channels=6))
@@ -17,6 +18,11 @@ CONFIGS = (ResidualConfig(channels=4, blocks=(6,)), ECAPA, XVectorConfig(kind="x
 @pytest.fixture(autouse=True)
 def seed() -> None:
     torch.manual_seed(2)
+
+
+def all_real(x: torch.Tensor) -> Rows:
+    """The rows of frames x (B, T, C) without padding, as evaluation has them."""
+    return Rows(torch.full((len(x),), x.shape[1]), x.shape[1], x.device, packed=False)
 
 
 @torch.no_grad()
@@ -28,7 +34,7 @@ def test_a_dilated_convolution_sees_the_frames_it_should() -> None:
     for t in range(9):
         seen = [x[0, t + offset] if 0 <= t + offset < 9 else torch.zeros(2) for offset in (-2, 0, 2)]
         expected = bias + sum(weight[:, :, place] @ frame for place, frame in enumerate(seen))
-        torch.testing.assert_close(conv(x)[0, t], expected)
+        torch.testing.assert_close(conv(x, all_real(x))[0, t], expected)
 
 
 @torch.no_grad()
@@ -36,27 +42,29 @@ def test_one_frame_convolution_relu_and_norm_is_their_plain_product() -> None:
     layer = ConvReluNorm(2, 3).eval()
     x = torch.randn(1, 4, 2)
     expected = torch.relu(layer.conv(x)) / (1 + layer.norm.eps) ** 0.5  # running mean 0, variance 1
-    torch.testing.assert_close(layer(x, torch.ones(1, 4, dtype=torch.bool)), expected)
+    torch.testing.assert_close(layer(x, all_real(x)), expected)
 
 
 @torch.no_grad()
 def test_groups_of_channels_feed_the_next_group() -> None:
     layer = Res2Conv(8, kernel=3, dilation=1, scale=4).eval()
-    x, mask = torch.randn(2, 5, 8), torch.ones(2, 5, dtype=torch.bool)
+    x = torch.randn(2, 5, 8)
+    rows = all_real(x)
     groups = [x[..., 2 * number : 2 * number + 2] for number in range(4)]
-    second = layer.convs[0](groups[1], mask)
-    third = layer.convs[1](groups[2] + second, mask)
-    fourth = layer.convs[2](groups[3] + third, mask)
-    torch.testing.assert_close(layer(x, mask), torch.cat([groups[0], second, third, fourth], dim=2))
+    second = layer.convs[0](groups[1], rows)
+    third = layer.convs[1](groups[2] + second, rows)
+    fourth = layer.convs[2](groups[3] + third, rows)
+    torch.testing.assert_close(layer(x, rows), torch.cat([groups[0], second, third, fourth], dim=2))
 
 
 @torch.no_grad()
 def test_an_se_res2_block_gates_its_channels_by_their_mean_and_adds_its_input() -> None:
     block = SeRes2Block(8, 8, 2, ECAPA).eval()
-    x, mask = torch.randn(1, 6, 8), torch.ones(1, 6, dtype=torch.bool)
-    inner = block.after(block.multi_scale(block.before(x, mask), mask), mask)
+    x = torch.randn(1, 6, 8)
+    rows = all_real(x)
+    inner = block.after(block.multi_scale(block.before(x, rows), rows), rows)
     gate = block.excitation.gate(inner[0].mean(dim=0))
-    torch.testing.assert_close(block(x, mask)[0], inner[0] * gate + x[0])
+    torch.testing.assert_close(block(x, rows)[0], inner[0] * gate + x[0])
 
 
 @pytest.mark.parametrize("config", CONFIGS, ids=lambda config: config.kind)
@@ -70,13 +78,13 @@ def test_states_have_the_configured_dimension_and_a_frame_for_each_step(config: 
 
 
 def test_phonetic_columns_are_stepped_over_as_the_frames_are_and_not_convolved() -> None:
-    first = SubsamplingConv(acoustic_dim=3, channels=4, kernel=3, subsample=2)
+    first = SubsamplingConv(acoustic_dim=3, channels=4, kernel=3, subsample=2).eval()
     frames = torch.randn(1, 7, 5)
-    x, phonetic, mask = first(frames, torch.tensor([6]))
+    x, phonetic, rows = first(frames, torch.tensor([6]))
     assert x.shape == (1, 4, 4)
     torch.testing.assert_close(phonetic[0, :3], frames[0, :6:2, 3:])
     assert (phonetic[0, 3] == 0).all()
-    assert mask.tolist() == [[True, True, True, False]]
+    assert rows.mask.tolist() == [[True, True, True, False]]
 
 
 @pytest.mark.parametrize("config", CONFIGS, ids=lambda config: config.kind)

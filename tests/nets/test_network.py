@@ -226,21 +226,14 @@ def test_attention_of_the_tokens_sums_to_one_and_spares_padding(tiny: Callable[.
 
 def test_attention_of_each_layer_is_what_its_forward_pass_uses(tiny: Callable[..., NetworkConfig]) -> None:
     network: Any = trained(tiny(head="cls"))
-    used: list[tuple[torch.Tensor, torch.Tensor]] = []
-
-    def noted(attend: Any) -> Any:
-        def attend_and_note(*inputs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-            used.append(attend(*inputs))
-            return used[-1]
-
-        return attend_and_note
-
-    for layer in network.encoder.layers:
-        layer.attention.attend = noted(layer.attention.attend)
+    used: list[torch.Tensor] = []
+    heads = network.config.attention_heads
+    for layer in network.encoder.layers:  # the weights are what dropout is applied to
+        layer.attention.dropout.register_forward_pre_hook(lambda _, inputs: used.append(inputs[0]))
     frames = torch.randn(3, 23, 5)
     with torch.no_grad():
         network(frames, LENGTHS)
-        expected = [weights[:, :, :1] for weights, _ in used]
+        expected = [weights.reshape(3, heads, -1, weights.shape[-1])[:, :, :1] for weights in used]
         for weights, one in zip(network.attention(frames, LENGTHS), expected, strict=True):
             torch.testing.assert_close(weights, one)
 
