@@ -106,14 +106,10 @@ def run(recipe: Recipe, folder: Path, settings: str, systems: tuple[str, ...]) -
 
 
 def run_script(folder: Path, script: str, *options: str) -> subprocess.CompletedProcess[str]:
-    """Run a script of egs/ in a folder.
-
-    Its commands are not traced for the coverage, which made them a third slower: other tests run each of them.
-    """
+    """Run a script of egs/ in a folder."""
     command = ["bash", str(ROOT / "egs" / script), *options]
     scripts = str(Path(sys.executable).parent)
-    variables = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_PROCESS_")}
-    variables |= {"VIRTUAL_ENV": sys.prefix, "PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}"}
+    variables = {**os.environ, "VIRTUAL_ENV": sys.prefix, "PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}"}
     return subprocess.run(command, cwd=folder, env=variables, stdout=PIPE, stderr=STDOUT, text=True, check=False)
 
 
