@@ -45,6 +45,7 @@ COMMANDS = {
     ),
     "info": LazyCommand("svtok.cli.info", "info", "Say what files and folders are, and what they hold."),
     "config": LazyCommand("svtok.cli.config", "config", "Print a configuration file with every field and default."),
+    "export": LazyCommand("svtok.cli.export", "export", "Write a network for others: a folder for a hub."),
     "enroll": LazyCommand("svtok.cli.voices", "enroll", "Add recordings of a speaker to the store of voices."),
     "verify": LazyCommand("svtok.cli.voices", "verify", "Accept or reject a recording as an enrolled speaker's."),
     "identify": LazyCommand("svtok.cli.voices", "identify", "Rank the enrolled voices for a recording."),
