@@ -40,6 +40,15 @@ def test_attention_equals_explicit_loops_and_skips_padded_rows(layer: SelfAttent
         torch.testing.assert_close(layer(x, mask), attention_by_loops(layer, x, mask))
 
 
+def test_fused_attention_is_the_written_out_one(layer: SelfAttention, monkeypatch: pytest.MonkeyPatch) -> None:
+    x, mask = torch.randn(2, 4, 6, dtype=torch.float64), torch.tensor([[True] * 4, [True, True, False, False]])
+    outs = []
+    for fused in (True, False):
+        monkeypatch.setattr(layer, "_fused", lambda _, fused=fused: fused)
+        outs.append(layer(x, mask))
+    torch.testing.assert_close(*outs)
+
+
 def test_first_rows_alone_equal_the_first_rows_of_all(layer: SelfAttention) -> None:
     x = torch.randn(2, 5, 6, dtype=torch.float64, requires_grad=True)
     mask = torch.tensor([[True] * 5, [True, True, True, False, False]])

@@ -8,6 +8,7 @@ import torch
 from pydantic import ValidationError
 
 from svtok.nets.config import HEADS, TOKEN_HEADS, NetworkConfig
+from svtok.nets.encoder import SelfAttention
 from svtok.nets.network import Network
 
 pytestmark = pytest.mark.slow
@@ -224,7 +225,10 @@ def test_attention_of_the_tokens_sums_to_one_and_spares_padding(tiny: Callable[.
             assert (weights[row, :, :, : 2 + length] > 0).all()
 
 
-def test_attention_of_each_layer_is_what_its_forward_pass_uses(tiny: Callable[..., NetworkConfig]) -> None:
+def test_attention_of_each_layer_is_what_its_forward_pass_uses(
+    tiny: Callable[..., NetworkConfig], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(SelfAttention, "_fused", lambda *_: False)
     network: Any = trained(tiny(head="cls"))
     used: list[torch.Tensor] = []
     heads = network.config.attention_heads

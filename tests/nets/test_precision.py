@@ -81,3 +81,19 @@ def test_the_logits_of_phones_are_computed_in_fp32() -> None:
     with torch.autocast("cpu", torch.bfloat16):
         logits, _ = network(torch.randn(3, 9, 5), torch.tensor([9, 4, 7]))
     torch.testing.assert_close(logits, network.output(read[0].float()), rtol=0, atol=0)
+
+
+@pytest.mark.parametrize(
+    ("head", "front_end", "layers"),
+    [("cls", {"channels": 8, "blocks": [DIM]}, 2), ("attentive-stats", {"kind": "ecapa", "channels": 16}, 0)],
+)
+def test_embeddings_in_bf16_point_where_those_in_fp32_do(head: str, front_end: dict[str, Any], layers: int) -> None:
+    torch.manual_seed(0)
+    fields = {"head": head, "front_end": front_end, "layers": layers, "embedding_dim": DIM}
+    network = Network(NetworkConfig.model_validate(fields), feature_dim=20, classes=CLASSES).eval()
+    frames, lengths = torch.randn(4, 30, 20), torch.tensor([30, 30, 21, 14])
+    with torch.inference_mode():
+        exact = network.embed(frames, lengths)
+        with torch.autocast("cpu", torch.bfloat16):
+            rounded = network.embed(frames, lengths)
+    assert torch.cosine_similarity(rounded.float(), exact).min() >= 0.9999
