@@ -140,7 +140,7 @@ class SelfAttention(nn.Module):
         if x.device.type != "cpu":
             return True
         dropped = self.training and self.dropout.p > 0
-        return not (dropped or torch.is_autocast_enabled("cpu") or torch.jit.is_tracing())
+        return not (dropped or torch.is_autocast_enabled("cpu") or torch.onnx.is_in_onnx_export())
 
     def _few(self, x: Tensor, mask: Tensor, rows: int) -> Tensor:
         """What `forward` gives for a few rows, without keys and values of all S: with an equal sum in another order.
