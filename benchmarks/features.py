@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
 
-from benchmarks.sidebyside import compare, show
+from benchmarks.sidebyside import Comparison, compare, show
+from benchmarks.table import Row
 
 
 @click.command("features")
@@ -21,18 +23,31 @@ def features(seconds: float, utterances: int, rounds: int, json_file: Path | Non
     Example:
       python -m benchmarks features --rounds 30 --json features.json
     """
+    comparisons, frames = compare_features(seconds, utterances, rounds)
+    show(comparisons, unit="frame", per=frames, json_file=json_file)
+
+
+def compare_features(seconds: float, utterances: int, rounds: int) -> tuple[list[Comparison], int]:
+    """The times of so many utterances, and how many frames they have."""
     import numpy as np
     import torch
 
     from svtok.audio.torchaudio_guard import import_torchaudio
     from svtok.features.config import FeaturesConfig
-    from svtok.features.spectral import spectral_features
+    from svtok.features.spectral import spectral_features, with_deltas
 
     torch.set_num_threads(1)
-    kaldi = import_torchaudio().compliance.kaldi
+    torchaudio = import_torchaudio()
+    kaldi, deltas = torchaudio.compliance.kaldi, torchaudio.functional.compute_deltas
     noise = np.random.default_rng(0).normal(scale=0.1, size=(utterances, round(seconds * 16000)))
     waves = list(noise.astype(np.float32))
     tensors = [torch.from_numpy(wave)[None] * 32768 for wave in waves]
+
+    def theirs_with_deltas(tensor: torch.Tensor) -> torch.Tensor:
+        static = kaldi.mfcc(tensor, num_mel_bins=30, num_ceps=20).T  # (20, T)
+        first = deltas(static)
+        return torch.cat([static, first, deltas(first)]).T
+
     fbank, mfcc = FeaturesConfig(bands=(80,)), FeaturesConfig(kind="mfcc", bands=(30,))
     comparisons = [
         compare(
@@ -49,6 +64,21 @@ def features(seconds: float, utterances: int, rounds: int, json_file: Path | Non
             ours=lambda: [spectral_features(wave, mfcc) for wave in waves],
             rounds=rounds,
         ),
+        compare(
+            "MFCC, 20 of 30 bands, deltas",
+            "torchaudio.compliance.kaldi.mfcc, compute_deltas twice",
+            theirs=lambda: [theirs_with_deltas(tensor) for tensor in tensors],
+            ours=lambda: [with_deltas(spectral_features(wave, mfcc).features, 2) for wave in waves],
+            rounds=rounds,
+        ),
     ]
-    frames = utterances * len(spectral_features(waves[0], fbank).features)
-    show(comparisons, unit="frame", per=frames, json_file=json_file)
+    return comparisons, utterances * len(spectral_features(waves[0], fbank).features)
+
+
+def rows() -> Iterator[Row]:
+    """For the table."""
+    comparisons, frames = compare_features(3.0, 16, 15)
+    for found, goal in zip(comparisons, (2.0, None, 3.0), strict=True):
+        if goal is not None:
+            theirs, ours = (1e6 * seconds / frames for seconds in (found.peer_seconds, found.our_seconds))
+            yield Row(found.what, found.peer, found.ratio, goal, f"{ours:.2f} us a frame beside {theirs:.2f}")

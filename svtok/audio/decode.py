@@ -162,7 +162,7 @@ def read_audio(
             without the channel asked for, that holds NaN or infinite samples, or ends before the part asked for.
         SvtokError: for compressed NIST SPHERE where nothing is installed that unpacks it.
     """
-    path = Path(path)
+    path = path if isinstance(path, Path) else Path(path)  # that takes as long as to find a clip in a packed file
     with open_audio(path) as (stream, info):
         rate = info.sample_rate
         if (fault := rate_fault(rate, sample_rate or rate, resample=resample)) is not None:

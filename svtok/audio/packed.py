@@ -7,9 +7,10 @@ and ends. `svtok.audio.decode` reads it beside all other audio; there is nothing
 from __future__ import annotations
 
 import hashlib
+import os
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from pydantic import Field
@@ -86,7 +87,7 @@ def open_packed(path: Path) -> PackedAudio:
     Raises AudioError where it does not, or is cut, or its `pack.yaml` is missing or damaged.
     """
     try:
-        status = path.stat()
+        status = os.stat(path)
     except OSError as error:
         raise AudioError(path, f"cannot be read: {error.strerror}; {REDO}") from None
     return PackedAudio(*_mapped(path, status.st_size, status.st_mtime_ns))
@@ -105,5 +106,9 @@ def _mapped(path: Path, size: int, _: int) -> tuple[np.ndarray, int]:
     index = path.with_name(INDEX)
     if not index.is_file() or hashlib.sha256(index.read_bytes()).hexdigest() != about.index:
         raise AudioError(path, f"is stale: {INDEX} beside it is not the one that was written with it; {REDO}")
-    samples: Any = np.memmap(path, dtype="<i2", mode="r")
-    return samples, about.sample_rate
+    return map_samples(path), about.sample_rate
+
+
+def map_samples(path: Path) -> np.ndarray:
+    """All samples (N,) of a file of 16-bit samples, which are read as they are used."""
+    return np.asarray(np.memmap(path, dtype="<i2", mode="r"))  # a memmap's own slices are slow to make

@@ -24,7 +24,7 @@ from svtok.audio.augment import (
     through_codec,
 )
 from svtok.audio.decode import packed_piece
-from svtok.audio.packed import Piece, as_float, is_packed
+from svtok.audio.packed import Piece, as_float, is_packed, map_samples
 from svtok.errors import AudioError, Problem, SvtokError, raise_problems
 from svtok.features.config import FeaturesConfig
 from svtok.features.extract import Utterance, compute_features, utterances_of
@@ -119,7 +119,7 @@ class Waveforms:
     @cached_property
     def _samples(self) -> dict[Path, np.ndarray]:
         paths = {piece.path for piece in self.pieces}
-        return {path: np.memmap(path, dtype="<i2", mode="r") for path in paths}
+        return {path: map_samples(path) for path in paths}
 
     def __getstate__(self) -> dict[str, Any]:
         """Another process maps the file again: a memory map would be copied whole."""
