@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -145,10 +147,25 @@ def _extract(
         seconds = float((table["num_samples"] / table["sample_rate"]).sum()) * len(todo) / len(parts)
         jobs = min(jobs, max(1, round(seconds / SECONDS_A_PROCESS)))
     make_part = partial(_make_part, config=config, phonetic=phonetic)
-    outcomes = chain.from_iterable(map_in_processes(make_part, todo, jobs=jobs))
     total = sum(len(part.utterances) for part in todo)
-    raise_problems([problem for problem in progress(outcomes, total=total, what=f"features {out}") if problem])
+    with on_one_thread():
+        outcomes = chain.from_iterable(map_in_processes(make_part, todo, jobs=jobs))
+        problems = [problem for problem in progress(outcomes, total=total, what=f"features {out}") if problem]
+    raise_problems(problems)
     _join(parts, config, out, fingerprint, phonetic)
+
+
+@contextmanager
+def on_one_thread() -> Iterator[None]:
+    """Keep torch to one thread, as in other processes: an utterance is too short for several."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 class Utterance(NamedTuple):

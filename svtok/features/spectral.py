@@ -156,7 +156,7 @@ def with_deltas(features: np.ndarray, order: int) -> np.ndarray:
     """
     slope = np.arange(-WINDOW, WINDOW + 1) / np.sum(np.arange(-WINDOW, WINDOW + 1) ** 2)
     reach = WINDOW * order
-    padded = np.pad(features, ((reach, reach), (0, 0)), mode="edge")
+    padded = np.concatenate([np.repeat(features[:1], reach, 0), features, np.repeat(features[-1:], reach, 0)])
     filter_ = np.ones(1)
     parts = []
     for _ in range(order + 1):
@@ -164,6 +164,7 @@ def with_deltas(features: np.ndarray, order: int) -> np.ndarray:
         taps = [
             np.float32(tap) * padded[reach - half + k : reach - half + k + len(features)]
             for k, tap in enumerate(filter_)
+            if tap
         ]
         parts.append(sum(taps[1:], taps[0]))  # (T, F)
         filter_ = np.convolve(filter_, slope)
