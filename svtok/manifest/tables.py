@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
-from svtok.errors import Problem, ProblemsError, raise_problems
+from svtok.errors import Problem, ProblemsError, SvtokError, raise_problems
 from svtok.files import writing_file
 from svtok.manifest.schema import (
     MODELS,
@@ -107,6 +107,10 @@ def _undecodable(content: bytes) -> list[int]:
     return numbers
 
 
+class NotNumbersError(SvtokError):
+    """A cell that was to be a number is none."""
+
+
 def read_rows(
     lines: Lines,
     names: list[str],
@@ -115,6 +119,7 @@ def read_rows(
     dictionaries: Collection[str] = (),
     header: bool = True,
     as_written: Collection[str] = (),
+    numbers: Collection[str] = (),
 ) -> pa.Table:
     """The rows of a delimited file, in its order. A quotation mark is a character as any other.
 
@@ -125,15 +130,18 @@ def read_rows(
         dictionaries: The columns whose values repeat much, and so are kept once.
         header: Whether the first line is no row.
         as_written: The columns that stay as they are, as paths do; the others become normal text (`schema.normal`).
+        numbers: The columns that are to be float64.
 
     Returns:
-        Columns of text with the names given.
+        Columns of text, or of numbers, with the names given.
 
     Raises:
         ProblemsError: with every line that has not one field for each name.
+        NotNumbersError: some cell of `numbers` is none.
     """
-    texts = pa.dictionary(pa.int32(), pa.string())
-    schema = pa.schema([(name, texts if name in dictionaries else pa.string()) for name in names])
+    kinds = {name: pa.dictionary(pa.int32(), pa.string()) for name in dictionaries}
+    kinds |= {name: pa.float64() for name in numbers}
+    schema = pa.schema([(name, kinds.get(name, pa.string())) for name in names])
     problems: list[Problem] = []
 
     def note(row: pa_csv.InvalidRow) -> str:
@@ -159,9 +167,11 @@ def read_rows(
                 ignore_empty_lines=False,
                 invalid_row_handler=note,
             ),
-            pa_csv.ConvertOptions(column_types=schema, strings_can_be_null=False, check_utf8=False),
+            pa_csv.ConvertOptions(column_types=schema, strings_can_be_null=False, check_utf8=False, null_values=[]),
         )
     except pa.ArrowInvalid as error:
+        if numbers and "conversion error" in str(error):
+            raise NotNumbersError(str(error)) from None
         if len(problems) == MOST_OF_A_KIND:
             problems.append(Problem("further lines were not looked at", lines.path))
             raise ProblemsError(problems) from None
@@ -170,7 +180,7 @@ def read_rows(
         empty = (Problem("the line is empty", lines.path, number) for number, line in lines if not line)
         problems += islice(empty, MOST_OF_A_KIND)
     raise_problems(sorted(problems, key=lambda problem: problem.line or 0))
-    return table if lines.content.isascii() else _normal(table, as_written)
+    return table if lines.content.isascii() else _normal(table, {*as_written, *numbers})
 
 
 def _normal(table: pa.Table, as_written: Collection[str]) -> pa.Table:
@@ -181,21 +191,25 @@ def _normal(table: pa.Table, as_written: Collection[str]) -> pa.Table:
     return table
 
 
-def read_columns(path: Path, names: list[str], dictionaries: Collection[str] = ()) -> pa.Table:
+def read_columns(
+    path: Path, names: list[str], dictionaries: Collection[str] = (), numbers: Collection[str] = ()
+) -> pa.Table:
     """`read_rows` of a tab-separated file whose header must be these names.
 
     Args:
         path: the file.
         names: the columns, in order.
         dictionaries: those whose values repeat much, and so are kept once.
+        numbers: those that are to be float64.
 
     Raises:
         ProblemsError: where the header is another.
+        NotNumbersError: some cell of `numbers` is none.
     """
     lines = Lines.open(path)
     if lines.header.split("\t") != names:
         raise ProblemsError([Problem(f"the header is not '{' '.join(names)}' with tabs between", path, 1)])
-    return read_rows(lines, names, delimiter="\t", dictionaries=dictionaries)
+    return read_rows(lines, names, delimiter="\t", dictionaries=dictionaries, numbers=numbers)
 
 
 def _has_empty(cells: pa.Array) -> bool:

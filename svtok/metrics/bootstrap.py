@@ -33,6 +33,8 @@ FEWEST_SPEAKERS = 10
 MOST_EDGES = 2000
 CELLS_A_BLOCK = 1 << 16
 """Numbers (pairs of speakers, or score groups, times draws) of an array held at once: 512 kB, which a cache holds."""
+TRIALS_A_BLOCK = 1 << 20
+"""Trials that are counted at once: some 50 MB."""
 FEWEST_DRAWS = 8
 """Draws of a block, at least."""
 MOST_CELLS = 1 << 21
@@ -99,14 +101,18 @@ def count_trials(
     """
     edges = _edges(check_scores(scores[is_target], "target"))
     scores = check_scores(scores, "trial")
-    # even groups lie between two edges, odd ones on an edge
-    group = np.searchsorted(edges, scores, "left") + np.searchsorted(edges, scores, "right")
-    columns: tuple[NDArray[np.integer | np.bool_], ...] = (stratum, is_target, group, model_speaker, test_speaker)
-    shape = tuple(int(column.max()) + 1 for column in columns)
-    cell = np.zeros(len(scores), dtype=np.int64)
-    for column, size in zip(columns, shape, strict=True):  # np.ravel_multi_index, without its copies
-        np.add(cell * size, column, out=cell)
-    cells, trials = np.unique(cell, return_counts=True)
+    sizes = [int(column.max()) + 1 for column in (stratum, model_speaker, test_speaker)]
+    shape = (sizes[0], 2, 2 * len(edges) + 1, *sizes[1:])
+    cells, trials = np.empty(0, np.int64), np.empty(0, np.int64)
+    for start in range(0, len(scores), TRIALS_A_BLOCK):  # so that memory does not grow by ten numbers a trial
+        rows = slice(start, start + TRIALS_A_BLOCK)
+        # even groups lie between two edges, odd ones on an edge
+        group = np.searchsorted(edges, scores[rows], "left") + np.searchsorted(edges, scores[rows], "right")
+        columns = (stratum[rows], is_target[rows], group, model_speaker[rows], test_speaker[rows])
+        cell = np.ravel_multi_index(tuple(column.astype(np.int64) for column in columns), shape)
+        found, counts = np.unique(cell, return_counts=True)
+        cells, place = np.unique(np.concatenate([cells, found]), return_inverse=True)
+        trials = np.bincount(place, np.concatenate([trials, counts])).astype(np.int64)
     of_stratum, of_targets, of_group, of_model, of_test = np.unravel_index(cells, shape)
     return Counts(of_stratum, of_targets.astype(bool), of_group, of_model, of_test, trials)
 

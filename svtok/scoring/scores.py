@@ -5,6 +5,7 @@ Scores that other toolkits wrote are read as well.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from svtok.errors import Problem, ProblemsError, raise_problems
 from svtok.files import writing_file
 from svtok.manifest.kaldi.lists import read_score_list
 from svtok.manifest.schema import TRIALS, Place, check_keys
-from svtok.manifest.tables import first_fields, read_columns, write_rows
+from svtok.manifest.tables import NotNumbersError, first_fields, read_columns, write_rows
 
 COLUMNS = ["model", "utt", "score"]
 MOST_NAMED = 5
@@ -50,10 +51,16 @@ def read_scores(path: Path) -> pd.DataFrame:
     """
     if first_fields(path)[:1] not in (["model"], []):
         return read_score_list(path)
-    table = read_columns(path, COLUMNS, dictionaries=["model", "utt"])
+    try:  # as numbers, which take a third of the memory of their texts
+        table = read_columns(path, COLUMNS, dictionaries=["model", "utt"], numbers=["score"])
+        sound = not table["score"].null_count and bool(np.isfinite(np.asarray(table["score"])).all())
+    except NotNumbersError:
+        sound = False
+    if not sound:
+        table = read_columns(path, COLUMNS, dictionaries=["model", "utt"])
     if len(table) == 0:
         raise ProblemsError([Problem("there is no score in the file", path)])
-    scores = _numbers(table["score"])
+    scores = np.asarray(table["score"]) if sound else _numbers(table["score"])
     frame = table.select(["model", "utt"]).to_pandas().assign(score=scores)
     refuse_bad_scores(frame, Place(path, 2), lambda row: table["score"][row])
     return frame
@@ -117,15 +124,18 @@ def scores_of_trials(
     return scores["score"].to_numpy(np.float64)[rows]
 
 
-def _keys(frame: pd.DataFrame, trials: pd.DataFrame) -> NDArray[np.int64]:
+def _keys(frame: pd.DataFrame, trials: pd.DataFrame) -> NDArray[np.int32 | np.int64]:
     """One integer a row, the same for the same trial; -1 where the model or the utterance is in none of the trials."""
-    key = np.zeros(len(frame), dtype=np.int64)
+    known = {name: trials[name].cat.categories for name in ("model", "utt")}
+    few = math.prod(map(len, known.values())) < np.iinfo(np.int32).max
+    key = np.zeros(len(frame), dtype=np.int32 if few else np.int64)  # as narrow as it can be: there may be millions
     unknown = np.zeros(len(frame), dtype=bool)
-    for name in ("model", "utt"):
-        known = trials[name].cat.categories
-        codes = known.get_indexer(frame[name].cat.categories)[frame[name].cat.codes]
+    for name, names in known.items():
+        place = names.get_indexer(frame[name].cat.categories).astype(key.dtype)
+        codes = place[frame[name].cat.codes]
         unknown |= codes < 0
-        key = key * len(known) + codes
+        key *= len(names)
+        key += codes
     key[unknown] = -1
     return key
 
