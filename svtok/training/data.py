@@ -161,6 +161,17 @@ class StoredTeacher:
         return np.asarray(self.vectors[[rows[utt] for utt in utts]], dtype=np.float32)
 
 
+def centred(vectors: np.ndarray) -> np.ndarray:
+    """Vectors (N, D) of length 1 less their mean, and of length 1 again.
+
+    Encoders that end in a ReLU have a large mean (Resemblyzer's is 0.76 long), which their every embedding has in
+    common: whoever learned that alone would be near all of them by the cosine, and know no speaker.
+    """
+    unit = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+    apart = unit - unit.mean(axis=0)
+    return np.asarray(apart / np.maximum(np.linalg.norm(apart, axis=1, keepdims=True), 1e-12), np.float32)
+
+
 @dataclass
 class Batch:
     """Frames (B, T, F), zero-padded, and lengths (B,) of each view that is asked for; labels (B, groups of classes).
@@ -196,7 +207,7 @@ class Batch:
 
 
 Item = tuple[dict[View, np.ndarray], np.ndarray, tuple[np.ndarray, ...]]
-"""The views of an utterance, its labels, and its embedding by each stored teacher."""
+"""The views of an utterance, its labels, and its embedding by each stored teacher, `centred` over the training set."""
 
 
 class TrainingUtterances(Dataset[Item]):
@@ -219,7 +230,7 @@ class TrainingUtterances(Dataset[Item]):
     ) -> None:
         self.store, self.utts, self.labels, self.config, self.seed = store, list(utts), labels, config, seed
         self.views, self.waveforms = tuple(views), waveforms
-        self.embeddings = [teacher.of(self.utts) for teacher in stored]
+        self.embeddings = [centred(teacher.of(self.utts)) for teacher in stored]
 
     def __len__(self) -> int:
         return len(self.utts)

@@ -17,6 +17,7 @@ from svtok.training.data import (
     StoredTeacher,
     TrainingUtterances,
     bucketed_batches,
+    centred,
     crop,
     make_loader,
     pad,
@@ -126,11 +127,19 @@ def test_a_batch_carries_each_utterances_own_stored_embeddings(corpus: Path) -> 
     config = TrainingConfig(batch_size=4)
     data = TrainingUtterances(store, store.utts, numbers[:, None], config, seed=0, stored=teachers)
     loader, _ = make_loader(data, CPU)
+    wanted = torch.from_numpy(centred(np.array([[number, 2] for number in numbers])))
     for batch in loader:
         first, second = batch.to(CPU).stored
-        assert first.tolist() == [[number, 2] for (number,) in batch.labels.tolist()]
-        assert torch.equal(second, 10 * first)
+        torch.testing.assert_close(first, wanted[batch.labels[:, 0]])
+        torch.testing.assert_close(second, first)  # lengths do not count
     assert teachers[0].missing(["new", *store.utts, "newer"]) == ["new", "newer"]
+
+
+def test_stored_embeddings_are_centred_by_hand() -> None:
+    found = centred(np.array([[3.0, 4.0], [0.0, 2.0], [0.0, 0.0]]))  # of length 1: (0.6, 0.8), (0, 1), (0, 0)
+    apart = np.array([[0.4, 0.2], [-0.2, 0.4], [-0.2, -0.6]])  # less their mean (0.2, 0.6)
+    np.testing.assert_allclose(found, apart / np.linalg.norm(apart, axis=1, keepdims=True), rtol=1e-6)
+    np.testing.assert_array_equal(centred(np.ones((2, 3))), np.zeros((2, 3)))  # nothing sets them apart
 
 
 def test_embeddings_of_other_utterances_go_on_with_a_teacher() -> None:
