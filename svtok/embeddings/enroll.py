@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from svtok.embeddings.store import Embeddings
 from svtok.errors import SvtokError, first_few
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,8 @@ def normalise_length(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def rows_of(embeddings: Embeddings, utts: Sequence[str]) -> NDArray[np.intp]:
     """The row of each utterance in the embeddings. Raises SvtokError that counts the missing ones and names a few."""
+    import pandas as pd
+
     rows: NDArray[np.intp] = pd.Index(embeddings.utts).get_indexer(pd.Index(utts))
     missing = sorted({utt for utt, row in zip(utts, rows, strict=True) if row < 0})
     if missing:

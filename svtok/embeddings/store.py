@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from svtok.config import Section, read_about, write_yaml
 from svtok.errors import SvtokError
 from svtok.files import read_array, write_array, writing_folder
-from svtok.manifest.tables import read_columns, write_rows
 
 FOLDER_FORMAT = 1
 """Of the files; another one is not read. (`svtok.embeddings.FORMAT` is that of the numbers.)"""
@@ -55,6 +54,10 @@ def write_embeddings(folder: Path, utts: Sequence[str], vectors: NDArray[np.floa
         SvtokError: a name is there twice, or a value is not finite.
         ValueError: `vectors` has another shape.
     """
+    import pandas as pd
+
+    from svtok.manifest.tables import write_rows
+
     if vectors.ndim != 2 or len(vectors) != len(utts):
         raise ValueError(f"{len(utts)} utterances need vectors of shape ({len(utts)}, D), not {vectors.shape}")
     _check(utts, vectors, f"the embeddings for {folder}")
@@ -72,6 +75,8 @@ def read_embeddings(folder: Path) -> Embeddings:
     Raises:
         SvtokError: a file is missing or damaged, the folder is of another format, or a value is not finite.
     """
+    from svtok.manifest.tables import read_columns
+
     remedy = f"run `svtok extract-embeddings` with --out {folder}"
     missing = [name for name in (ARRAY, INDEX, ABOUT) if not (folder / name).is_file()]
     if missing:
@@ -93,9 +98,9 @@ def read_embeddings(folder: Path) -> Embeddings:
 
 def _check(utts: Sequence[str], vectors: NDArray[np.float32], where: str) -> None:
     """Refuse repeated names and values that are not finite."""
-    repeated = pd.Series(utts, dtype=object).duplicated().to_numpy()
-    if repeated.any():
-        raise SvtokError(f"{where}: utterance '{utts[int(repeated.argmax())]}' has more than one embedding")
+    if len(set(utts)) < len(utts):
+        repeated = next(utt for utt, times in Counter(utts).items() if times > 1)
+        raise SvtokError(f"{where}: utterance '{repeated}' has more than one embedding")
     finite = np.isfinite(vectors).all(axis=1)
     if not finite.all():
         first = utts[int(np.argmin(finite))]

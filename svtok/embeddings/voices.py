@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from svtok.errors import SvtokError, unknown_name
-from svtok.manifest.schema import normal
+from svtok.manifest.names import normal
 
 APPLICATION = 0x5356544B
 """SQLite's mark of whose file it is: "SVTK"."""

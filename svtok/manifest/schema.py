@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 import re
-import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,10 +21,11 @@ import pandas as pd
 
 from svtok.audio import CHANNELS
 from svtok.errors import Problem, unknown_name
+from svtok.manifest.names import TRIAL_TYPES as TRIAL_TYPES
+from svtok.manifest.names import normal as normal
 
 Kind = Literal["id", "ids", "text", "path", "seconds", "count", "type", "channel"]
 
-TRIAL_TYPES = ("TC", "TW", "IC", "IW")
 TRIAL_LABELS = ("target", "nontarget")
 UNKNOWN = "?"
 MOST_SECONDS = 1e9  # in a table; FAR_END of a list is no more
@@ -89,19 +89,6 @@ TRIALS = Schema(
     (Column("model", "id", required=True), Column("utt", "id", required=True), Column("type", "type")),
     key=("model", "utt"),
 )
-
-
-_OTHER_BLANKS = re.compile("[\u00a0\u1680\u2000-\u200b\u202f\u205f\u3000]")  # Unicode's Zs, and the zero-width space
-
-
-def normal(text: str) -> str:
-    """The text in Unicode's normal form C, with a plain blank for every other kind of blank.
-
-    So are ids, phrases, texts and names of speakers wherever they come in: `José` with one letter é or with an e and
-    an accent is one speaker, and a no-break space is a blank. Blanks are those of Unicode's class Zs and U+200B, the
-    zero-width space. U+200C and U+200D, which join letters or keep them apart, are letters of the text.
-    """
-    return text if text.isascii() else _OTHER_BLANKS.sub(" ", unicodedata.normalize("NFC", text))
 
 
 def normal_column(column: pd.Series) -> pd.Series:

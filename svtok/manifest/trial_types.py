@@ -10,7 +10,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from svtok.errors import Problem, SvtokError, raise_problems
-from svtok.manifest.schema import TRIAL_TYPES, UNKNOWN, codes_of
+from svtok.manifest.names import TARGET_TYPES, TRIAL_TYPES
+from svtok.manifest.schema import UNKNOWN, codes_of
 
 __all__ = [
     "TARGET_TYPES",
@@ -23,9 +24,6 @@ __all__ = [
     "types_of",
     "types_or_labels",
 ]
-
-TARGET_TYPES = ("TC", "target")
-"""The types of trials that are to be accepted."""
 
 
 class UnknownTypesError(SvtokError):

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field
 
@@ -16,6 +15,9 @@ from svtok.embeddings.enroll import Enrolled, normalise_length, rows_of
 from svtok.embeddings.store import Embeddings
 from svtok.errors import Problem, SvtokError, raise_problems
 from svtok.scoring.plda import Projection, fit_lda, fit_plda
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Enrollment = Literal["mean-embedding", "mean-score", "joined-audio", "by-the-book"]
 

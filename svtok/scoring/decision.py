@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from svtok.errors import SvtokError
-from svtok.manifest.trial_types import TARGET_TYPES
+from svtok.manifest.names import TARGET_TYPES
 from svtok.metrics import Cost
 from svtok.scoring.fusion import Fusion, TypedScores, fit_fusion
 

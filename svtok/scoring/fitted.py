@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from svtok.embeddings.enroll import Enrolled
 from svtok.errors import SvtokError
-from svtok.manifest.sets import PreparedSet
 from svtok.metrics import Cost
 from svtok.scoring.decision import PHRASE_SCORES, Aspect, Decision, Threshold, fit_decisions
 from svtok.scoring.fusion import split_by_type
 from svtok.scoring.scorer import Scorer
 from svtok.scoring.trials import TrialSides
 from svtok.scoring.warping import KeptCohort, Takes, normalise_onto_voices, warp_onto_voices
+
+if TYPE_CHECKING:
+    from svtok.manifest.sets import PreparedSet
 
 
 class Heard(Protocol):

@@ -16,21 +16,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field, FiniteFloat, model_validator
 
 import svtok
 from svtok.config import Section, read_yaml, write_yaml
 from svtok.errors import Problem, ProblemsError, SvtokError, raise_problems
-from svtok.manifest.sets import PreparedSet
-from svtok.manifest.trial_types import TARGET_TYPES, types_or_labels
+from svtok.manifest.names import TARGET_TYPES
 from svtok.metrics import Cost
 from svtok.scoring.calibration import fit_affine
-from svtok.scoring.scores import read_scores, scores_of_trials
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from svtok.manifest.sets import PreparedSet
 
 Rule = Literal["linear", "both"]
 Array = NDArray[np.float64]
@@ -207,6 +209,8 @@ def read_stack(paths: Sequence[Path]) -> tuple[pd.DataFrame, Array]:
         ProblemsError: a file is not as `read_scores` wants it, lacks trials of the first one or has others; of each
             such file the first few are named.
     """
+    from svtok.scoring.scores import read_scores, scores_of_trials
+
     first, *others = (read_scores(path) for path in paths)
     trials, columns = first[["model", "utt"]], [first["score"].to_numpy()]
     problems: list[Problem] = []
@@ -235,6 +239,8 @@ def by_type(trials: pd.DataFrame, scores: Array, prepared: PreparedSet, *, path:
         SvtokError: the set has no models or trials, or their types are not known.
         ProblemsError: the scores are not those of the set's trials.
     """
+    from svtok.scoring.scores import scores_of_trials
+
     _, known = prepared.protocol()
     columns = [scores_of_trials(trials.assign(score=column), known, path=path) for column in scores.T]
     return split_by_type(prepared, np.column_stack(columns))
@@ -245,6 +251,8 @@ def split_by_type(prepared: PreparedSet, in_order: Array) -> dict[str, Array]:
 
     Raises SvtokError where the set has no models or trials, or their types are not known.
     """
+    from svtok.manifest.trial_types import types_or_labels
+
     models, known = prepared.protocol()
     types = types_or_labels(known, models, prepared.utterances)
     return {name: in_order[types == name] for name in types.categories if (types == name).any()}

@@ -11,15 +11,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from svtok.embeddings.enroll import Enrolled, enrolled_utterances
 from svtok.embeddings.store import Embeddings
 from svtok.errors import SvtokError, first_few
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 ROWS_A_BLOCK = 512
 """Embeddings whose scores against the cohort are held at once."""

@@ -7,16 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from svtok.embeddings.store import Embeddings
 from svtok.errors import SvtokError, first_few
-from svtok.manifest.sets import PreparedSet
 from svtok.scoring.backend import Backend, Cosine, Enrollment, model_rows, utterance_rows
 from svtok.scoring.normalise import Norm, cohort_statistics, symmetric_norm
 from svtok.scoring.trials import TrialSides, trial_sides
+
+if TYPE_CHECKING:
+    from svtok.manifest.sets import PreparedSet
 
 GATHER_ROWS = 2048
 """Trials a step when rows are gathered: both operands stay in the cache."""

@@ -17,7 +17,6 @@ from svtok.config import Section, read_about, write_yaml
 from svtok.embeddings.enroll import Enrolled
 from svtok.errors import SvtokError
 from svtok.files import writing_folder
-from svtok.manifest.sets import refuse_other_files
 from svtok.scoring.backend import Backend, Cosine, Enrollment
 from svtok.scoring.decision import Aspect, Decision, Ranked
 from svtok.scoring.fitted import FittedScorer, Warping
@@ -75,6 +74,8 @@ def write_scorer(folder: Path, scorer: FittedScorer) -> None:
     Raises:
         SvtokError: the folder holds other files, or the back-end is of another kind.
     """
+    from svtok.manifest.sets import refuse_other_files
+
     refuse_other_files(folder, (ABOUT, ARRAYS))
     by_phrase = scorer.scorer.backend if isinstance(scorer.scorer.backend, Mapping) else None
     backends: list[Backend] = list(by_phrase.values()) if by_phrase else [scorer.scorer.backend]  # type: ignore[list-item]

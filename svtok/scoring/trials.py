@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from svtok.embeddings.enroll import Enrolled, enrolled_joined, enrolled_utterances, rows_of
@@ -15,6 +14,8 @@ from svtok.embeddings.store import Embeddings
 from svtok.errors import SvtokError, first_few
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from svtok.manifest.sets import PreparedSet
 
 
@@ -40,7 +41,7 @@ class TrialSides:
 
     def by_phrase(self) -> Iterator[tuple[str, NDArray[np.intp], TrialSides]]:
         """Each phrase of a model, the places of the trials of its models, and these trials."""
-        codes, phrases = pd.factorize(self.phrases)
+        phrases, codes = np.unique(self.phrases.astype(str), return_inverse=True)
         of_trials = codes.astype(np.int32)[self.model_index]
         order = np.argsort(of_trials, kind="stable")
         ends = np.cumsum(np.bincount(of_trials, minlength=len(phrases)))
@@ -60,6 +61,8 @@ def trial_sides(prepared: PreparedSet, embeddings: Embeddings, joined: Embedding
         SvtokError: the set has no models or trials, a trial's model is unknown, an embedding is missing, or the two
             kinds of embeddings are of different networks.
     """
+    import pandas as pd
+
     models, trials = prepared.protocol()
     model_codes, model_names = _used_names(trials["model"])
     test_codes, test_names = _used_names(trials["utt"])

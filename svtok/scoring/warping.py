@@ -15,18 +15,21 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
-from typing import Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 import numpy as np
-import pandas as pd
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
 from svtok.errors import SvtokError, first_few
 from svtok.fresh import fingerprint
-from svtok.manifest.sets import PreparedSet
 from svtok.progress import progress
 from svtok.scoring.normalise import CohortOf, Statistics, statistics_of_scores, symmetric_norm
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from svtok.manifest.sets import PreparedSet
 
 CELLS_A_BLOCK = 1 << 22
 """Pairs of frames whose costs are held at once: 16 MB."""
@@ -182,6 +185,8 @@ def score_by_warping(
         SvtokError: where the set has no models or trials, a trial's model is unknown, an utterance has no frames, or
             the cohort is of the same recordings or too small.
     """
+    import pandas as pd
+
     known, trials = prepared.protocol()
     named = known["model"].astype(str).tolist()
     model_of, models = pd.factorize(trials["model"].astype(object))
