@@ -21,8 +21,8 @@ import soundfile
 
 from svtok.audio import CHANNELS
 from svtok.audio.packed import PackedAudio, Piece, is_packed, open_packed
+from svtok.audio.resampling import resampled
 from svtok.audio.sphere import unpacked
-from svtok.audio.torchaudio_guard import import_torchaudio
 from svtok.errors import AudioError
 
 UNKNOWN_SIZE = 0x7FFF0000
@@ -327,14 +327,3 @@ def _read_span(path: Path, stream: OpenAudio, first: int, last: int) -> np.ndarr
 def _reason(error: Exception) -> str:
     text = getattr(error, "error_string", str(error))
     return str(text).rstrip(".").removeprefix("Error : ")
-
-
-def resampled(wave: np.ndarray, rate: int, new_rate: int) -> np.ndarray:
-    """Samples (N,) at another rate: themselves where it is the same, else (ceil(N new_rate / rate),)."""
-    if rate == new_rate:
-        return wave
-    import torch
-
-    resample = import_torchaudio().functional.resample
-    converted: np.ndarray = resample(torch.from_numpy(wave), rate, new_rate).numpy()
-    return converted

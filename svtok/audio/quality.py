@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from svtok.audio.decode import open_audio, rate_fault, read_part, resampled
+from svtok.audio.decode import open_audio, rate_fault, read_part
+from svtok.audio.resampling import resampled
 from svtok.errors import AudioError, SvtokError
 
 FRAME, STEP = 0.025, 0.01

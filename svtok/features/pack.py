@@ -15,8 +15,9 @@ from typing import NamedTuple
 import numpy as np
 
 import svtok
-from svtok.audio.decode import rate_fault, read_audio, resampled
+from svtok.audio.decode import rate_fault, read_audio
 from svtok.audio.packed import ABOUT, FOLDER_FORMAT, FULL_SCALE, INDEX, PACKED, REDO, About
+from svtok.audio.resampling import resampled
 from svtok.config import read_about, write_yaml
 from svtok.errors import AudioError, Problem, SvtokError, first_few, raise_problems, warn
 from svtok.features.extract import Utterance, utterances_of
