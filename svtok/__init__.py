@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from svtok.scoring.estimators import Calibration as Calibration
     from svtok.scoring.estimators import Plda as Plda
     from svtok.scoring.store import load_scorer as load_scorer
-    from svtok.trained.folder import load_network as load_network
+    from svtok.trained.embed import load_network as load_network
     from svtok.verifier import Verifier as Verifier
 
 __version__ = "0.1.0"
@@ -30,7 +30,7 @@ HOMES = {
     "SvtokError": "svtok.errors",
     "Verifier": "svtok.verifier",
     "evaluate": "svtok.report.frames",
-    "load_network": "svtok.trained.folder",
+    "load_network": "svtok.trained.embed",
     "load_scorer": "svtok.scoring.store",
 }
 """The public names, and the modules that they are loaded from."""

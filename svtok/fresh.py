@@ -29,6 +29,7 @@ UTTERANCES = "utterances.tsv"
 TABLES = (UTTERANCES, "models.tsv", "trials.tsv", "trials.parquet")
 KNOWN_BY = {
     "network.safetensors": ("network.safetensors", "config.yaml", "classes.tsv", "phones.txt"),
+    "network.onnx": ("network.onnx", "config.yaml", "scorer/scorer.yaml", "scorer/scorer.safetensors"),
     "features.yaml": ("features.yaml", "features.tsv"),
     "embeddings.yaml": ("embeddings.yaml", "embeddings.tsv", "embeddings.npy"),
     "states.yaml": ("states.yaml", "states.tsv", "states.npy"),

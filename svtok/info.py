@@ -22,8 +22,8 @@ def describe(path: Path) -> Facts:
     """What a file or folder is, under `kind`, and what it holds.
 
     Args:
-        path: a network, features, embeddings, frame states, a scorer, a prepared corpus or set, a table, a store of
-            voices, a calibration or fusion, a plan, results or an evaluation.
+        path: a network, an exported one, features, embeddings, frame states, a scorer, a prepared corpus or set, a
+            table, a store of voices, a calibration or fusion, a plan, results or an evaluation.
 
     Raises:
         SvtokError: there is nothing, or nothing that svtok knows; or it is damaged, as its own reader says.
@@ -105,6 +105,31 @@ def _network(folder: Path) -> Facts:
         "seed": run.get("seed"),
         "hash": weights_hash(folder) if ended else None,
         "svtok": run.get("svtok"),
+    }
+
+
+def _exported(folder: Path) -> Facts:
+    from svtok.config import load_yaml
+    from svtok.trained.onnx_folder import CONFIG, GRAPH, load_onnx
+
+    exported, network = load_onnx(folder), _section(load_yaml(folder / CONFIG), "network")
+    about, features = exported.about, exported.features
+    return {
+        "kind": "exported network",
+        "head": network.get("head"),
+        "layers": network.get("layers"),
+        "dimensions": about.dim,
+        "states after layer": about.layer,
+        "features": features.kind,
+        "sample rate": features.sample_rate,
+        "longest recording, s": None if about.longest is None else about.longest / features.sample_rate,
+        "bytes": (folder / GRAPH).stat().st_size,
+        "8-bit weights": about.int8,
+        "differs from torch by": about.deviation,
+        "lowest cosine with torch": about.cosine,
+        "scorer": (folder / "scorer").is_dir(),
+        "network": about.network,
+        "svtok": about.svtok,
     }
 
 
@@ -312,6 +337,7 @@ def as_json(described: Mapping[Path, Facts]) -> str:
 FOLDERS: dict[str, tuple[str, Callable[[Path], Facts]]] = {
     "network.safetensors": ("a network", _network),
     "training.jsonl": ("a network in training", _network),
+    "network.onnx": ("an exported network", _exported),
     "features.yaml": ("features", _features),
     "embeddings.yaml": ("embeddings", _embeddings),
     "states.yaml": ("frame states", _states),
@@ -320,7 +346,15 @@ FOLDERS: dict[str, tuple[str, Callable[[Path], Facts]]] = {
     "corpus.yaml": ("a prepared corpus", _corpus),
 }
 """By the file that shows what kind of folder it is: what it is of, and what describes it."""
-PARTS = ("features.npy", "embeddings.npy", "states.npy", "scorer.safetensors", "config.yaml", "checkpoint.pt")
+PARTS = (
+    "features.npy",
+    "embeddings.npy",
+    "states.npy",
+    "scorer.safetensors",
+    "config.yaml",
+    "checkpoint.pt",
+    "export.yaml",
+)
 FILES: dict[tuple[str, str], Callable[[Path], Facts | None]] = {
     (".tsv", "scores, utterances, models or trials"): _table,
     (".parquet", "trials"): _parquet,

@@ -13,23 +13,18 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from svtok.audio.quality import Quality, measure, read_short, samples_of
 from svtok.embeddings.voices import Source, Take, Voices, checked_name, unit_rows
 from svtok.errors import AudioError, Problem, SvtokError, raise_problems
-from svtok.features.extract import FrameEmbedder
 from svtok.metrics import Cost
 from svtok.pretrained import pretrained_network
 from svtok.scoring.decision import PHRASE_SCORES, Aspect, Threshold
 from svtok.scoring.fitted import FittedScorer
 from svtok.scoring.store import load_scorer
 from svtok.scoring.warping import costs_of_takes
-from svtok.trained.embed import Recorded
-from svtok.trained.folder import TrainedNetwork, load_network
-from svtok.trained.inference import as_recording, refuse_too_long
-from svtok.trained.phones import stored_embedder
+from svtok.trained.embed import Embedder, Recorded, load_network
 
 log = logging.getLogger(__name__)
 
@@ -96,20 +91,18 @@ class Verifier:
 
     def __init__(
         self,
-        trained: TrainedNetwork,
+        trained: Embedder,
         folder: Path,
         scorer: FittedScorer | None = None,
         store: str | Path = STORE,
         *,
-        phonetic: FrameEmbedder | None = None,
         channel: str | None = None,
     ) -> None:
         """Args:
-        trained: the network, in evaluation mode, on the CPU.
+        trained: the network, in evaluation mode, on the CPU; or an exported one.
         folder: where it lies, for messages.
         scorer: fitted on embeddings of this network; `embed` needs none.
         store: the file of voices; it need not be there yet.
-        phonetic: computes phonetic columns, where the network's features have some.
         channel: one of `svtok.audio.CHANNELS`, for recordings of several channels.
 
         Raises:
@@ -119,9 +112,8 @@ class Verifier:
         self.folder = folder
         self.voices = Voices(Path(store))
         self.channel = channel
-        self._phonetic = phonetic
         self._scorer = scorer
-        layer, cohort = trained.network.config.layers, None
+        layer, cohort = max(trained.layers), None
         if scorer is not None:
             _check_scorer(scorer, trained, folder)
             if scorer.warping is not None:
@@ -140,7 +132,7 @@ class Verifier:
         """The verifier of a network's folder.
 
         Args:
-            folder: a trained network; default: the one that comes with svtok.
+            folder: a trained network, or one that `svtok export` wrote; default: the one that comes with svtok.
             store: the file of voices.
             scorer: the folder that `svtok fit-scorer` wrote; default: `scorer` in the network's.
             channel: as for a verifier.
@@ -153,8 +145,7 @@ class Verifier:
         fitted = None
         if scorer is not None or (place / SCORER).exists():
             fitted = load_scorer(Path(scorer or place / SCORER))
-        phonetic = stored_embedder(place, trained.features)
-        return cls(trained, place, fitted, store, phonetic=phonetic, channel=channel)
+        return cls(trained, place, fitted, store, channel=channel)
 
     @property
     def scorer(self) -> FittedScorer:
@@ -357,22 +348,19 @@ class Verifier:
 
     def _heard(self, wave: NDArray[np.float32], name: str = "the recording") -> Take:
         """What the network makes of samples (N,)."""
-        network = self.trained.network
-        _, frames, lengths = as_recording(wave, self.trained.features, self._phonetic, name)
-        refuse_too_long(network, name, int(lengths[0]))
-        with torch.inference_mode():
-            embeddings, states, _ = network.embed_with_states(frames, lengths, self._source.layer)
-        rows, warping = unit_rows(states[0].numpy()), self._scorer and self._scorer.warping
-        return Take(embeddings[0].numpy(), rows, *([warping.costs(rows)] if warping else []))
+        embedding, states = self.trained.hear(wave, self._source.layer, name)
+        rows, warping = unit_rows(states), self._scorer and self._scorer.warping
+        return Take(embedding, rows, *([warping.costs(rows)] if warping else []))
 
 
-def _check_scorer(scorer: FittedScorer, trained: TrainedNetwork, folder: Path) -> None:
+def _check_scorer(scorer: FittedScorer, trained: Embedder, folder: Path) -> None:
     scorer.refuse_other(trained.hash, str(folder))
     fault = None
     if scorer.warping is None and any(PHRASE_SCORES in one.fusion.scores for one in scorer.decisions.values()):
         fault = "decides phrases by scores of a file (--phrase-scores), which a recording does not come with"
-    elif scorer.warping is not None and scorer.warping.layer > trained.network.config.layers:
-        fault = f"warps states after layer {scorer.warping.layer} of {trained.network.config.layers}"
+    elif scorer.warping is not None and scorer.warping.layer not in trained.layers:
+        known = ", ".join(map(str, trained.layers))
+        fault = f"warps states after layer {scorer.warping.layer}, and the network gives those after {known}"
     elif scorer.scorer.enrollment == "joined-audio":
         fault = "enrolls by joined recordings, and the store of voices holds no recordings"
     if fault:

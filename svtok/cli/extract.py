@@ -22,6 +22,7 @@ from svtok.errors import SvtokError
 from svtok.fresh import recordings
 from svtok.places import EXPERIMENTS
 from svtok.trained import ENCODERS
+from svtok.trained.onnx_folder import is_onnx_folder
 
 
 @click.command("extract-features")
@@ -100,7 +101,8 @@ def _embeddings_folder(given: Options) -> Path | None:
 def _embedded(given: Options) -> object:
     """What is read beside the set: of an encoder its weights, where they are installed, and the recordings."""
     if given["encoder"] is None:
-        return features_read(given)
+        exported = given["network"] is not None and is_onnx_folder(given["network"])
+        return recordings(given["data"]) if exported else features_read(given)
     from svtok.trained.encoders import weights_file
 
     try:
@@ -110,7 +112,7 @@ def _embedded(given: Options) -> object:
 
 
 @click.command("extract-embeddings")
-@click.option("--network", type=FOLDER, help="Folder of a trained network.")
+@click.option("--network", type=FOLDER, help="Folder of a trained network, or of one that `svtok export` wrote.")
 @click.option(
     "--encoder",
     type=click.Choice(ENCODERS),
@@ -164,6 +166,7 @@ def extract_embeddings(
       svtok extract-embeddings --network exp/cls --data data/my/eval --out exp/cls/embeddings/eval
       svtok extract-embeddings --network exp/cls --data data/my/eval --joined-models
       svtok extract-embeddings --network exp/cls --data data/my/eval --frame-states
+      svtok extract-embeddings --network exp/cls-onnx --data data/my/eval
       svtok extract-embeddings --encoder resemblyzer --data data/my/eval --out exp/resemblyzer/embeddings/eval
     """
     if (network is None) == (encoder is None):
@@ -174,8 +177,13 @@ def extract_embeddings(
         raise click.UsageError("--frame-states are of utterances, --joined-models of models: ask for one")
     if layer is not None and not frame_states:
         raise click.UsageError("--layer is of --frame-states")
+    if network is not None and is_onnx_folder(network) and (features or joined_models or frame_states):
+        raise click.UsageError(
+            f"{network} is an exported network, which reads recordings alone: --features, --joined-models and "
+            "--frame-states are of the network that it was made of"
+        )
     from svtok.embeddings.extract import extract_embeddings as extract
-    from svtok.embeddings.extract import extract_encoder_embeddings
+    from svtok.embeddings.extract import extract_encoder_embeddings, extract_exported_embeddings
     from svtok.trained.inference import pick_device
 
     if encoder is not None:
@@ -183,6 +191,10 @@ def extract_embeddings(
         click.echo(f"{out}: embeddings of {count} utterances")
         return
     assert network is not None
+    if is_onnx_folder(network):
+        count = extract_exported_embeddings(network, data, out)
+        click.echo(f"{out}: embeddings of {count} utterances")
+        return
     if frame_states:
         from svtok.embeddings.states import extract_frame_states
 

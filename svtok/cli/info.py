@@ -13,8 +13,9 @@ from svtok.cli.options import FILE_OR_FOLDER
 @click.argument("paths", nargs=-1, required=True, type=FILE_OR_FOLDER, metavar="PATH...")
 @click.option("--json", "as_json", is_flag=True, help="Print a list of objects instead.")
 def info(paths: tuple[Path, ...], as_json: bool) -> None:
-    """Print what files and folders of svtok's are, and what they hold: networks, features, embeddings, frame states,
-    scorers, prepared corpora and sets, tables, stores of voices, calibrations, plans, results, evaluations.
+    """Print what files and folders of svtok's are, and what they hold: networks, trained and exported ones, features,
+    embeddings, frame states, scorers, prepared corpora and sets, tables, stores of voices, calibrations, plans,
+    results, evaluations.
 
     Exits with 1 where any is unknown or damaged; the others are described all the same.
 

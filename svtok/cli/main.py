@@ -45,7 +45,7 @@ COMMANDS = {
     ),
     "info": LazyCommand("svtok.cli.info", "info", "Say what files and folders are, and what they hold."),
     "config": LazyCommand("svtok.cli.config", "config", "Print a configuration file with every field and default."),
-    "export": LazyCommand("svtok.cli.export", "export", "Write a network for others: a folder for a hub."),
+    "export": LazyCommand("svtok.cli.export", "export", "Write a network for others: an ONNX graph, a hub's folder."),
     "enroll": LazyCommand("svtok.cli.voices", "enroll", "Add recordings of a speaker to the store of voices."),
     "verify": LazyCommand("svtok.cli.voices", "verify", "Accept or reject a recording as an enrolled speaker's."),
     "identify": LazyCommand("svtok.cli.voices", "identify", "Rank the enrolled voices for a recording."),
@@ -124,6 +124,14 @@ def main() -> None:
         if debug:
             traceback.print_exc()
         _fail(str(error), 1)
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] == "svtok":
+            raise
+        _fail(
+            f"{error.name} is not installed, and this command needs it: run pip install svtok (without torch, exported "
+            "networks verify voices, and no more)",
+            1,
+        )
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(1)

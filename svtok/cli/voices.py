@@ -38,7 +38,10 @@ store_option = click.option(
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 verifier_options = together(
     click.option(
-        "--network", type=FOLDER, show_default="the one that comes with svtok", help="Folder of the network that hears."
+        "--network",
+        type=FOLDER,
+        show_default="the one that comes with svtok",
+        help="Folder of the network that hears, a trained or an exported one.",
     ),
     click.option(
         "--scorer", type=FOLDER, show_default="NETWORK/scorer", help="Folder of a scorer that was fitted on it."

@@ -26,6 +26,7 @@ from svtok.progress import progress
 from svtok.trained.encoders import SAMPLE_RATE, load_encoder, parts_of
 from svtok.trained.folder import CONFIG, TrainedNetwork, load_network
 from svtok.trained.inference import Features, embed_all
+from svtok.trained.onnx_folder import load_onnx
 from svtok.trained.phones import stored_embedder
 
 RECORDINGS_AT_ONCE = 32
@@ -173,6 +174,36 @@ def extract_encoder_embeddings(encoder: str, data: Path, out: Path, device: torc
             parts = []
     raise_problems(problems)
     write_embeddings(out, [utterance.utt for utterance in utterances], np.concatenate(vectors), trained.hash)
+    return len(utterances)
+
+
+def extract_exported_embeddings(network_folder: Path, data: Path, out: Path) -> int:
+    """Write embeddings of a prepared set by an exported network, which reads the recordings.
+
+    Args:
+        network_folder: what `svtok export` wrote.
+        data: the prepared set.
+        out: the folder to write.
+
+    Returns:
+        How many embeddings there are.
+
+    Raises:
+        SvtokError: the network or the set cannot be read.
+        ProblemsError: with every utterance that cannot be used.
+    """
+    network, utterances = load_onnx(network_folder), utterances_of(read_set(data))
+    config, vectors, problems = network.features, [], []
+    for utterance in progress(utterances, total=len(utterances), what=f"embeddings {out}"):
+        try:
+            wave, _ = utterance.read(config.sample_rate, resample=config.resample)
+            vectors.append(network.read(wave)[0])
+        except SvtokError as error:
+            problems.append(utterance.problem(error))
+    raise_problems(problems)
+    if not vectors:
+        raise SvtokError(f"{data}: has no utterances")
+    write_embeddings(out, [utterance.utt for utterance in utterances], np.stack(vectors), network.hash)
     return len(utterances)
 
 

@@ -200,7 +200,7 @@ class Network(nn.Module):
 
 def _behind(start: Tensor, x: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
     """Frames x (B, T', D), mask (B, T') behind the rows of tokens: (B, tokens + T', D), (B, tokens + T')."""
-    start = start.expand(len(x), -1, -1)  # (B, tokens, D)
+    start = start.expand(x.shape[0], -1, -1)  # (B, tokens, D); len(x) would be a constant of an exported graph
     return torch.cat([start, x], dim=1), torch.cat([mask.new_ones(start.shape[:2]), mask], dim=1)
 
 

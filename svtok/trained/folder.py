@@ -9,6 +9,7 @@ import json
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -26,12 +27,14 @@ from svtok.config import load_yaml, validated, write_yaml
 from svtok.errors import Problem, SvtokError, raise_problems
 from svtok.features.config import FeaturesConfig
 from svtok.files import sha256_of_files, writing_file
-from svtok.nets.network import Network
+from svtok.nets.network import FEATURES, Network
 from svtok.trained.classes import ClassList
 from svtok.trained.config import Config
+from svtok.trained.inference import as_recording, refuse_too_long
 
 if TYPE_CHECKING:
     from svtok.trained.embed import Recorded
+    from svtok.trained.phones import PhoneticEmbedder
 
 Tree = TypeVar("Tree", bound=BaseModel)
 Module = TypeVar("Module", bound=nn.Module)
@@ -79,6 +82,42 @@ class TrainedNetwork:
         from svtok.trained.embed import embed_recordings
 
         return embed_recordings(self, recordings, channel)
+
+    @property
+    def layers(self) -> Sequence[int]:
+        """The layers of its encoder, whose states it gives; 0 is the front-end, FEATURES what that reads."""
+        return range(FEATURES, self.network.config.layers + 1)
+
+    @cached_property
+    def phonetic(self) -> PhoneticEmbedder | None:
+        """What computes the phonetic columns of the features, if they have some. Raises SvtokError as it is read."""
+        from svtok.features.store import PHONETIC
+        from svtok.trained.phones import stored_embedder
+
+        if self.features.phonetic and self.folder is None:
+            raise SvtokError(
+                f"the network's features have phonetic columns, and its folder, with {PHONETIC}, is not known"
+            )
+        return stored_embedder(self.folder, self.features) if self.folder is not None else None
+
+    def hear(
+        self, wave: NDArray[np.float32], layer: int, name: str = "the recording"
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """The embedding (D,) of samples (N,) at the rate of the features, and the states (T', W) of their frames.
+
+        Args:
+            wave: in [-1, 1).
+            layer: of the encoder, whose states are given.
+            name: what errors call the samples.
+
+        Raises:
+            SvtokError: they are too short or too long, or have no voiced frame.
+        """
+        _, frames, lengths = as_recording(wave, self.features, self.phonetic, name)
+        refuse_too_long(self.network, name, int(lengths[0]))
+        with torch.inference_mode():
+            embeddings, states, _ = self.network.embed_with_states(frames, lengths, layer)
+        return embeddings[0].numpy(), states[0].numpy()
 
 
 def write_settings(folder: Path, config: Config, classes: ClassList, about: dict[str, Any]) -> None:

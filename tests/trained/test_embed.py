@@ -43,7 +43,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def network(folder: Path) -> TrainedNetwork:
-    return svtok.load_network(str(folder))
+    loaded = svtok.load_network(str(folder))
+    assert isinstance(loaded, TrainedNetwork)
+    return loaded
 
 
 @pytest.mark.slow
