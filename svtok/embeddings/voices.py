@@ -105,8 +105,8 @@ class Voices:
             How many takes the voice has now.
 
         Raises:
-            SvtokError: a name is empty or of several lines; the store is of another network, damaged, of another
-                program, busy, or cannot be written.
+            SvtokError: a name is empty or of several lines; the voice has one of the takes already; the store is of
+                another network, damaged, of another program, busy, or cannot be written.
         """
         names = checked_name("speaker", speaker), checked_name("phrase", phrase)
         added = datetime.now(timezone.utc).isoformat(timespec="seconds")
@@ -122,6 +122,7 @@ class Voices:
                 about = (network, folder, layer, *sizes[:2], cohort, sizes[2])
                 connection.execute("INSERT INTO about VALUES (?, ?, ?, ?, ?, ?, ?)", about)
             self._check_source(connection, source)
+            self._refuse_again(connection, rows)
             connection.executemany(
                 "INSERT INTO takes (speaker, phrase, added, embedding, states, costs) VALUES (?, ?, ?, ?, ?, ?)", rows
             )
@@ -222,6 +223,16 @@ class Voices:
             f"{self.path}: holds voices of {what}, which do not compare: name the network that they were enrolled with "
             "(--network), or enroll them again, into another store (--store)"
         )
+
+    def _refuse_again(self, connection: sqlite3.Connection, rows: Sequence[tuple[str, str, str, bytes, bytes]]) -> None:
+        """Raise SvtokError for a take that a voice has: one who looked before may have been overtaken by another."""
+        query = "SELECT 1 FROM takes WHERE speaker = ? AND phrase = ? AND embedding = ?"
+        for speaker, phrase, _, embedding, _ in rows:
+            if connection.execute(query, (speaker, phrase, embedding)).fetchone():
+                raise SvtokError(
+                    f"{self.path}: a recording of '{speaker}' saying '{phrase}' is enrolled already, and is no further "
+                    "take; nothing was added"
+                )
 
     def _found(
         self, connection: sqlite3.Connection, speaker: str | None, phrase: str | None

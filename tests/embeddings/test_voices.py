@@ -54,6 +54,14 @@ def test_the_list_counts_takes(store: Voices) -> None:
     assert store.list()[0].added.endswith("+00:00")
 
 
+def test_the_same_take_is_not_added_twice_to_a_voice(store: Voices) -> None:
+    # as where two programs enroll one recording at once, and neither finds it there before
+    with pytest.raises(SvtokError, match="of 'anna' saying 'open the door' is enrolled already"):
+        store.add(OURS, "anna", "open the door", [take(9), take(1, frames=3)])
+    assert [len(found) for found in store.takes(OURS).values()] == [1, 2, 1]
+    assert store.add(OURS, "bob", "close it", [take(1)]) == 1  # another voice may have it
+
+
 def test_names_are_the_same_in_every_spelling_of_unicode_and_with_blanks_around(store: Voices) -> None:
     store.add(
         OURS, "Jose\u0301 P\u00e9rez", " \u0627\u0641\u062a\u062d\u00a0\u0627\u0644\u0628\u0627\u0628 ", [take(5)]
@@ -238,7 +246,7 @@ import numpy as np
 from pathlib import Path
 from svtok.embeddings.voices import Source, Take, Voices
 for number in range(25):
-    one = Take(np.ones(8, np.float32), np.ones((3, 4), np.float32))
+    one = Take(np.full(8, number, np.float32), np.ones((3, 4), np.float32))
     Voices(Path("both.db")).add(Source("a", "exp", 1), sys.argv[1], f"phrase {number % 5}", [one])
 """
     writers = [subprocess.Popen([sys.executable, "-c", code, name], cwd=tmp_path) for name in ("ann", "bob")]
