@@ -14,6 +14,7 @@ from itertools import islice
 from typing import TypeVar
 
 from svtok.errors import SvtokError
+from svtok.ranks import current_ranks
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -23,8 +24,10 @@ ITEMS_AHEAD = 16
 
 
 def default_jobs() -> int:
-    """Processes to use when the user does not say: the processors that this process may run on."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Processes to use when the user does not say: the processors that this process may run on, or its part of them
+    where several work together on this machine (`svtok.ranks`)."""
+    there = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, there // current_ranks().local_world)
 
 
 def _start_worker() -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
 from svtok.errors import is_shown
+from svtok.ranks import current_ranks
 
 T = TypeVar("T")
 
@@ -17,14 +18,15 @@ SECONDS_BETWEEN_LINES = 10.0
 def progress(items: Iterable[T], *, total: int, what: str) -> Iterator[T]:
     """Pass the items through, and print on stderr now and then how many of `total` are done, if it takes long.
 
-    Nothing is printed where the logger `svtok` has a higher level than INFO (`svtok.errors.is_shown`).
+    Nothing is printed where the logger `svtok` has a higher level than INFO (`svtok.errors.is_shown`). Of several
+    processes (`svtok.ranks`) the first prints.
 
     Args:
         items: the work as it is done.
         total: how many items there will be.
         what: a name for the work, at the beginning of the line or bar.
     """
-    if not is_shown("info"):
+    if not (is_shown("info") and current_ranks().is_first):
         yield from items
         return
     if sys.stderr.isatty():

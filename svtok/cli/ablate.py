@@ -46,7 +46,7 @@ def ablate(
     is not up to date with the sets and features there; then what has changed is done again, and a network of other
     settings given up. Half work is gone on with; failed runs are noted in the results and tried again the next time. A
     network that a system needs is trained even if that system was not asked for. Stop it at any time and run the same
-    command again.
+    command again. Under torchrun, each process does a part of the runs, on its GPU.
 
     \b
     Example:
@@ -55,11 +55,13 @@ def ablate(
     """
     from svtok.experiments.ablate import Ablation
     from svtok.experiments.plan import Choice, read_plan, runs_of_plan
+    from svtok.ranks import current_ranks
     from svtok.trained.inference import pick_device
 
     read = read_plan(plan)
     runs = runs_of_plan(read, Choice(folds, seeds, systems))
-    Ablation(read, work, results, pick_device(device), partial(is_up_to_date, work=work), jobs, _say).run(runs)
+    up_to_date = partial(is_up_to_date, work=work)
+    Ablation(read, work, results, pick_device(device), up_to_date, jobs, _say, current_ranks()).run(runs)
     click.echo(f"{results}: all {len(runs)} runs are done")
 
 

@@ -70,6 +70,7 @@ def extract_features(
     from svtok.features.store import FeatureStore
     from svtok.manifest.sets import read_set, set_folders
     from svtok.places import features_folder
+    from svtok.ranks import current_ranks
 
     sets = [found for folder in data + folders or (only_corpus(),) for found in set_folders(folder)]
     if out is not None and len(sets) > 1:
@@ -81,9 +82,10 @@ def extract_features(
 
         embedder = PhoneticEmbedder.open(phonetic, settings)
         settings = embedder.features
+    ranks = current_ranks()
     for folder in sets:
         target = out or features_folder(folder)
-        done = extract(read_set(folder), settings or FeaturesConfig(), target, jobs, embedder)
+        done = extract(read_set(folder), settings or FeaturesConfig(), target, jobs, embedder, ranks)
         store = FeatureStore.open(target)
         click.echo(f"{target}: {len(store)} utterances, {store.dim} dimensions{'' if done else ': up to date'}")
 
@@ -184,8 +186,14 @@ def extract_embeddings(
         )
     from svtok.embeddings.extract import extract_embeddings as extract
     from svtok.embeddings.extract import extract_encoder_embeddings, extract_exported_embeddings
+    from svtok.ranks import current_ranks
     from svtok.trained.inference import pick_device
 
+    ranks = current_ranks()
+    if ranks.world > 1 and (encoder or frame_states or (network is not None and is_onnx_folder(network))):
+        raise click.UsageError(
+            "--encoder, --frame-states and exported networks are the work of one process: start it without torchrun"
+        )
     if encoder is not None:
         count = extract_encoder_embeddings(encoder, data, out, pick_device(device))
         click.echo(f"{out}: embeddings of {count} utterances")
@@ -201,5 +209,5 @@ def extract_embeddings(
         count = extract_frame_states(network, data, features, out, pick_device(device), layer=layer)
         click.echo(f"{out}: frame states of {count} utterances")
         return
-    count = extract(network, data, features, out, pick_device(device), joined=joined_models)
+    count = extract(network, data, features, out, pick_device(device), joined=joined_models, ranks=ranks)
     click.echo(f"{out}: embeddings of {count} {'models' if joined_models else 'utterances'}")

@@ -7,7 +7,7 @@ import io
 import shlex
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, nullcontext, redirect_stdout
+from contextlib import contextmanager, nullcontext, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
@@ -16,9 +16,9 @@ import click
 
 from svtok.cli.lazy import ARGUMENTS, QUIET
 from svtok.errors import SvtokError
-from svtok.files import locked
 from svtok.fresh import fingerprint, identity, printed_before, recordings, remember
 from svtok.places import stored_features
+from svtok.ranks import current_ranks
 
 ASIDE = ("jobs", "device", "anew")
 """Options that change how the work is done, and not what comes out."""
@@ -84,21 +84,26 @@ def makes(
                 settled(options, quiet)
 
         def settled(options: dict[str, Any], quiet: bool) -> None:
+            ranks = current_ranks()
             paths = made.paths(options)
-            made_of = made.made_of(click.get_current_context().command.name, options) if paths else ""
-            printed = printed_before(paths, made_of) if paths else None
+            made_of, printed = ranks.first(lambda: seen_before(options, paths))
             if printed is not None:
                 click.echo(printed, nl=False)
                 if not quiet:
                     click.echo(f"{', '.join(map(str, paths))}: up to date")
                 return
-            with ExitStack() as locks:
-                for path in dict.fromkeys(paths):
-                    locks.enter_context(locked(path))
+            with ranks.locked(*dict.fromkeys(paths)):
                 with _heard() as heard:
                     command(**options)
                 called = shlex.join(["svtok", *click.get_current_context().meta.get(ARGUMENTS, ())])
-                remember(paths, made_of, heard.getvalue() if shows(options) else "", called)
+                if ranks.is_first:
+                    remember(paths, made_of, heard.getvalue() if shows(options) else "", called)
+
+        def seen_before(options: Options, paths: Sequence[Path]) -> tuple[str, str | None]:
+            if not paths:
+                return "", None
+            made_of = made.made_of(click.get_current_context().command.name, options)
+            return made_of, printed_before(paths, made_of)
 
         run.made = made  # type: ignore[attr-defined]
         return run

@@ -13,6 +13,7 @@ import click
 from svtok import __version__
 from svtok.cli.lazy import QUIET, LazyCommand, LazyGroup
 from svtok.errors import RED, SvtokError, coloured
+from svtok.ranks import ALONE, FirstFailedError, current_ranks, leave
 
 COMMANDS = {
     "synthesize": LazyCommand("svtok.cli.synthesize", "synthesize", "Speak a synthetic corpus in a real one's layout."),
@@ -54,6 +55,12 @@ COMMANDS = {
     "kaldi": LazyCommand("svtok.cli.kaldi", "kaldi", "Files of Kaldi and its relatives in and out."),
 }
 
+SHARED = (
+    *("extract-features", "train", "train-teacher", "train-student", "extract-embeddings", "ablate"),
+    *("info", "config"),
+)
+"""The commands that several processes may do together, started by torchrun; or that do no harm there."""
+
 
 @click.group(cls=LazyGroup, lazy=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="svtok")
@@ -75,7 +82,15 @@ def svtok(context: click.Context, log_level: str | None, quiet: bool) -> None:
 
     Lists of words or numbers are comma-separated (--folds 1,2). Several files, folders or settings repeat their option
     (--teacher A --teacher B). Options of svtok itself stand before the command: svtok --quiet train ...
+    Several processes extract and train together under torchrun: torchrun --nproc-per-node 2 -m svtok train ...
     """
+    command, ranks = context.invoked_subcommand, current_ranks()
+    if ranks.world > 1 and command not in SHARED:
+        raise click.UsageError(
+            f"svtok {command} is the work of one process: start it without torchrun (RANK and WORLD_SIZE are set)"
+        )
+    if not ranks.is_first:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115  the first prints
     context.meta[QUIET] = quiet
     if os.environ.get("NO_COLOR"):
         context.color = False
@@ -102,7 +117,12 @@ def _show(context: click.Context, level: str) -> None:
 
 
 def _fail(message: str, code: int) -> NoReturn:
-    print(f"{coloured('error:', RED)} {message}", file=sys.stderr)
+    try:
+        ranks = current_ranks()
+    except SvtokError:  # which is then what failed
+        ranks = ALONE
+    where = f"{ranks}: " if ranks.world > 1 else ""
+    print(f"{coloured('error:', RED)} {where}{message}", file=sys.stderr, flush=True)
     sys.exit(code)
 
 
@@ -111,6 +131,7 @@ def main() -> None:
     debug = "--log-level debug" in " ".join(sys.argv).replace("=", " ")
     try:
         svtok.main(prog_name="svtok", standalone_mode=False)
+        leave()
     except click.exceptions.Exit as stop:
         sys.exit(stop.exit_code)
     except click.ClickException as error:
@@ -120,6 +141,8 @@ def main() -> None:
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, click.exceptions.Abort):
         _fail("interrupted; finished work is kept, run the same command again to go on", 130)
+    except FirstFailedError:
+        sys.exit(1)
     except SvtokError as error:
         if debug:
             traceback.print_exc()

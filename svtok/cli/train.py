@@ -174,7 +174,7 @@ def _train(
     joint_config: Callable[[Config], Config] | None = None,
 ) -> None:
     from svtok.features.store import open_dev, open_sources
-    from svtok.files import locked
+    from svtok.ranks import current_ranks
     from svtok.report.evaluate import make_measure
     from svtok.trained.config import read_config
     from svtok.trained.inference import pick_device
@@ -199,9 +199,10 @@ def _train(
         stored=stored,
         joint=joint_config(config) if joint_config else None,
         init=options["init"],
+        ranks=(ranks := current_ranks()),
     )
     measure = make_measure(run.dev, config.training.nontarget, run.device) if run.dev else None
-    with nullcontext() if options["out"] else locked(out):  # which a folder that is named is already
+    with nullcontext() if options["out"] else ranks.locked(out):  # which a folder that is named is already
         click.echo(f"{out}: {'trained' if train_network(run, measure) else 'up to date'}")
 
 

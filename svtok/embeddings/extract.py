@@ -23,6 +23,7 @@ from svtok.manifest.sets import PreparedSet, read_set
 from svtok.parallel import default_jobs
 from svtok.places import stored_features
 from svtok.progress import progress
+from svtok.ranks import ALONE, Ranks
 from svtok.trained.encoders import SAMPLE_RATE, load_encoder, parts_of
 from svtok.trained.folder import CONFIG, TrainedNetwork, load_network
 from svtok.trained.inference import Features, embed_all
@@ -115,7 +116,14 @@ def _check_kind(store: FeatureStore, trained: TrainedNetwork, network_folder: Pa
 
 
 def extract_embeddings(
-    network_folder: Path, data: Path, features: Path | None, out: Path, device: torch.device, *, joined: bool = False
+    network_folder: Path,
+    data: Path,
+    features: Path | None,
+    out: Path,
+    device: torch.device,
+    *,
+    joined: bool = False,
+    ranks: Ranks = ALONE,
 ) -> int:
     """Write embeddings of a prepared set by the network of a folder.
 
@@ -126,13 +134,19 @@ def extract_embeddings(
         out: the folder to write.
         device: where the network computes.
         joined: embed each model's joined utterances (`JoinedFeatures`), by its name, in place of each utterance.
+        ranks: the processes that call this for the same set; each reads some of the batches, and the first writes.
 
     Returns:
         How many embeddings there are.
 
     Raises:
-        SvtokError: as `network_input`; with `joined`, the set has no models, or `out` holds embeddings of other names.
+        SvtokError: as `network_input`; with `joined`, the set has no models, or `out` holds embeddings of other names;
+            several processes, and there are no features stored.
     """
+    if ranks.world > 1 and features is None and stored_features(data) is None:
+        raise SvtokError(
+            f"{data}: has no features stored, which several processes need: run svtok extract-features first"
+        )
     with network_input(network_folder, data, features, device) as given:
         names = given.prepared.utterances["utt"].tolist()
         source: Features = given.store
@@ -140,8 +154,9 @@ def extract_embeddings(
             source = joined_features = JoinedFeatures(given.store, given.prepared)
             names = joined_features.models
             refuse_other_names(out, names)
-        vectors = embed_all(given.trained.network, source, names, device, what=f"embeddings {out}")
-    write_embeddings(out, names, vectors, given.trained.hash)
+        vectors = embed_all(given.trained.network, source, names, device, f"embeddings {out}", ranks)
+    if ranks.is_first:
+        write_embeddings(out, names, vectors, given.trained.hash)
     return len(names)
 
 

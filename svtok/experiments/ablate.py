@@ -10,11 +10,12 @@ import sys
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from threading import Lock
-from types import FrameType
+from types import FrameType, MappingProxyType
 from typing import NoReturn, TypeVar
 
 import torch
@@ -26,18 +27,29 @@ from svtok.experiments.plan import Plan, Run, run_key
 from svtok.experiments.results import Row, put_results, read_results
 from svtok.files import write_text
 from svtok.parallel import default_jobs
+from svtok.ranks import ALONE, Ranks
 
 Item = TypeVar("Item")
 
+OF_RANKS = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
+"""The environment by which svtok knows that several processes do one command."""
+
 
 class Children:
-    """Calls of svtok as processes of their own, `threads` threads each, which can be stopped together."""
+    """Calls of svtok as processes of their own, `threads` threads each, which can be stopped together.
 
-    def __init__(self, work: Path, threads: int) -> None:
+    Args:
+        work: the folder where they run.
+        threads: of each.
+        gpu: more of their environment: which GPU they see.
+    """
+
+    def __init__(self, work: Path, threads: int, gpu: Mapping[str, str] = MappingProxyType({})) -> None:
         self.work = work
         path = os.pathsep.join(filter(None, [str(PACKAGE_ROOT), os.environ.get("PYTHONPATH")]))
         of_threads = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), str(threads))
-        self.environment: Mapping[str, str] = {**os.environ, **of_threads, "PYTHONPATH": path}
+        own = {name: value for name, value in os.environ.items() if name not in OF_RANKS}  # a run is of one process
+        self.environment: Mapping[str, str] = {**own, **of_threads, **gpu, "PYTHONPATH": path}
         self._running: set[subprocess.Popen[bytes]] = set()
         self._stopped = False
         self._lock = Lock()
@@ -140,6 +152,7 @@ class Ablation:
         device: where networks are trained and read.
         is_up_to_date: whether a call of svtok in the work folder would find its output up to date.
         jobs: how many runs at once; None: as many as the machine bears.
+        ranks: the processes that do this plan together, each some of the runs, on one file system.
         say: prints a line on how it goes.
     """
 
@@ -150,6 +163,7 @@ class Ablation:
     is_up_to_date: Callable[[Command], bool]
     jobs: int | None = None
     say: Callable[[str], None] = print
+    ranks: Ranks = ALONE
     begun: dict[Run, float] = field(default_factory=dict)
     commits: dict[Run, str] = field(default_factory=dict)
 
@@ -158,29 +172,48 @@ class Ablation:
             self.jobs = self.plan.gpu_jobs if self.device.type == "cuda" else default_jobs()
         threads = max(1, default_jobs() // self.jobs)
         self.hardware = hardware_name(self.device, threads)
-        self.children = Children(self.work.absolute(), threads)
+        gpu = {"CUDA_VISIBLE_DEVICES": _visible_gpu(self.device.index)} if self.device.index is not None else {}
+        self.children = Children(self.work.absolute(), threads, gpu)
 
     def run(self, asked: Sequence[Run]) -> None:
-        """Run what is left of the runs asked for, and of those whose networks they need.
+        """Run what is left of the runs asked for, and of those whose networks they need; of several processes, each
+        does its part.
 
         Raises:
             ProblemsError: sets or features are missing; before anything runs.
             SvtokError: some runs failed, which it names; at the end.
         """
-        left = self.left(asked)
-        check_inputs(self.plan, left, self.work)
-        self.say(f"{len(asked)} runs asked for, {len(left)} left, {self.jobs} at once on {self.hardware}")
+        with self.ranks.locked(self.work / "exp" / "ablation"):
+            self._run_left(asked)
+
+    def _run_left(self, asked: Sequence[Run]) -> None:
+        everything = self.ranks.first(lambda: self.left(asked))
+        check_inputs(self.plan, everything, self.work)
+        left = [run for group in self.ranks.share(self.apart(everything)) for run in group]
+        of = "" if self.ranks.world == 1 else f" of {len(everything)}, by {self.ranks}"
+        self.say(f"{len(asked)} runs asked for, {len(left)} left{of}, {self.jobs} at once on {self.hardware}")
         failed = []
-        with _alone(self.work), _ended_by_sigterm():
+        with _ended_by_sigterm():
             pool = in_pool(left, self._work, jobs=self.jobs or 1, needs=self.needs, stop=self.children.stop)
             with closing(pool):
                 for ended, (run, error) in enumerate(pool, start=1):
                     rows = self._keep(run, error)
                     failed += [run] if rows[0].error else []
                     self.say(f"ended {run}: {_in_words(rows)}; {self._outlook(ended, len(left))}")
-        if failed:
-            names = ", ".join(map(str, failed))
-            raise SvtokError(f"{len(failed)} of {len(left)} runs failed: {names}; the same command tries them again")
+        self.ranks.first(partial(_refuse_failed, self.ranks.gather(failed), len(everything)))
+
+    def apart(self, runs: Sequence[Run]) -> list[list[Run]]:
+        """Runs in groups, in their order, none of which needs a network of another group."""
+        groups: list[list[Run]] = []
+        for run in runs:
+            linked = [
+                group
+                for group in groups
+                if any(other in self.needs(run) or run in self.needs(other) for other in group)
+            ]
+            groups = [group for group in groups if group not in linked]
+            groups.append(sorted([run, *(other for group in linked for other in group)]))
+        return sorted(groups)
 
     def left(self, asked: Sequence[Run]) -> list[Run]:
         """The runs without results of the present plan, and those whose networks these need and that are missing.
@@ -237,7 +270,8 @@ class Ablation:
         except SvtokError as problem:
             text = self._without_places(str(problem))[:LONGEST_ERROR]
             rows = [Row(**about_run(self.plan, run), condition=None, error=text, **made_by)]
-        put_results(self.results, rows)
+        with _one_at_a_time(self.work):
+            put_results(self.results, rows)
         return rows
 
     def _without_places(self, text: str) -> str:
@@ -260,16 +294,26 @@ def _in_words(rows: Sequence[Row]) -> str:
     return ", ".join(f"{row.condition} {100 * row.eer:.2f} %" for row in rows if row.eer is not None)
 
 
+def _refuse_failed(failed: Sequence[Sequence[Run]], runs: int) -> None:
+    """Raise SvtokError where runs of any process have failed."""
+    if names := [str(run) for each in failed for run in each]:
+        raise SvtokError(f"{len(names)} of {runs} runs failed: {', '.join(names)}; the same command tries them again")
+
+
+def _visible_gpu(index: int) -> str:
+    """What CUDA_VISIBLE_DEVICES must be for a child to see one GPU alone, which has that number here."""
+    given = os.environ.get("CUDA_VISIBLE_DEVICES")
+    return given.split(",")[index].strip() if given else str(index)
+
+
 @contextmanager
-def _alone(work: Path) -> Iterator[None]:
-    """Refuse to run where another ablation is at work in the same folder."""
-    path = work / "exp" / ".lock"
+def _one_at_a_time(work: Path) -> Iterator[None]:
+    """Wait for other processes of this ablation that write the results."""
+    path = work / "exp" / ".results.lock"
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "w", encoding="utf-8") as stream:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise SvtokError(f"{work}: another svtok ablate is at work here; wait for it") from None
+        with suppress(OSError):  # no locks on this file system: then one process is what works
+            fcntl.flock(stream, fcntl.LOCK_EX)
         yield
 
 

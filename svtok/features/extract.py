@@ -19,11 +19,12 @@ from svtok.errors import AudioError, Problem, SvtokError, raise_problems
 from svtok.features import FORMAT
 from svtok.features.config import FeaturesConfig, PhoneticColumns
 from svtok.features.store import ABOUT, ARRAY, INDEX, PHONETIC, FeatureStore, write_features
-from svtok.files import locked, writing_file, writing_folder
+from svtok.files import writing_file, writing_folder
 from svtok.fresh import state
 from svtok.manifest.sets import PreparedSet, audio_paths, refuse_other_files
 from svtok.parallel import map_in_processes
 from svtok.progress import progress
+from svtok.ranks import ALONE, Ranks
 
 UTTERANCES_A_PART = 128
 SECONDS_A_PROCESS = 3600
@@ -89,7 +90,12 @@ def all_features(
 
 
 def extract_features(
-    prepared: PreparedSet, config: FeaturesConfig, out: Path, jobs: int, phonetic: FrameEmbedder | None = None
+    prepared: PreparedSet,
+    config: FeaturesConfig,
+    out: Path,
+    jobs: int,
+    phonetic: FrameEmbedder | None = None,
+    ranks: Ranks = ALONE,
 ) -> bool:
     """Write the features of every utterance of a set as a feature store.
 
@@ -103,6 +109,7 @@ def extract_features(
         out: the store's folder, left as it was where an error is raised.
         jobs: how many processes.
         phonetic: computes the phonetic columns, where `config` has some; the store keeps a copy.
+        ranks: those that call this for the same set, `jobs` processes each; the folder of `out` is the same for all.
 
     Returns:
         False where the features were there already.
@@ -119,10 +126,10 @@ def extract_features(
     refuse_other_files(out, (ARRAY, INDEX, ABOUT, PHONETIC))
     parts = _parts(prepared, config, out.with_name(f".{out.name}.parts"))
     fingerprint = hashlib.sha256("".join(part.file.stem for part in parts).encode()).hexdigest()
-    if _is_done(out, fingerprint):
+    if ranks.first(lambda: _is_done(out, fingerprint)):
         return False
-    with locked(out):
-        _extract(prepared, config, out, jobs, phonetic, parts, fingerprint)
+    with ranks.locked(out):
+        _extract(prepared, config, out, jobs, phonetic, parts, fingerprint, ranks)
     return True
 
 
@@ -134,14 +141,15 @@ def _extract(
     phonetic: FrameEmbedder | None,
     parts: list[_Part],
     fingerprint: str,
+    ranks: Ranks,
 ) -> None:
-    """Make the parts that are not there yet, and join them all."""
+    """Make the parts that are not there yet, each by one of the processes, and join them all by the first."""
     from svtok.features.spectral import tables_of  # torch: not where there is nothing to do
 
     tables_of(config)  # bands that cannot be are one mistake, not one in every utterance
     if not parts:
         raise SvtokError(f"{prepared.folder or 'the set'}: has no utterances")
-    todo = [part for part in parts if not part.file.exists()]
+    todo = [part for part in ranks.share(parts) if not part.file.exists()]
     table = prepared.utterances
     if "num_samples" in table and "sample_rate" in table:
         seconds = float((table["num_samples"] / table["sample_rate"]).sum()) * len(todo) / len(parts)
@@ -151,8 +159,10 @@ def _extract(
     with on_one_thread():
         outcomes = chain.from_iterable(map_in_processes(make_part, todo, jobs=jobs))
         problems = [problem for problem in progress(outcomes, total=total, what=f"features {out}") if problem]
-    raise_problems(problems)
-    _join(parts, config, out, fingerprint, phonetic)
+    of_all = chain.from_iterable(ranks.gather(problems))
+    ranks.first(lambda: raise_problems(list(of_all)))
+    if ranks.is_first:
+        _join(parts, config, out, fingerprint, phonetic)
 
 
 @contextmanager

@@ -48,8 +48,12 @@ class RingLoss(nn.Module):
         """states (B, D) -> scalar."""
         lengths = states.norm(dim=1)
         if self.radius.isnan():
-            self.radius.data.copy_(lengths.mean())
+            self.radius.data.copy_(self.first_radius(lengths))
         return 0.5 * (lengths - self.radius).square().mean()
+
+    def first_radius(self, lengths: Tensor) -> Tensor:
+        """Where the radius starts, by the lengths (B,) of the first batch: scalar."""
+        return lengths.mean()
 
 
 class DetectionCost(nn.Module):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import zip_longest
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -19,13 +20,28 @@ from svtok.features.config import FeaturesConfig
 from svtok.features.extract import FrameEmbedder, all_features
 from svtok.nets.network import Network
 from svtok.progress import progress
+from svtok.ranks import ALONE, Ranks, current_ranks
 
 
 def pick_device(name: str) -> torch.device:
-    """`auto` (a GPU where there is one), `cpu` or `cuda`. Raises SvtokError for a GPU that is not there."""
+    """`auto` (a GPU where there is one), `cpu` or `cuda`; of several processes on a machine, each has a GPU of its own.
+
+    Raises SvtokError for a GPU that is not there.
+    """
     if name == "cuda" and not torch.cuda.is_available():
         raise SvtokError("--device cuda: torch finds no usable GPU; use --device cpu")
-    return torch.device("cuda" if name == "cuda" or (name == "auto" and torch.cuda.is_available()) else "cpu")
+    if name == "cpu" or not torch.cuda.is_available():
+        return torch.device("cpu")
+    ranks = current_ranks()
+    if ranks.world == 1:
+        return torch.device("cuda")
+    if (there := torch.cuda.device_count()) <= ranks.local_rank:
+        raise SvtokError(
+            f"{ranks.local_world} processes on this machine, which has {there} GPUs: start one for each "
+            f"(torchrun --nproc-per-node {there}), or use --device cpu"
+        )
+    torch.cuda.set_device(ranks.local_rank)
+    return torch.device("cuda", ranks.local_rank)
 
 
 def is_fast_in_bf16(device: torch.device) -> bool:
@@ -114,7 +130,12 @@ class Features(Protocol):
 
 
 def embed_all(
-    network: Network, store: Features, utts: Sequence[str], device: torch.device, what: str | None = None
+    network: Network,
+    store: Features,
+    utts: Sequence[str],
+    device: torch.device,
+    what: str | None = None,
+    ranks: Ranks = ALONE,
 ) -> NDArray[np.float32]:
     """Embeddings (N, D) of utterances, in their order. As `compute_all`.
 
@@ -124,11 +145,12 @@ def embed_all(
         utts: the N utterances.
         device: where to compute.
         what: names the work in a progress display; without it there is none.
+        ranks: as of `compute_all`.
 
     Raises:
         SvtokError: an utterance has no features, or is longer than the network can read.
     """
-    return compute_all(network.embed, network, store, utts, device, what)
+    return compute_all(network.embed, network, store, utts, device, what, ranks)
 
 
 def compute_all(
@@ -138,6 +160,7 @@ def compute_all(
     utts: Sequence[str],
     device: torch.device,
     what: str | None = None,
+    ranks: Ranks = ALONE,
 ) -> NDArray[np.float32]:
     """What a function of a network's input gives for each utterance, computed in fp32 and evaluation mode.
 
@@ -148,9 +171,10 @@ def compute_all(
         utts: the utterances.
         device: where to compute.
         what: names the work in a progress display; without it there is none.
+        ranks: the processes that call this for the same utterances; each computes some of the batches.
 
     Returns:
-        (N, D), in the order of the utterances.
+        (N, D), in the order of the utterances; in other processes than the first, (0, 0).
 
     Raises:
         SvtokError: an utterance has no features, or is longer than the network can read.
@@ -158,14 +182,18 @@ def compute_all(
     lengths = np.array([store.frames(utt) for utt in utts])
     refuse_too_long(network, utts[int(lengths.argmax())], int(lengths.max()))
     batches = list(_batches(lengths, PADDED_FRAMES[device.type]))
-    vectors = []
+    own, vectors = ranks.share(batches), []
     with evaluating(network):
-        for positions in progress(batches, total=len(batches), what=what) if what else batches:
+        for positions in progress(own, total=len(own), what=what) if what else own:
             items = [torch.from_numpy(np.array(store[utts[position]])) for position in positions]
             frames = pad_sequence(items, batch_first=True).to(device)  # (B, T, F)
             computed = function(frames, torch.from_numpy(lengths[positions]).to(device))  # (B, D)
             vectors.append(computed.float().cpu().numpy())
-    in_batches = np.concatenate(vectors)
+    gathered = ranks.gather(vectors)
+    if not ranks.is_first:
+        return np.empty((0, 0), dtype=np.float32)
+    # the batches in their order: each process has had every one of `world`
+    in_batches = np.concatenate([vector for turn in zip_longest(*gathered) for vector in turn if vector is not None])
     out = np.empty_like(in_batches)
     out[np.concatenate(batches)] = in_batches
     return out

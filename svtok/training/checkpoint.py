@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ import torch
 
 from svtok.errors import SvtokError
 from svtok.files import writing_file
+from svtok.ranks import ALONE, Ranks
 
 CHECKPOINT = "checkpoint.pt"
 
@@ -25,12 +28,13 @@ def save_checkpoint(folder: Path, state: dict[str, Any]) -> None:
         temporary.write_bytes(whole.getbuffer())
 
 
-def restore_checkpoint(folder: Path, restore: Callable[[dict[str, Any]], None]) -> bool:
+def restore_checkpoint(folder: Path, restore: Callable[[dict[str, Any]], None], ranks: Ranks = ALONE) -> bool:
     """Go on with the state of a folder, if it has one. The random generators are put back where they were.
 
     Args:
         folder: of the run.
         restore: gets the state.
+        ranks: the processes that go on, of which the first reads the file for all.
 
     Returns:
         Whether there was one.
@@ -39,19 +43,34 @@ def restore_checkpoint(folder: Path, restore: Callable[[dict[str, Any]], None]) 
         SvtokError: the file is damaged, or of another run.
     """
     path = folder / CHECKPOINT
-    if not path.is_file():
+    state = ranks.first(partial(_read, path))
+    if state is None:
         return False
-    try:
-        _refuse_bomb(path)
-        state: dict[str, Any] = torch.load(path, weights_only=True, map_location="cpu")
+    with _damaged(path):
         random, cuda = state.pop("random"), state.pop("random_cuda")
         restore(state)
         torch.set_rng_state(random)
-        if cuda:
+        if cuda and ranks.world == 1:
             torch.cuda.set_rng_state_all(cuda)
+    return True
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    """The state in a file; None where there is no file."""
+    if not path.is_file():
+        return None
+    with _damaged(path):
+        _refuse_bomb(path)
+        state: dict[str, Any] = torch.load(path, weights_only=True, map_location="cpu")
+        return state
+
+
+@contextmanager
+def _damaged(path: Path) -> Iterator[None]:
+    try:
+        yield
     except Exception as error:  # of a damaged file torch raises many kinds
         raise SvtokError(f"{path}: cannot be read ({error}); remove it to train from the start") from None
-    return True
 
 
 def _refuse_bomb(path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from svtok.features.store import FeatureStore
+from svtok.ranks import ALONE, Ranks
 from svtok.trained.config import AugmentConfig, StepsConfig
 from svtok.training.waveforms import Waveforms
 
@@ -299,20 +300,42 @@ def bucketed_batches(
     return [batches[number] for number in rng.permutation(len(batches))]
 
 
-class EpochSampler:
-    """The keys of each batch of one epoch; `epoch` is set before each pass."""
+class Size(NamedTuple):
+    """How many utterances of a batch fall to this process, and how many there are in the whole."""
 
-    def __init__(self, lengths: np.ndarray, batch_size: int, seed: int, jitter: float = 0.05) -> None:
+    own: int
+    whole: int
+
+
+class EpochSampler:
+    """The keys of each batch of one epoch, those of this process's share; `epoch` is set before each pass.
+
+    The batches are the same ones however many processes there are. Where a batch has fewer utterances than there are
+    processes, those without one read its first, which counts for nothing (`sizes` says so): they have a step to do too.
+    """
+
+    def __init__(
+        self, lengths: np.ndarray, batch_size: int, seed: int, jitter: float = 0.05, ranks: Ranks = ALONE
+    ) -> None:
         self.lengths, self.batch_size, self.seed, self.jitter, self.epoch = lengths, batch_size, seed, jitter, 0
+        self.ranks = ranks
 
     def __len__(self) -> int:
         full, rest = divmod(len(self.lengths), self.batch_size)
         return full + (1 if rest > 1 or not full else 0)
 
     def __iter__(self) -> Iterator[list[Key]]:
+        for batch in self._batches():
+            own = self.ranks.share(batch) or batch[:1]
+            yield [(number, self.epoch) for number in own]
+
+    def sizes(self) -> list[Size]:
+        """Of each batch of the epoch."""
+        return [Size(len(self.ranks.share(batch)), len(batch)) for batch in self._batches()]
+
+    def _batches(self) -> list[list[int]]:
         rng = np.random.default_rng([self.seed, self.epoch])
-        for batch in bucketed_batches(self.lengths, self.batch_size, rng, self.jitter):
-            yield [(int(number), self.epoch) for number in batch]
+        return [batch.tolist() for batch in bucketed_batches(self.lengths, self.batch_size, rng, self.jitter)]
 
 
 def pad(items: Sequence[np.ndarray]) -> tuple[Tensor, Tensor]:
@@ -334,12 +357,15 @@ def collate(items: list[Item]) -> Batch:
     )
 
 
-def make_loader(data: TrainingUtterances, device: torch.device) -> tuple[DataLoader[Any], EpochSampler]:
-    """The loader of batches for a device, and the sampler whose `epoch` is to be set before each pass."""
+def make_loader(
+    data: TrainingUtterances, device: torch.device, ranks: Ranks = ALONE
+) -> tuple[DataLoader[Any], EpochSampler]:
+    """The loader of this process's share of the batches for a device, and the sampler whose `epoch` is to be set before
+    each pass."""
     lengths = data.lengths()
     if data.config.crop_frames:
         lengths = np.minimum(lengths, data.config.crop_frames)
-    sampler = EpochSampler(lengths, data.config.batch_size, data.seed, data.config.length_jitter)
+    sampler = EpochSampler(lengths, data.config.batch_size, data.seed, data.config.length_jitter, ranks)
     workers = data.config.workers
     loader: DataLoader[Any] = DataLoader(
         data,

@@ -15,8 +15,10 @@ from torch.utils.data import DataLoader
 from svtok.errors import SvtokError
 from svtok.nets.network import diagnostics
 from svtok.progress import progress
+from svtok.ranks import ALONE, Ranks
 from svtok.trained.config import StepsConfig
 from svtok.training.data import Batch, EpochSampler
+from svtok.training.distributed import Team
 from svtok.training.optimizer import make_optimizer, restore_optimizer, warm_up_cosine
 
 Row = dict[str, Any]
@@ -56,6 +58,7 @@ class Trainer:
         measure: gives the error on a dev set, or None without one, which is logged under the name `measured`.
         save: gets the whole state after each epoch.
         log: gets each epoch's row.
+        ranks: the processes that train together; all call all of it, and the first measures, saves and logs.
         rows: of the epochs that are done.
         best: the weights of the epoch with the lowest error, where the configuration keeps these.
     """
@@ -70,12 +73,14 @@ class Trainer:
     save: Callable[[dict[str, Any]], None]
     log: Callable[[Row], None]
     measured: str = "dev_eer"
+    ranks: Ranks = ALONE
     rows: list[Row] = field(default_factory=list)
     best: Weights | None = None
 
     def __post_init__(self) -> None:
         for module in self.trained.values():
             module.to(self.device)
+        self.team = Team(self.ranks, self.trained.values(), self.sampler.seed)
         self.optimizer = make_optimizer(self.trained.values(), self.config)
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -87,6 +92,7 @@ class Trainer:
 
     def run(self) -> Weights:
         """Train the epochs that are left; returns the weights of the epoch that the configuration keeps."""
+        self.team.agree()
         for epoch in range(len(self.rows), self.config.epochs):
             row = self._epoch(epoch)
             lowest = min((r[self.measured] for r in self.rows if r.get(self.measured) is not None), default=None)
@@ -94,6 +100,8 @@ class Trainer:
             error = row[self.measured]
             if self.config.keep == "best" and error is not None and (lowest is None or error < lowest):
                 self.best = copy.deepcopy(self._weights())
+            if not self.ranks.is_first:
+                continue
             self.log(row)
             optimizer = self.optimizer.state_dict()
             self.save({**self._weights(), "optimizer": optimizer, "rows": self.rows, "best": self.best})
@@ -108,12 +116,14 @@ class Trainer:
         for module in self.trained.values():
             module.train()
         self.sampler.epoch = epoch
+        sizes = self.sampler.sizes()
         sums: dict[str, Tensor] = {}
         utterances = 0
         batches = len(self.sampler)
         what = f"epoch {epoch + 1} of {self.config.epochs}"
         unseen: list[Tensor] = []  # losses that nobody looked at yet: to look is to wait for the GPU
         for number, batch in enumerate(progress(self.loader, total=batches, what=what)):
+            self.team.begin_step(epoch * batches + number, *sizes[number])
             values = self._step(epoch * batches + number, self.config.epochs * batches, batch.to(self.device))
             unseen.append(values["loss"])
             if len(unseen) == STEPS_UNSEEN or number + 1 == batches:
@@ -122,7 +132,7 @@ class Trainer:
                     step = number + 1 - len(finite) + finite.index(False)
                     raise self._diverged(f"step {step + 1} of {batches} of epoch {epoch + 1} (the loss is not finite)")
                 unseen.clear()
-            size = len(batch.labels)
+            size = sizes[number].whole
             utterances += size
             sums = {name: sums.get(name, 0) + value * size for name, value in values.items()}
         means = {name: float(total) / utterances for name, total in sums.items()}
@@ -130,7 +140,8 @@ class Trainer:
             raise self._diverged(f"step {batches} of {batches} of epoch {epoch + 1} (a weight is not finite)")
         rate = self.optimizer.param_groups[0]["lr"]
         due = (epoch + 1) % self.config.measure_every == 0 or epoch + 1 == self.config.epochs
-        error = self.measure() if due else None
+        error = self.ranks.first(self.measure) if due else None
+        self.team.add_observations()
         row = {"epoch": epoch + 1, **means, "learning_rate": rate, self.measured: error}
         return {**row, "seconds": round(time.monotonic() - started, 2), **self._diagnostics()}
 
@@ -151,7 +162,7 @@ class Trainer:
         }
 
     def _step(self, step: int, steps: int, batch: Batch) -> dict[str, Tensor]:
-        """One update; returns the values to log."""
+        """One update, by this process's share of a batch; returns the values to log, of the whole batch."""
         config = self.config
         rate = warm_up_cosine(
             step, steps, warm_up=config.warm_up, highest=config.learning_rate, lowest=config.final_learning_rate
@@ -161,9 +172,10 @@ class Trainer:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=config.precision == "bf16"):
             loss, values = self.loss(batch, step / steps)
         self.optimizer.zero_grad()
-        torch.autograd.backward(loss)
+        torch.autograd.backward(self.team.weigh(loss))
+        self.team.add_gradients()
         for module in self.trained.values():
             if parameters := list(module.parameters()):  # each by itself: none slows another down
                 nn.utils.clip_grad_norm_(parameters, config.clip_gradient)
         self.optimizer.step()
-        return values
+        return self.team.add_values(values)

@@ -17,6 +17,7 @@ from svtok.errors import Problem, first_few, raise_problems, warn
 from svtok.features.config import differences
 from svtok.features.store import PHONETIC, FeatureStore, Source, about_source
 from svtok.nets.network import Network
+from svtok.ranks import ALONE, Ranks
 from svtok.trained.classes import ClassList, with_speeds
 from svtok.trained.config import Config, TrainingConfig
 from svtok.trained.folder import (
@@ -44,7 +45,8 @@ class Run:
 
     `teachers` are the folders of a student's teachers, `stored` the embeddings that it learns; `joint` is the
     configuration of the teacher trained beside it; `init` is the folder of a network whose weights it begins with;
-    `anew` gives up another run that `out` holds.
+    `anew` gives up another run that `out` holds; `ranks` are the processes that train it together, each of which is
+    asked for the same.
     """
 
     out: Path
@@ -58,6 +60,7 @@ class Run:
     joint: Config | None = None
     init: Path | None = None
     anew: bool = False
+    ranks: Ranks = ALONE
 
 
 Measure = Callable[[Network], float]
@@ -166,8 +169,9 @@ def _too_long(config: Config, store: FeatureStore, *, augmented: bool) -> list[P
 def train_network(run: Run, measure: Measure | None = None) -> bool:
     """Train and write the network of a run.
 
-    A teacher that is trained beside it is written to the folder `teacher` within the run's. The network that computed
-    phonetic columns, where the features have some, is copied to the folder `phonetic`.
+    All processes of the run call this, and its first one writes. A teacher that is trained beside it is written to the
+    folder `teacher` within the run's. The network that computed phonetic columns, where the features have some, is
+    copied to the folder `phonetic`.
 
     Args:
         run: what is asked for.
@@ -190,10 +194,14 @@ def train_network(run: Run, measure: Measure | None = None) -> bool:
         if run.init.resolve() == run.out.resolve():
             problems.append(Problem("is the network to begin with, and to be written: name another --out", run.out))
         problems += unfit_initial(run.init, initial, run.config, run.train.store.config)
+    if training.batch_size < run.ranks.world:
+        problems.append(
+            Problem(f"training.batch_size {training.batch_size} has no part for each of {run.ranks.world} processes")
+        )
     raise_problems(problems)
     if unsaid := sorted(set(training.free_phrases) - set(run.train.prepared.utterances["phrase"])):
         warn(f"training.free_phrases: no training utterance says {first_few(unsaid)}")
-    config, joint = _settled(run, run.config), run.joint and _settled(run, run.joint)
+    config, joint = run.ranks.first(lambda: (_settled(run, run.config), run.joint and _settled(run, run.joint)))
     phonetic = stored_embedder(run.train.store.folder, run.train.store.config)
     about: dict[str, Any] = {"seed": run.seed, "train": about_source(run.train), "dev": about_source(run.dev)}
     if waveform and (noise := identity_of_noises(waveform)):
@@ -206,40 +214,44 @@ def train_network(run: Run, measure: Measure | None = None) -> bool:
         about_student["init"] = initial.hash
     if run.stored:
         about_student["teacher_embeddings"] = " ".join(teacher.hash for teacher in run.stored)
-    if has_ended(run.out, config, about_student, anew=run.anew, joint=(joint, about) if joint else None):
+    beside = (joint, about) if joint else None
+    if run.ranks.first(lambda: has_ended(run.out, config, about_student, anew=run.anew, joint=beside)):
         return False
-    diverged = divergences(run.out, Config)
+    diverged = run.ranks.first(lambda: divergences(run.out, Config))
 
     def write_all_settings() -> None:
+        if not run.ranks.is_first:
+            return
         history = {DIVERGED: diverged} if diverged else {}
         write_settings(run.out, config, classes, {**about_student, **history})
         if joint:
             write_settings(run.out / TEACHER, joint, classes, {**about, **history})
 
     jobs, train = max(1, config.training.workers), run.train
-    recordings = partial(decoded, train.prepared, train.store.config, folder=run.out, jobs=jobs)
+    recordings = partial(decoded, train.prepared, train.store.config, folder=run.out, jobs=jobs, ranks=run.ranks)
     with recordings(config=waveform) if waveform else nullcontext() as waveforms:
         write_all_settings()
-        if phonetic:
+        if phonetic and run.ranks.is_first:
             for folder in (run.out, run.out / TEACHER) if joint else (run.out,):
                 phonetic.copy_to(folder / PHONETIC)
         torch.manual_seed(run.seed)
         trainer, begun = _make_trainer(run, measure, config, joint, classes, teachers, initial, waveforms)
-        if not restore_checkpoint(run.out, trainer.restore) and begun:
+        if not restore_checkpoint(run.out, trainer.restore, run.ranks) and begun:
             print(f"{run.out}: {begun}", flush=True)
-        write_log(run.out, trainer.rows)
+        run.ranks.first(lambda: write_log(run.out, trainer.rows))
         try:
             weights = trainer.run()
         except DivergedError as error:
             diverged.append(describe_divergence(error, config.training))
             write_all_settings()
             raise
-        if joint:
+        if joint and run.ranks.is_first:
             write_weights(run.out / TEACHER, weights["teacher"])
             about_student["teacher"] = weights_hash(run.out / TEACHER)
             write_all_settings()
-        write_weights(run.out, weights["network"])
-        (run.out / CHECKPOINT).unlink(missing_ok=True)
+        if run.ranks.is_first:
+            write_weights(run.out, weights["network"])
+            (run.out / CHECKPOINT).unlink(missing_ok=True)
     return True
 
 
@@ -278,7 +290,7 @@ def _make_trainer(
     objective = _make_objective(config, joint, classes, teachers, run.stored)
     utts, views = utterances["utt"].tolist(), objective.views
     data = TrainingUtterances(run.train.store, utts, labels, config.training, run.seed, views, waveforms, run.stored)
-    loader, sampler = make_loader(data, run.device)
+    loader, sampler = make_loader(data, run.device, run.ranks)
     trainer = Trainer(
         trained=objective.trained(networks),
         loss=partial(objective, networks),
@@ -288,7 +300,8 @@ def _make_trainer(
         device=run.device,
         measure=lambda: measure(network) if measure else None,
         save=lambda state: save_checkpoint(run.out, state),
-        log=make_log(run.out, lambda row: _line(row, config.training)),
+        log=make_log(run.out, lambda row: _line(row, config.training)) if run.ranks.is_first else lambda row: None,
+        ranks=run.ranks,
     )
     return trainer, begun
 

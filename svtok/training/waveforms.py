@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,7 @@ from svtok.features.store import Source
 from svtok.fresh import fingerprint, state
 from svtok.manifest.sets import PreparedSet, audio_paths
 from svtok.progress import progress
+from svtok.ranks import ALONE, Ranks
 from svtok.trained.config import WaveformConfig
 
 WAVEFORMS = "waveforms.int16"
@@ -203,7 +204,13 @@ class Waveforms:
 
 @contextmanager
 def decoded(
-    prepared: PreparedSet, features: FeaturesConfig, config: WaveformConfig, folder: Path, *, jobs: int
+    prepared: PreparedSet,
+    features: FeaturesConfig,
+    config: WaveformConfig,
+    folder: Path,
+    *,
+    jobs: int,
+    ranks: Ranks = ALONE,
 ) -> Iterator[Waveforms]:
     """Decode the recordings of a set and the noises into a file in `folder`, which is removed at the end of the block.
 
@@ -216,6 +223,7 @@ def decoded(
         config: names the noises.
         folder: that of the run.
         jobs: how many processes decode.
+        ranks: those that train; the first decodes, and all read the file.
 
     Yields:
         The recordings and noises, to be read within the block.
@@ -224,15 +232,15 @@ def decoded(
         ProblemsError: with every recording and every noise that cannot be read.
     """
     new, path = not folder.exists(), folder / WAVEFORMS
-    folder.mkdir(parents=True, exist_ok=True)
     speakers = np.unique(prepared.utterances["spk"], return_inverse=True)[1]
     try:
-        pieces = _pieces(prepared, noises_of(config), features, path, jobs)
+        pieces = ranks.first(partial(_pieces, prepared, noises_of(config), features, path, jobs))
         utts = prepared.utterances["utt"].tolist()
         yield Waveforms(pieces, utts, speakers, config, features)
     finally:
-        path.unlink(missing_ok=True)
-        if new and not any(folder.iterdir()):
+        if ranks.is_first:
+            path.unlink(missing_ok=True)
+        if ranks.is_first and new and folder.exists() and not any(folder.iterdir()):
             folder.rmdir()
 
 
@@ -250,6 +258,7 @@ def _pieces(
     )
     found: list[Piece] = []
     problems: list[Problem] = [piece for piece in packed if isinstance(piece, Problem)]
+    path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "wb") as stream:
         for decoded in progress(decoding, total=len(todo) + len(noise), what="decoding recordings"):
             if isinstance(decoded, Problem):

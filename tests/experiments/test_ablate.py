@@ -9,6 +9,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -22,8 +23,10 @@ from svtok.experiments import ablate as module
 from svtok.experiments import ablate as pool
 from svtok.experiments.ablate import Ablation
 from svtok.experiments.commands import Command
-from svtok.experiments.plan import Choice, Plan, Run, run_key, runs_of_plan
+from svtok.experiments.plan import Choice, Plan, Run, read_plan, run_key, runs_of_plan
 from svtok.experiments.results import Row, read_results
+from svtok.ranks import current_ranks
+from tests.processes import together
 
 pytestmark = pytest.mark.slow
 
@@ -441,9 +444,9 @@ def test_two_at_once_in_a_folder_are_refused(
     make_plan: Callable[..., Plan], calls: Callable[[], list[str]], tmp_path: Path
 ) -> None:
     (tmp_path / "work/exp").mkdir()
-    with open(tmp_path / "work/exp/.lock", "w") as stream:
+    with open(tmp_path / "work/exp/.ablation.lock", "w") as stream:
         fcntl.flock(stream, fcntl.LOCK_EX)
-        with pytest.raises(SvtokError, match="another svtok ablate is at work here"):
+        with pytest.raises(SvtokError, match="another command is writing it"):
             run(make_plan(*FOUR), tmp_path)
     assert calls() == []
 
@@ -479,3 +482,28 @@ def test_the_command_ends_with_what_was_done(
     wrong = CliRunner().invoke(command, [*arguments, "--folds", "one"])
     assert wrong.exit_code == 2
     assert "'one' is not a valid integer" in wrong.output
+
+
+def ablate_together(tmp_path: Path) -> None:
+    os.environ["CALLS"] = str(tmp_path / "calls")
+    pool.PACKAGE_ROOT, module.rows_of = tmp_path / "package", rows_of  # type: ignore[misc]
+    module.default_jobs = lambda: 1
+    plan = read_plan(tmp_path / "plan.yaml")
+    replace(ablation(plan, tmp_path), ranks=current_ranks()).run(runs_of_plan(plan, Choice()))
+
+
+def test_several_processes_do_a_part_each_and_the_results_are_those_of_one(
+    make_plan: Callable[..., Plan], calls: Callable[[], list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "default_jobs", lambda: 1)
+    plan = make_plan(*FOUR, folds="[1, 2]", seeds="[0, 1]")
+    run(plan, tmp_path)
+    alone, results = sorted(calls()), (tmp_path / "results.json").read_bytes()
+    for made in (tmp_path / "results.json", tmp_path / "calls.ended"):
+        made.unlink()
+    shutil.rmtree(tmp_path / "work/exp")
+    ended = together(tmp_path / "printed", 2, ablate_together, tmp_path)
+    assert [status for status, _ in ended] == [0, 0], ended
+    assert all("left of 16, by process" in printed for _, printed in ended)
+    assert sorted(calls()) == alone
+    assert (tmp_path / "results.json").read_bytes() == results
