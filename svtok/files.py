@@ -107,6 +107,13 @@ def locked(path: Path) -> Iterator[None]:
                 folder.rmdir()
 
 
+def clear_lock(path: Path) -> None:
+    """Remove the lock of a process that was killed when `path` was whole. Raises nothing."""
+    if path.with_name(f".{path.name}.lock").exists():
+        with suppress(SvtokError, OSError), locked(path):
+            pass
+
+
 def _lock(name: Path, path: Path) -> int | None:
     """The open lock file; None where there can be none."""
     while True:
@@ -133,7 +140,9 @@ def _lock(name: Path, path: Path) -> int | None:
 
 def _clear(path: Path) -> None:
     """Undo what processes of this machine that are no more left unfinished: of `path`, and of files in it."""
-    for left in [*path.parent.glob(f".{glob.escape(path.name)}.*"), *path.rglob(".*.tmp"), *path.rglob(".*.old")]:
+    name = glob.escape(path.name)
+    beside = [*path.parent.glob(f".{name}.*"), *path.parent.glob(f"..{name}.*")]  # the latter of a note on a file
+    for left in [*beside, *path.rglob(".*.tmp"), *path.rglob(".*.old")]:
         match = re.fullmatch(r"\.(.+)\.(.+)-(\d+)\.(tmp|old)", left.name)
         if not match or match[2] != os.uname().nodename or _is_running(int(match[3])):
             continue

@@ -12,7 +12,16 @@ import numpy as np
 import pytest
 
 from svtok.errors import SvtokError
-from svtok.files import locked, read_array, sha256_of_files, write_array, write_text, writing_file, writing_folder
+from svtok.files import (
+    clear_lock,
+    locked,
+    read_array,
+    sha256_of_files,
+    write_array,
+    write_text,
+    writing_file,
+    writing_folder,
+)
 
 
 def test_a_file_appears_when_its_block_ends_well(tmp_path: Path) -> None:
@@ -150,6 +159,23 @@ def test_what_a_killed_process_left_is_removed_and_what_a_living_one_writes_is_n
     mine = left(path, "tmp", os.getpid())
     assert sorted(tmp_path.iterdir()) == sorted([path, mine, others])
     assert list(path.iterdir()) == [left(path / "checkpoint.pt", "tmp", os.getpid())]
+
+
+def test_half_a_note_on_a_file_is_removed(tmp_path: Path, dead: int) -> None:
+    left(tmp_path / ".scores.tsv.made.json", "tmp", dead).touch()
+    with locked(tmp_path / "scores.tsv"):
+        pass
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_lock_that_nobody_holds_is_cleared_and_another_stays(tmp_path: Path) -> None:
+    path = tmp_path / "scores.tsv"
+    path.with_name(".scores.tsv.lock").touch()
+    clear_lock(path)
+    assert not list(tmp_path.iterdir())
+    with locked(path):
+        clear_lock(path)
+        assert list(tmp_path.iterdir()) == [path.with_name(".scores.tsv.lock")]
 
 
 def test_a_folder_that_was_moved_aside_by_a_killed_process_is_put_back(tmp_path: Path, dead: int) -> None:

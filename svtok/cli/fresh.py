@@ -16,6 +16,7 @@ import click
 
 from svtok.cli.lazy import ARGUMENTS, QUIET
 from svtok.errors import SvtokError
+from svtok.files import clear_lock
 from svtok.fresh import fingerprint, identity, printed_before, recordings, remember
 from svtok.places import stored_features
 from svtok.ranks import current_ranks
@@ -88,6 +89,8 @@ def makes(
             paths = made.paths(options)
             made_of, printed = ranks.first(lambda: seen_before(options, paths))
             if printed is not None:
+                for path in paths if ranks.is_first else ():
+                    clear_lock(path)
                 click.echo(printed, nl=False)
                 if not quiet:
                     click.echo(f"{', '.join(map(str, paths))}: up to date")
