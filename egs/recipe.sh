@@ -26,9 +26,10 @@ test_set=${test_set-eval}
 seed=0
 jobs=
 at_once=1
+nproc=1
 device=
 option_names="$recipe_options root stage stop_stage work features_config config systems teacher set"
-option_names="$option_names prepare_options test_set seed jobs at_once device"
+option_names="$option_names prepare_options test_set seed jobs at_once nproc device"
 help_message="usage: bash $0 [options]
 
 $recipe_help
@@ -53,6 +54,7 @@ Options of every recipe:
   --seed N                     seed of all that is random ($seed)
   --jobs N                     processes (as many as processors)
   --at-once N                  systems that are trained and scored at once, with a part of the processors each ($at_once)
+  --nproc N                    processes that extract and train together, one a GPU, by torchrun ($nproc)
   --device NAME                cpu or cuda (cuda where there is one)
   --conf FILE                  shell assignments of these options
 Recipes go from any folder: relative names on the command line are relative to the folder you are in."
@@ -61,7 +63,7 @@ Recipes go from any folder: relative names on the command line are relative to t
 . "$(dirname "${BASH_SOURCE[0]}")/steps.sh"
 
 extract_features() {
-  call svtok extract-features --data "data/$corpus" --config "$features_config" ${jobs:+--jobs "$jobs"}
+  call_together extract-features --data "data/$corpus" --config "$features_config" ${jobs:+--jobs "$jobs"}
 }
 
 # train SYSTEM COMMAND [OPTION...]
@@ -71,7 +73,7 @@ train() {
   for setting in $set; do
     set -- "$@" --set "$setting"
   done
-  call svtok "$command" --data "data/$corpus/train" --features "feats/$corpus/train" --dev "data/$corpus/dev" \
+  call_together "$command" --data "data/$corpus/train" --features "feats/$corpus/train" --dev "data/$corpus/dev" \
     --head "$system" --config "$config" --out "exp/$system" --seed "$seed" --anew ${device:+--device "$device"} "$@"
 }
 
@@ -111,7 +113,7 @@ train_student() {
 }
 
 extract_embeddings() {
-  call svtok extract-embeddings --network "exp/$1" --data "data/$corpus/$test_set" \
+  call_together extract-embeddings --network "exp/$1" --data "data/$corpus/$test_set" \
     --out "exp/$1/embeddings/$test_set" ${device:+--device "$device"}
 }
 
@@ -181,6 +183,8 @@ run_stage() {
 }
 
 run_recipe() {
+  [[ "$nproc" =~ ^[1-9][0-9]*$ ]] || fail "--nproc is a number of processes, from 1"
+  [[ "$nproc" -eq 1 || "$at_once" -eq 1 ]] || fail "--nproc and --at-once share the same processors: give one of them"
   [[ "$at_once" =~ ^[1-9][0-9]*$ ]] || fail "--at-once is a number of systems, from 1"
   [[ "$stage$stop_stage" =~ ^[0-9]+$ ]] || fail "--stage and --stop-stage are numbers from 0 to 7"
   work=$(absolute "$work") root=$(absolute "$root") config=$(absolute "$config") features_config=$(absolute "$features_config")

@@ -22,10 +22,23 @@ if [[ -z "${VIRTUAL_ENV:-}" ]] || ! command -v svtok >/dev/null; then
   svtok() { "$top/bin/svtok" "$@"; }
 fi
 
+if [[ -z "${VIRTUAL_ENV:-}" ]] || ! command -v torchrun >/dev/null; then
+  torchrun() { "$top/.venv/bin/torchrun" "$@"; }
+fi
+
 # call COMMAND...: log the command and run it. Of svtok, one whose output is up to date says so and does nothing.
 call() {
   log "$*"
   "$@"
+}
+
+# call_together COMMAND...: svtok COMMAND by $nproc processes
+call_together() {
+  if [[ "$nproc" -eq 1 ]]; then
+    call svtok "$@"
+  else
+    call torchrun --standalone --nproc-per-node "$nproc" -m svtok "$@"
+  fi
 }
 
 running=() # process groups that are to end with the script

@@ -224,10 +224,13 @@ class Voices:
             "(--network), or enroll them again, into another store (--store)"
         )
 
-    def _refuse_again(self, connection: sqlite3.Connection, rows: Sequence[tuple[str, str, str, bytes, bytes]]) -> None:
-        """Raise SvtokError for a take that a voice has: one who looked before may have been overtaken by another."""
+    def _refuse_again(self, connection: sqlite3.Connection, rows: Sequence[tuple[str | bytes, ...]]) -> None:
+        """Raise SvtokError for a take that a voice has: one who looked before may have been overtaken by another.
+
+        Rows begin with the speaker, the phrase, the time and the embedding.
+        """
         query = "SELECT 1 FROM takes WHERE speaker = ? AND phrase = ? AND embedding = ?"
-        for speaker, phrase, _, embedding, _ in rows:
+        for speaker, phrase, _, embedding, *_ in rows:
             if connection.execute(query, (speaker, phrase, embedding)).fetchone():
                 raise SvtokError(
                     f"{self.path}: a recording of '{speaker}' saying '{phrase}' is enrolled already, and is no further "

@@ -72,7 +72,8 @@ class Team:
         for bucket in _buckets(gradients):
             flat = torch.cat([gradient.flatten() for gradient in bucket])
             self.ranks.sum(flat)
-            for gradient, summed in zip(bucket, flat.split([len(each.flatten()) for each in bucket]), strict=True):
+            parts = torch.split(flat, [each.numel() for each in bucket])
+            for gradient, summed in zip(bucket, parts, strict=True):
                 gradient.copy_(summed.view_as(gradient))
 
     def add_values(self, values: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -119,6 +120,10 @@ class _Sum(torch.autograd.Function):
         return ctx.ranks.sum(gradients[0].clone(memory_format=torch.contiguous_format)), None
 
 
+def _sum(tensor: Tensor, ranks: Ranks) -> Tensor:
+    return _Sum.apply(tensor, ranks)  # type: ignore[no-untyped-call]
+
+
 def shared_batch_norm(team: Team, norm: nn.BatchNorm1d, x: Tensor, mask: Tensor | None = None) -> Tensor:
     """BatchNorm of which each process has some rows, with the statistics of all.
 
@@ -145,9 +150,9 @@ def _normalised(team: Team, norm: nn.BatchNorm1d, x: Tensor) -> Tensor:
     x = x if x.dtype == torch.float64 else x.float()
     counts = 0.0 if team.idle else 1.0
     rows = float(team.ranks.sum(torch.tensor([counts * len(x)], dtype=torch.float64)))
-    mean = _Sum.apply(counts * x.sum(dim=0), team.ranks) / rows
+    mean = _sum(counts * x.sum(dim=0), team.ranks) / rows
     centred = x - mean
-    variance = _Sum.apply(counts * centred.square().sum(dim=0), team.ranks) / rows
+    variance = _sum(counts * centred.square().sum(dim=0), team.ranks) / rows
     if norm.running_mean is not None and norm.running_var is not None and norm.num_batches_tracked is not None:
         with torch.no_grad():
             norm.num_batches_tracked.add_(1)

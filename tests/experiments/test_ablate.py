@@ -485,9 +485,11 @@ def test_the_command_ends_with_what_was_done(
 
 
 def ablate_together(tmp_path: Path) -> None:
-    os.environ["CALLS"] = str(tmp_path / "calls")
-    pool.PACKAGE_ROOT, module.rows_of = tmp_path / "package", rows_of  # type: ignore[misc]
-    module.default_jobs = lambda: 1
+    patch = pytest.MonkeyPatch()
+    patch.setenv("CALLS", str(tmp_path / "calls"))
+    patch.setattr(pool, "PACKAGE_ROOT", tmp_path / "package")
+    patch.setattr(module, "rows_of", rows_of)
+    patch.setattr(module, "default_jobs", lambda: 1)
     plan = read_plan(tmp_path / "plan.yaml")
     replace(ablation(plan, tmp_path), ranks=current_ranks()).run(runs_of_plan(plan, Choice()))
 

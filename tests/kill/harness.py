@@ -17,7 +17,7 @@ import sqlite3
 import sys
 import time
 from collections.abc import Callable, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -225,10 +225,10 @@ def kill(work: Path, stage: str, after: float, *, alone: bool) -> bool:
     child = start(work, STAGES[stage])
     status = wait(child, after)
     if status is None:
-        if alone:
-            os.kill(child, signal.SIGKILL)
-        else:
-            os.killpg(child, signal.SIGKILL)
+        if not alone:
+            with suppress(ProcessLookupError):  # it leads no group yet
+                os.killpg(child, signal.SIGKILL)
+        os.kill(child, signal.SIGKILL)
         status = wait(child)
         if status == -signal.SIGKILL:
             return True
@@ -305,6 +305,7 @@ def torment(
                 if wished.get(name) != found.get(name):
                     what = "is missing" if name not in found else "is left" if name not in wished else "differs"
                     counts.faults.append(f"{stage}: {name} {what}")
+                    say(counts.faults[-1])
         say(f"{stage}: {counts.kills[stage]} kills, {counts.ends[stage]} ends, {len(counts.faults)} faults so far")
 
 

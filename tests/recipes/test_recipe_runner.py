@@ -72,6 +72,20 @@ def test_several_systems_at_once_are_the_same_calls_and_each_says_whose_words_ar
     assert re.search(r"^cls: \S+ \S+ svtok train --data .* --head cls ", result.stderr, re.M)
 
 
+def test_several_processes_extract_and_train_by_torchrun(recipe: Recipe, tmp_path: Path) -> None:
+    stand_in = tmp_path / "venv/bin/torchrun"
+    stand_in.write_text('#!/bin/sh\nshift 5\necho "by torchrun" >&2\nexec svtok "$@"\n')
+    stand_in.chmod(0o755)
+    _, alone = recipe()
+    result, calls = recipe("--nproc", "2")
+    assert result.returncode == 0, result.stderr
+    assert calls == alone
+    assert result.stderr.count("by torchrun") == 1 + 4 + 4
+    assert "torchrun --standalone --nproc-per-node 2 -m svtok train --data" in result.stderr
+    result, _ = recipe("--nproc", "2", "--at-once", "2")
+    assert (result.returncode, "give one of them" in result.stderr) == (1, True)
+
+
 def test_one_of_several_at_once_that_fails_stops_the_recipe_when_the_others_have_ended(recipe: Recipe) -> None:
     result, calls = recipe("--at-once", "3", FAIL_AT="--head cls --config")
     assert result.returncode == 1
