@@ -19,7 +19,7 @@ from svtok.errors import AudioError, Problem, SvtokError, raise_problems
 from svtok.features import FORMAT
 from svtok.features.config import FeaturesConfig, PhoneticColumns
 from svtok.features.store import ABOUT, ARRAY, INDEX, PHONETIC, FeatureStore, write_features
-from svtok.files import writing_file, writing_folder
+from svtok.files import clear_lock, writing_file, writing_folder
 from svtok.fresh import state
 from svtok.manifest.sets import PreparedSet, audio_paths, refuse_other_files
 from svtok.parallel import map_in_processes
@@ -124,9 +124,13 @@ def extract_features(
             f"{phonetic and phonetic.columns}; name the network that belongs to the configuration with --phonetic"
         )
     refuse_other_files(out, (ARRAY, INDEX, ABOUT, PHONETIC))
-    parts = _parts(prepared, config, out.with_name(f".{out.name}.parts"))
+    parts_folder = out.with_name(f".{out.name}.parts")
+    parts = _parts(prepared, config, parts_folder)
     fingerprint = hashlib.sha256("".join(part.file.stem for part in parts).encode()).hexdigest()
     if ranks.first(lambda: _is_done(out, fingerprint)):
+        if ranks.is_first:
+            clear_lock(out)
+            shutil.rmtree(parts_folder, ignore_errors=True)  # of a command that was killed at its very end
         return False
     with ranks.locked(out):
         _extract(prepared, config, out, jobs, phonetic, parts, fingerprint, ranks)

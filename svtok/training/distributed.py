@@ -124,24 +124,21 @@ def _sum(tensor: Tensor, ranks: Ranks) -> Tensor:
     return _Sum.apply(tensor, ranks)  # type: ignore[no-untyped-call]
 
 
-def shared_batch_norm(team: Team, norm: nn.BatchNorm1d, x: Tensor, mask: Tensor | None = None) -> Tensor:
+def shared_batch_norm(team: Team, norm: nn.BatchNorm1d, x: Tensor, *more: object) -> Tensor:
     """BatchNorm of which each process has some rows, with the statistics of all.
 
     Args:
         team: the processes.
         norm: whose weights and running statistics these are; in evaluation it does as it always does.
-        x: (N, C); with a mask (B, T, C).
-        mask: (B, T), which frames are real, of a `MaskedBatchNorm`.
+        x: (N, C) in training, where only real frames are rows.
+        more: what else the forward pass of `norm` takes.
 
     Returns:
-        as `x`; padded frames are 0.
+        as `x`.
     """
     if not norm.training:
-        return type(norm).forward(norm, *((x,) if mask is None else (x, mask)))
-    if mask is not None:
-        out = torch.zeros_like(x)
-        out[mask] = _normalised(team, norm, x[mask]).to(x.dtype)  # (real frames, C)
-        return out
+        return type(norm).forward(norm, x, *more)  # type: ignore[call-arg]
+    assert x.ndim == 2
     return _normalised(team, norm, x).to(x.dtype)
 
 

@@ -43,6 +43,8 @@ def has_ended(
 ) -> bool:
     """Whether a folder holds the network of this very run; False where it is to be trained, or to be gone on with.
 
+    Where it does, what only a training needs is removed, if it is still there.
+
     Args:
         folder: of the network, which need not be there.
         config: all of the configuration.
@@ -68,7 +70,11 @@ def has_ended(
             raise
         print(f"{folder}: trained anew, in place of another run: {error}", flush=True)
         remove_run(folder)
-    return (folder / WEIGHTS).is_file()
+    ended = (folder / WEIGHTS).is_file()
+    for name in (CHECKPOINT, WAVEFORMS) if ended else ():  # of a command that was killed at its very end
+        if (folder / name).exists():
+            (folder / name).unlink()
+    return ended
 
 
 def divergences(folder: Path, kind: type[BaseModel]) -> list[str]:

@@ -197,6 +197,15 @@ def test_an_interrupted_run_goes_on_where_it_was(
     assert len(FeatureStore.open(out)) == 6
 
 
+def test_what_a_run_left_that_was_killed_at_its_very_end_is_cleared_up(make_set: MakeSet, tmp_path: Path) -> None:
+    prepared, out = make_set(2), tmp_path / "set" / "feats"
+    extract_features(prepared, CONFIG, out, jobs=1)
+    (out.parent / ".feats.parts").mkdir()
+    (out.parent / ".feats.lock").touch()
+    assert not extract_features(prepared, CONFIG, out, jobs=1)
+    assert list(out.parent.iterdir()) == [out]
+
+
 @pytest.mark.parametrize("writer", ["svtok.features.extract.np.savez", "svtok.features.store.write_yaml"])
 def test_a_full_disk_leaves_the_features_that_were_there(
     make_set: MakeSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, writer: str

@@ -40,6 +40,16 @@ def test_a_run_writes_its_folder_and_learns(
     assert not (run.out / "checkpoint.pt").exists()
 
 
+def test_what_only_a_training_needs_is_cleared_up_after_one_that_was_killed_at_its_very_end(
+    make_run: Callable[..., Run],
+) -> None:
+    train_network(run := make_run())
+    for name in ("checkpoint.pt", "waveforms.int16"):
+        (run.out / name).touch()
+    assert not train_network(run)
+    assert not {"checkpoint.pt", "waveforms.int16"} & {path.name for path in run.out.iterdir()}
+
+
 def test_the_same_seed_gives_the_same_weights_and_another_seed_others(
     make_run: Callable[..., Run], assert_same_weights: Callable[[Path, Path], None]
 ) -> None:
