@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -224,7 +224,7 @@ class Voices:
             "(--network), or enroll them again, into another store (--store)"
         )
 
-    def _refuse_again(self, connection: sqlite3.Connection, rows: Sequence[tuple[str | bytes, ...]]) -> None:
+    def _refuse_again(self, connection: sqlite3.Connection, rows: Sequence[tuple[Any, ...]]) -> None:
         """Raise SvtokError for a take that a voice has: one who looked before may have been overtaken by another.
 
         Rows begin with the speaker, the phrase, the time and the embedding.

@@ -137,7 +137,7 @@ def shared_batch_norm(team: Team, norm: nn.BatchNorm1d, x: Tensor, *more: object
         as `x`.
     """
     if not norm.training:
-        return type(norm).forward(norm, x, *more)  # type: ignore[call-arg]
+        return type(norm).forward(norm, x, *more)
     assert x.ndim == 2
     return _normalised(team, norm, x).to(x.dtype)
 

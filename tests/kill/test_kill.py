@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import builtins
 import errno
+import fcntl
 import io
 import itertools
 import os
@@ -22,12 +23,12 @@ from tests.kill.harness import STAGES, Counts, contents, kill, run, start, torme
 
 pytestmark = pytest.mark.slow
 
-CHAIN = ["prepare", "extract-features", "train", "extract-embeddings", "score", "evaluate", "calibrate"]
+CHAIN = ["prepare", "extract-features", "train", "extract-embeddings", "score"]
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A work folder in which all stages but the student's have ended."""
+    """A work folder in which the stages of `CHAIN` have ended."""
     warm()
     work = tmp_path_factory.mktemp("finished") / "work"
     work.mkdir()
@@ -139,6 +140,23 @@ def test_a_lock_is_not_left_by_a_kill(work: Path) -> None:
     assert kill(work, "train", 0.05, alone=True)
     run(work, STAGES["train"])
     assert not list(work.rglob("*.lock"))
+
+
+def without_locks() -> None:
+    """Let the file system have no locks."""
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    fcntl.flock = refuse  # type: ignore[assignment]
+
+
+@pytest.mark.parametrize("stage", ["extract-features", "train", "score"])
+def test_a_file_system_without_locks_is_warned_of_and_changes_nothing(finished: Path, work: Path, stage: str) -> None:
+    make_undone(work, stage)
+    status, printed = call(work, stage, without_locks)
+    assert (status, "written without a lock" in printed) == (0, True), printed
+    assert same_but_notes(work, finished)
 
 
 def set_back() -> None:

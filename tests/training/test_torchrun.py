@@ -85,9 +85,9 @@ def test_a_killed_process_ends_the_job_and_the_same_command_or_torchrun_itself_g
     assert job.returncode != 0
     assert not (out / "network.safetensors").exists()
     done = len(rows(out))
-    with subprocess.Popen([*TORCHRUN, "--max-restarts", "1", *command]) as job:
+    with subprocess.Popen([*TORCHRUN, "--max-restarts", "1", *command]) as again:
         kill_in_the_middle(out, rank=0, after=done + 2)
-        assert job.wait(SECONDS) == 0
+        assert again.wait(SECONDS) == 0
     assert same(in_peace, out)
 
 
