@@ -56,7 +56,12 @@ def has_ended(
         SvtokError: the folder holds no network, but other files.
         ProblemsError: it holds another run; with every difference, and without `anew`.
     """
-    if not folder.exists() or not any(folder.iterdir()):
+    if not folder.exists():
+        return False
+    names = [path.name for path in folder.iterdir()]
+    if names == [WAVEFORMS]:  # of a command that was killed while it decoded recordings
+        (folder / WAVEFORMS).unlink()
+    if names in ([], [WAVEFORMS]):
         return False
     if not (folder / CONFIG).is_file():
         raise SvtokError(f"{folder}: is not empty and holds no network; name another folder")

@@ -148,7 +148,7 @@ def without_locks() -> None:
     def refuse(*_: object) -> None:
         raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
 
-    fcntl.flock = refuse  # type: ignore[assignment]
+    fcntl.flock = refuse
 
 
 @pytest.mark.parametrize("stage", ["extract-features", "train", "score"])

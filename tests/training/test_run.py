@@ -50,6 +50,14 @@ def test_what_only_a_training_needs_is_cleared_up_after_one_that_was_killed_at_i
     assert not {"checkpoint.pt", "waveforms.int16"} & {path.name for path in run.out.iterdir()}
 
 
+def test_a_training_that_was_killed_while_it_decoded_recordings_begins_again(make_run: Callable[..., Run]) -> None:
+    run = make_run(training={"epochs": 1})
+    run.out.mkdir()
+    (run.out / "waveforms.int16").touch()
+    assert train_network(run)
+    assert not (run.out / "waveforms.int16").exists()
+
+
 def test_the_same_seed_gives_the_same_weights_and_another_seed_others(
     make_run: Callable[..., Run], assert_same_weights: Callable[[Path, Path], None]
 ) -> None:
