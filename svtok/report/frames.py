@@ -32,9 +32,11 @@ def evaluate(
     """Error rates by condition (which non-targets are counted), as `svtok evaluate` has them.
 
     Args:
-        scores: `model`, `utt` and `score` of each trial, in any order: a table, or the file of one.
+        scores: `model`, `utt` and `score` of each trial, in any order: a table, or the file of one, ours or another
+            toolkit's (`svtok.manifest.kaldi.lists`).
         trials: `model`, `utt` and `type` (TC, TW, IC, IW, or target and nontarget) of the same trials: a table, the
-            file of one, or a prepared set or its folder, which also knows speakers and what else trials have.
+            file of one, ours or another toolkit's, or a prepared set or its folder, which also knows speakers and what
+            else trials have.
         by: columns of a prepared set, each value of which gets rows of its own.
         resamples: draws of the speakers for 95 % confidence intervals, 0 for none; where the speakers are not known, it
             is the models that are drawn.
