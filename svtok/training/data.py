@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -195,8 +195,12 @@ class Batch:
         return self.views["augmented"][1]
 
     def to(self, device: torch.device) -> Batch:
-        """The batch on a device; from pinned memory the copy does not hold up what follows."""
-        return self._each(lambda tensor: tensor.to(device, non_blocking=True))
+        """The batch on a device; from pinned memory the copy does not hold up what follows.
+
+        Lengths stay where they are: to see which frames are real, nobody waits for a GPU.
+        """
+        moved = self._each(lambda tensor: tensor.to(device, non_blocking=True))
+        return replace(moved, views={name: (moved.views[name][0], own[1]) for name, own in self.views.items()})
 
     def pin_memory(self) -> Batch:
         """The batch in memory that a GPU can read by itself; the loader calls this."""
