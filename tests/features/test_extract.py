@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+import torch
 
 import svtok
 from svtok.audio.decode import read_audio
@@ -84,7 +85,9 @@ def test_the_store_holds_the_features_of_every_utterance(make_set: MakeSet, tmp_
 
 def test_several_processes_write_the_same_files(make_set: MakeSet, tmp_path: Path) -> None:
     prepared = make_set(5)
+    threads = torch.get_num_threads()
     extract_features(prepared, CONFIG, tmp_path / "one", jobs=1)
+    assert torch.get_num_threads() == threads
     extract_features(prepared, CONFIG, tmp_path / "two", jobs=2)
     for path in (tmp_path / "one").iterdir():
         assert path.read_bytes() == (tmp_path / "two" / path.name).read_bytes()
