@@ -98,6 +98,7 @@ def evaluate(
     from svtok.report.evaluate import evaluate as evaluate_scores
     from svtok.report.labelled import label_with_set, label_with_trials
     from svtok.report.tables import evaluation_table
+    from svtok.scoring.scores import read_scores
 
     if trials:
         corpus = corpus_folder(trials.parent)
@@ -105,7 +106,8 @@ def evaluate(
     else:
         data = data or only_prepared("eval")
         corpus = corpus_folder(data)
-        labelled = label_with_set(scores, read_set(data), by=by or None)
+        # the scores first, which take the most memory while they are read, and neither table is kept
+        labelled = label_with_set(scores, scores=read_scores(scores), prepared=read_set(data), by=by or None)
     arithmetic = official or "svtok"
     conditions, curves = evaluate_scores(labelled, resamples=resamples, seed=seed, arithmetic=arithmetic)
     info = read_corpus_info(corpus)

@@ -192,7 +192,7 @@ def check_keys(
     schema: Schema,
     place: Place,
     *,
-    keys: npt.NDArray[np.int64] | None = None,
+    keys: npt.NDArray[np.integer] | None = None,
     most: int = MOST_OF_A_KIND,
 ) -> Iterator[Problem]:
     """Keys that repeat, each with the line where it stands first; `most` of them are named.
@@ -209,7 +209,7 @@ def check_keys(
     if any(frame[name].isna().any() for name in schema.key):
         return  # which check_cells finds
     keys = sort_keys(frame, schema) if keys is None else keys
-    if (np.diff(keys) > 0).all():
+    if (keys[1:] > keys[:-1]).all():
         return
     repeated = np.flatnonzero(pd.Series(keys).duplicated())
     if len(repeated) == 0:
@@ -225,24 +225,34 @@ def check_keys(
     yield from place.problems(repeated, what, most)
 
 
-def in_order(frame: pd.DataFrame, keys: npt.NDArray[np.int64]) -> pd.DataFrame:
+def in_order(frame: pd.DataFrame, keys: npt.NDArray[np.integer]) -> pd.DataFrame:
     """The rows in the order of their keys, which `sort_keys` returns."""
-    return frame if (np.diff(keys) >= 0).all() else frame.iloc[np.argsort(keys, kind="stable")].reset_index(drop=True)
+    return (
+        frame if (keys[1:] >= keys[:-1]).all() else frame.iloc[np.argsort(keys, kind="stable")].reset_index(drop=True)
+    )
 
 
-def sort_keys(frame: pd.DataFrame, schema: Schema) -> npt.NDArray[np.int64]:
+def sort_keys(frame: pd.DataFrame, schema: Schema) -> npt.NDArray[np.integer]:
     """One integer a row: equal where the keys are equal, and in the bytewise order of the keys."""
-    combined = np.zeros(len(frame), np.int64)
-    for name in schema.key:
-        codes, values = codes_of(frame[name])
+    columns = [_narrow_codes_of(frame[name]) for name in schema.key]
+    few = math.prod(len(values) for _, values in columns) < np.iinfo(np.int32).max
+    combined = np.zeros(len(frame), np.int32 if few else np.int64)  # as narrow as it can be: there may be millions
+    for codes, values in columns:
         order = np.argsort(np.asarray(values, dtype=object), kind="stable")  # code points: the order of UTF-8 bytes
         if (np.diff(order) < 0).any():
-            rank = np.empty(len(order), np.int64)
+            rank = np.empty(len(order), combined.dtype)
             rank[order] = np.arange(len(order))
             codes = rank[codes]
         combined *= len(values)
         combined += codes
     return combined
+
+
+def _narrow_codes_of(column: pd.Series) -> tuple[npt.NDArray[np.integer], list[str]]:
+    """As `codes_of`; the codes of a Categorical are its own, of few bytes each."""
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        return column.cat.codes.to_numpy(), list(column.cat.categories)
+    return codes_of(column)
 
 
 def codes_of(column: pd.Series) -> tuple[npt.NDArray[np.int64], list[str]]:

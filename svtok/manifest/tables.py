@@ -310,13 +310,20 @@ def load_table(path: Path, schema: Schema) -> tuple[pd.DataFrame, list[Problem]]
     return frame, problems
 
 
-def _load(path: Path, schema: Schema) -> tuple[pd.DataFrame, list[Problem], npt.NDArray[np.int64]]:
+def _load(path: Path, schema: Schema) -> tuple[pd.DataFrame, list[Problem], npt.NDArray[np.integer]]:
     """As `load_table`, and the keys of the rows."""
     table = _read_parquet(path, schema) if path.suffix == ".parquet" else _read_tsv(path, schema)
     frame = trials_as_categories(table.to_pandas()) if schema is TRIALS else table.to_pandas()
+    del table
+    give_back_memory()
     keys = sort_keys(frame, schema)
     problems = _problems_of(frame, schema, place_of(path, schema), keys)
     return _with_numbers(frame, schema), problems, keys
+
+
+def give_back_memory() -> None:
+    """Let the system have what Arrow holds on to of tables that are no more: of millions of rows, half a gigabyte."""
+    pa.default_memory_pool().release_unused()
 
 
 def place_of(path: Path, schema: Schema) -> Place:
@@ -376,7 +383,7 @@ def _write(frame: pd.DataFrame, path: Path, schema: Schema) -> None:
             write_rows(_with_numbers(frame, schema), temporary, delimiter="\t", header=True)
 
 
-def _problems_of(frame: pd.DataFrame, schema: Schema, place: Place, keys: npt.NDArray[np.int64]) -> list[Problem]:
+def _problems_of(frame: pd.DataFrame, schema: Schema, place: Place, keys: npt.NDArray[np.integer]) -> list[Problem]:
     problems = [*check_cells(frame, schema, place), *check_keys(frame, schema, place, keys=keys)]
     return sorted(problems, key=lambda problem: problem.line or 0)
 

@@ -20,7 +20,7 @@ from svtok.errors import Problem, ProblemsError, raise_problems
 from svtok.files import writing_file
 from svtok.manifest.kaldi.lists import read_score_list
 from svtok.manifest.schema import TRIALS, Place, check_keys
-from svtok.manifest.tables import NotNumbersError, first_fields, read_columns, write_rows
+from svtok.manifest.tables import NotNumbersError, first_fields, give_back_memory, read_columns, write_rows
 
 COLUMNS = ["model", "utt", "score"]
 MOST_NAMED = 5
@@ -60,9 +60,12 @@ def read_scores(path: Path) -> pd.DataFrame:
         table = read_columns(path, COLUMNS, dictionaries=["model", "utt"])
     if len(table) == 0:
         raise ProblemsError([Problem("there is no score in the file", path)])
-    scores = np.asarray(table["score"]) if sound else _numbers(table["score"])
+    texts = None if sound else table["score"]
+    scores = np.array(table["score"]) if texts is None else _numbers(texts)
     frame = table.select(["model", "utt"]).to_pandas().assign(score=scores)
-    refuse_bad_scores(frame, Place(path, 2), lambda row: table["score"][row])
+    del table
+    give_back_memory()
+    refuse_bad_scores(frame, Place(path, 2), lambda row: scores[row] if texts is None else texts[row])
     return frame
 
 
