@@ -164,10 +164,11 @@ def start(work: Path, arguments: Sequence[str], before: Callable[[], object] = l
     child = os.fork()
     if child:
         return child
-    os.setsid()
+    os.setpgrp()
     log = os.open(work.parent / "log.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(log, 1)
     os.dup2(log, 2)
+    sys.stdout, sys.stderr = os.fdopen(1, "w"), os.fdopen(2, "w")  # pytest has put others there
     os.chdir(work)
     sys.argv = ["svtok", *arguments]
     from svtok.cli.main import main
