@@ -18,7 +18,10 @@ import pytest
 
 from tests.processes import svtok, together
 
-pytestmark = pytest.mark.slow
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif("SVTOK_TORCHRUN" not in os.environ, reason="takes minutes where processors are shared"),
+]
 
 SECONDS = 600
 CONFIG = """\
