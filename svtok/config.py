@@ -149,8 +149,13 @@ def write_yaml(path: Path, content: BaseModel | Mapping[str, Any], *, header: st
     Args:
         header: comment lines that go before it, each with its `#`.
     """
+    write_text(path, header + yaml_text(content))
+
+
+def yaml_text(content: BaseModel | Mapping[str, Any]) -> str:
+    """The content as YAML that `load_yaml` reads, keys in their order."""
     tree = content.model_dump(mode="json") if isinstance(content, BaseModel) else dict(content)
-    write_text(path, header + yaml.dump(tree, Dumper=_Dumper, sort_keys=False, allow_unicode=True))
+    return yaml.dump(tree, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
 
 
 def load_json(path: Path) -> Any:

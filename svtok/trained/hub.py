@@ -13,10 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any
 
-import yaml
-
 import svtok
-from svtok.config import load_yaml, write_yaml
+from svtok.config import load_yaml, write_yaml, yaml_text
 from svtok.errors import Problem, SvtokError, raise_problems
 from svtok.features.store import PHONETIC
 from svtok.files import write_text, writing_folder
@@ -133,7 +131,7 @@ def _card(trained: TrainedNetwork, card: Card, has_scorer: bool) -> str:
         "tags": list(dict.fromkeys(["svtok", "speaker-verification", "text-dependent", "speaker", *card.tags])),
         **({"metrics": ["eer"], "model-index": [_index(card)]} if card.results else {}),
     }
-    front = yaml.safe_dump(about, sort_keys=False, allow_unicode=True)
+    front = yaml_text(about)
     name = card.name.rpartition("/")[2]
     network, features = trained.config.network, trained.features
     parameters = sum(parameter.numel() for parameter in trained.network.parameters())
