@@ -62,6 +62,15 @@ Recipes go from any folder: relative names on the command line are relative to t
 # shellcheck source=steps.sh
 . "$(dirname "${BASH_SOURCE[0]}")/steps.sh"
 
+# call_together COMMAND...: svtok COMMAND by $nproc processes
+call_together() {
+  if [[ "$nproc" -eq 1 ]]; then
+    call svtok "$@"
+  else
+    call torchrun --standalone --nproc-per-node "$nproc" -m svtok "$@"
+  fi
+}
+
 extract_features() {
   call_together extract-features --data "data/$corpus" --config "$features_config" ${jobs:+--jobs "$jobs"}
 }

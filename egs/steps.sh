@@ -32,15 +32,6 @@ call() {
   "$@"
 }
 
-# call_together COMMAND...: svtok COMMAND by $nproc processes
-call_together() {
-  if [[ "$nproc" -eq 1 ]]; then
-    call svtok "$@"
-  else
-    call torchrun --standalone --nproc-per-node "$nproc" -m svtok "$@"
-  fi
-}
-
 running=() # process groups that are to end with the script
 
 finish() {
