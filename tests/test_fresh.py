@@ -17,6 +17,7 @@ from svtok.fresh import NOTE, fingerprint, identity, printed_before, recordings,
 from svtok.manifest import sets
 from svtok.scoring import store as scorer
 from svtok.trained import folder as trained
+from svtok.trained import onnx_folder as exported
 from svtok.trained.phones import PHONES
 
 
@@ -211,6 +212,7 @@ def test_a_fingerprint_is_of_values_and_their_order() -> None:
 def test_folders_are_known_by_the_names_that_their_rooms_write() -> None:
     assert fresh.KNOWN_BY.keys() == {
         trained.WEIGHTS,
+        exported.GRAPH,
         features.ABOUT,
         embeddings.ABOUT,
         states.ABOUT,
@@ -219,6 +221,8 @@ def test_folders_are_known_by_the_names_that_their_rooms_write() -> None:
         sets.FILE_NAME,
     }
     assert set(fresh.KNOWN_BY[trained.WEIGHTS]) == {trained.WEIGHTS, trained.CONFIG, trained.CLASSES, PHONES}
+    in_scorer = {f"scorer/{name}" for name in (scorer.ABOUT, scorer.ARRAYS)}
+    assert set(fresh.KNOWN_BY[exported.GRAPH]) == {exported.GRAPH, exported.CONFIG, *in_scorer}
     assert set(fresh.KNOWN_BY[features.ABOUT]) == {features.ABOUT, features.INDEX}
     assert set(fresh.KNOWN_BY[embeddings.ABOUT]) == {embeddings.ABOUT, embeddings.INDEX, embeddings.ARRAY}
     assert set(fresh.KNOWN_BY[states.ABOUT]) == {states.ABOUT, states.INDEX, states.ARRAY}
