@@ -5,7 +5,8 @@ import pytest
 from pydantic import Field, ValidationError, model_validator
 
 import svtok.config
-from svtok.config import Section, describe, load_yaml, read_yaml, validated, write_yaml
+from svtok.config import Section, load_yaml, read_yaml, validated, write_yaml
+from svtok.config_file import describe
 from svtok.errors import ProblemsError
 
 

@@ -44,7 +44,7 @@ def config(kind: str) -> None:
 
 def configuration_file(kind: str) -> str:
     """The text of a configuration file of a kind, one of `KINDS`, with every field and its default."""
-    from svtok.config import describe
+    from svtok.config_file import describe
 
     known = KINDS[kind]
     model = getattr(importlib.import_module(known.module), known.model)

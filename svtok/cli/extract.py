@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from svtok.cli.fresh import Options, features_read, makes
 from svtok.cli.options import (
+    AT_LEAST_ZERO,
     FILE,
     FOLDER,
-    LayerType,
+    ParamType,
     data_option,
     device_option,
     features_option,
@@ -23,6 +25,15 @@ from svtok.fresh import recordings
 from svtok.places import EXPERIMENTS
 from svtok.trained import ENCODERS
 from svtok.trained.onnx_folder import is_onnx_folder
+
+
+class LayerType(ParamType):
+    """A layer of an encoder from 0 on, or `features`, which is -1 (`svtok.nets.network.FEATURES`)."""
+
+    name = "number or 'features'"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        return -1 if value in (-1, "features") else AT_LEAST_ZERO.convert(value, param, ctx)
 
 
 @click.command("extract-features")

@@ -90,15 +90,6 @@ class Weighted(ParamType):
         return name, weight
 
 
-class LayerType(ParamType):
-    """A layer of an encoder from 0 on, or `features`, which is -1 (`svtok.nets.network.FEATURES`)."""
-
-    name = "number or 'features'"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        return -1 if value in (-1, "features") else AT_LEAST_ZERO.convert(value, param, ctx)
-
-
 class NumberOrFile(ParamType):
     """A number of things from 1 on, or the file that names them."""
 

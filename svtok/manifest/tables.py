@@ -27,8 +27,6 @@ from svtok.manifest.schema import (
     MODELS,
     MOST_COUNTED,
     MOST_OF_A_KIND,
-    TRIAL_LABELS,
-    TRIAL_TYPES,
     TRIALS,
     UTTERANCES,
     Place,
@@ -43,6 +41,7 @@ from svtok.manifest.schema import (
     normal_table,
     sort_keys,
 )
+from svtok.manifest.trial_types import trials_as_categories
 
 ROWS_A_BLOCK = 1 << 18
 BYTES_A_BLOCK = 1 << 24
@@ -396,19 +395,3 @@ def _with_numbers(frame: pd.DataFrame, schema: Schema) -> pd.DataFrame:
         for name, values in numbers.items()
     }
     return frame.assign(**whole)
-
-
-def trials_as_categories(trials: pd.DataFrame) -> pd.DataFrame:
-    """Trials as categories: models and utterances in bytewise order, types in the order TC TW IC IW."""
-    columns = {name: _as_category(trials[name]) for name in ("model", "utt")}
-    if "type" in trials:
-        columns["type"] = _as_category(trials["type"], TRIAL_TYPES, TRIAL_LABELS)
-    return pd.DataFrame(columns)
-
-
-def _as_category(column: pd.Series, *orders: tuple[str, ...]) -> pd.Series:
-    """The column as Categorical: its values in the first order that has them all, or else in bytewise order."""
-    category = column.astype("category")
-    found = list(category.cat.categories)
-    wanted = next((list(order) for order in orders if set(found) <= set(order)), sorted(found))
-    return category if found == wanted else category.cat.set_categories(wanted)

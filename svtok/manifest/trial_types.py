@@ -11,7 +11,7 @@ import pandas as pd
 
 from svtok.errors import Problem, SvtokError, raise_problems
 from svtok.manifest.names import TARGET_TYPES, TRIAL_TYPES
-from svtok.manifest.schema import UNKNOWN, codes_of
+from svtok.manifest.schema import TRIAL_LABELS, UNKNOWN, codes_of
 
 __all__ = [
     "TARGET_TYPES",
@@ -21,6 +21,7 @@ __all__ = [
     "derive_types",
     "is_unknown",
     "rows_in",
+    "trials_as_categories",
     "types_of",
     "types_or_labels",
 ]
@@ -129,3 +130,19 @@ def agree(
     """
     codes, _ = pd.factorize(np.concatenate([models[column].to_numpy(object), utterances[column].to_numpy(object)]))
     return np.asarray(codes[: len(models)][model] == codes[len(models) :][utt])
+
+
+def trials_as_categories(trials: pd.DataFrame) -> pd.DataFrame:
+    """Trials as categories: models and utterances in bytewise order, types in the order TC TW IC IW."""
+    columns = {name: _as_category(trials[name]) for name in ("model", "utt")}
+    if "type" in trials:
+        columns["type"] = _as_category(trials["type"], TRIAL_TYPES, TRIAL_LABELS)
+    return pd.DataFrame(columns)
+
+
+def _as_category(column: pd.Series, *orders: tuple[str, ...]) -> pd.Series:
+    """The column as Categorical: its values in the first order that has them all, or else in bytewise order."""
+    category = column.astype("category")
+    found = list(category.cat.categories)
+    wanted = next((list(order) for order in orders if set(found) <= set(order)), sorted(found))
+    return category if found == wanted else category.cat.set_categories(wanted)

@@ -26,7 +26,8 @@ from numpy.typing import NDArray
 from svtok.errors import Problem, ProblemsError, raise_problems
 from svtok.files import writing_file
 from svtok.manifest.schema import TRIAL_TYPES, TRIALS, Place, as_numbers, check_cells, check_keys, codes_of
-from svtok.manifest.tables import Lines, first_fields, read_rows, read_trials, trials_as_categories, write_rows
+from svtok.manifest.tables import Lines, first_fields, read_rows, read_trials, write_rows
+from svtok.manifest.trial_types import trials_as_categories
 
 Toolkit = Literal["kaldi", "wespeaker", "3d-speaker", "speechbrain", "voxceleb"]
 
