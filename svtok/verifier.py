@@ -200,9 +200,7 @@ class Verifier:
             else:
                 qualities.append(quality)
                 takes.append((where, take))
-        there = []
-        if self.voices.has(speaker, phrase):
-            there = self.voices.takes(self._source, speaker, phrase)[speaker, phrase]
+        there = self.voices.of(self._source, speaker, phrase)
         raise_problems([*problems, *self._unlike(speaker, phrase, there, takes)])
         count = self.voices.add(self._source, speaker, phrase, [take for _, take in takes])
         log.info("enrolled %d takes of '%s' saying '%s' in %s", len(takes), speaker, phrase, self.voices.path)

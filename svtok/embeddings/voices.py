@@ -83,14 +83,22 @@ class Voices:
     def check(self, source: Source) -> None:
         """Raise SvtokError where the store is there and `add` would refuse it: before the work of making takes."""
         if self.path.exists():
-            with self._open("mode=ro") as connection:
+            with self._open() as connection:
                 if not self._is_new(connection) and connection.execute("SELECT 1 FROM takes LIMIT 1").fetchone():
                     self._check_source(connection, source)
 
-    def has(self, speaker: str, phrase: str) -> bool:
-        """Whether a voice is enrolled. Raises SvtokError for a name that is none, or a store that cannot be read."""
+    def of(self, source: Source, speaker: str, phrase: str) -> list[Take]:
+        """The takes of one voice, none where it is not enrolled. Raises SvtokError as of `takes`, or for no name."""
         names = checked_name("speaker", speaker), checked_name("phrase", phrase)
-        return self.path.exists() and any(voice[:2] == names for voice in self.list())
+        if not self.path.exists():
+            return []
+        with self._open() as connection:
+            if self._is_new(connection):
+                return []
+            found = self._takes(connection, "WHERE speaker = ? AND phrase = ?", names)
+            if found:
+                self._check_source(connection, source)
+            return found.get(names, [])
 
     def add(self, source: Source, speaker: str, phrase: str, takes: Sequence[Take]) -> int:
         """Add takes to a voice, all or none.
@@ -142,15 +150,19 @@ class Voices:
         Raises:
             SvtokError: there is no store or no voice; the speaker or the phrase is not enrolled; or as of `add`.
         """
-        voices: dict[tuple[str, str], list[Take]] = {}
         with self._reading() as connection:
             self._check_source(connection, source)
             where, values = self._found(connection, speaker, phrase)
-            sizes = connection.execute("SELECT dim, width, members FROM about").fetchone()
-            query = f"SELECT id, speaker, phrase, {ARRAYS} FROM takes {where} ORDER BY speaker, phrase, id"
-            for row, of, what, *arrays in connection.execute(query, values):
-                take = self._take(row, arrays, sizes)
-                voices.setdefault((of, what), []).append(take)
+            return self._takes(connection, where, values)
+
+    def _takes(
+        self, connection: sqlite3.Connection, where: str, values: Sequence[str]
+    ) -> dict[tuple[str, str], list[Take]]:
+        voices: dict[tuple[str, str], list[Take]] = {}
+        sizes = connection.execute("SELECT dim, width, members FROM about").fetchone()
+        query = f"SELECT id, speaker, phrase, {ARRAYS} FROM takes {where} ORDER BY speaker, phrase, id"
+        for row, of, what, *arrays in connection.execute(query, values):
+            voices.setdefault((of, what), []).append(self._take(row, arrays, sizes))
         return voices
 
     def list(self) -> list[Voice]:
@@ -277,7 +289,7 @@ class Voices:
         if not self.path.is_file():
             what = "is a folder" if self.path.is_dir() else "there is no such store of voices"
             raise SvtokError(f"{self.path}: {what}; make one with `svtok enroll`, or name another with --store")
-        with self._open("mode=ro") as connection:
+        with self._open() as connection:
             if not empty and self._is_new(
                 connection
             ):  # a file of no bytes, left where the first writing came to nothing
@@ -291,7 +303,7 @@ class Voices:
             os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
         except OSError as error:
             raise SvtokError(f"{self.path}: cannot be written: {error.strerror}; name another file (--store)") from None
-        with self._open("mode=rw") as connection:
+        with self._open(writing=True) as connection:
             connection.execute("PRAGMA secure_delete = ON")
             connection.execute("BEGIN IMMEDIATE")
             try:
@@ -308,11 +320,15 @@ class Voices:
                 raise
 
     @contextmanager
-    def _open(self, mode: str) -> Iterator[sqlite3.Connection]:
+    def _open(self, *, writing: bool = False) -> Iterator[sqlite3.Connection]:
         try:
-            address = f"{self.path.absolute().as_uri()}?{mode}"
+            # a reader may write, too, where it can: what a writer that was killed has left half-written is taken back
+            address = f"{self.path.absolute().as_uri()}?mode=rw"
             connection = sqlite3.connect(address, timeout=BUSY_SECONDS, isolation_level=None, uri=True)
             with closing(connection):
+                if not writing:
+                    connection.execute("PRAGMA query_only = ON")
+                    connection.execute("BEGIN")  # all that is read is of one moment: another may remove meanwhile
                 yield connection
         except sqlite3.OperationalError as error:
             if "locked" in str(error):
