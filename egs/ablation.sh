@@ -20,8 +20,9 @@ seeds=
 systems=
 against="avg"
 jobs=
+nproc=1
 device=auto
-option_names="$recipe_options root plan features_config work results folds seeds systems against jobs device"
+option_names="$recipe_options root plan features_config work results folds seeds systems against jobs nproc device"
 help_message="usage: bash $0 [options]
 
 $recipe_help
@@ -38,6 +39,7 @@ to exp/ablation.md of the work folder. What is done is skipped: stop it at any t
   --work DIR                  where data/, feats/ and exp/ are written (exp/ablation of the recipe's folder)
   --results FILE              the results of every single run, kept and added to (results.json of the recipe's folder)
   --jobs N                    runs at once (as many as processors; on a GPU, what the plan says)
+  --nproc N                   processes that share features and runs, one a GPU, by torchrun; --jobs of each ($nproc)
   --device NAME               auto, cpu or cuda ($device)
   --conf FILE                 shell assignments of these options"
 
@@ -47,7 +49,7 @@ to exp/ablation.md of the work folder. What is done is skipped: stop it at any t
 extract_features() {
   local fold=$1 part
   for part in train dev eval; do
-    call svtok extract-features "data/fold$fold/$part" --config "$features_config" --out "feats/fold$fold/$part" \
+    call_together extract-features "data/fold$fold/$part" --config "$features_config" --out "feats/fold$fold/$part" \
       ${jobs:+--jobs "$jobs"}
   done
 }
@@ -57,7 +59,7 @@ extract_phonetic_features() {
   call svtok train-phonetic --data "data/fold$fold/train" --features "feats/fold$fold/train" --dev "data/fold$fold/dev" \
     --dev-features "feats/fold$fold/dev" "${phonetic_options[@]}" --out "phonetic/fold$fold" --device "$device" --anew
   for part in train dev eval; do
-    call svtok extract-features "data/fold$fold/$part" --config "$features_config" \
+    call_together extract-features "data/fold$fold/$part" --config "$features_config" \
       --phonetic "phonetic/fold$fold" --out "feats-phonetic/fold$fold/$part" ${jobs:+--jobs "$jobs"}
   done
 }
@@ -83,7 +85,7 @@ run_ablation() {
     extract_features "$fold"
     if grep -q '^[^#]*features: feats-phonetic' "$plan"; then extract_phonetic_features "$fold"; fi
   done
-  call svtok ablate "$plan" --work . --results "$results" --folds "$folds" --seeds "$seeds" --systems "$systems" \
+  call_together ablate "$plan" --work . --results "$results" --folds "$folds" --seeds "$seeds" --systems "$systems" \
     ${jobs:+--jobs "$jobs"} --device "$device" || failed=$?
   if [[ "$failed" -le 1 && -e "$results" ]]; then print_table; fi
   [[ "$failed" -eq 0 ]] || exit "$failed"
@@ -95,5 +97,6 @@ invocation="bash ${here#"$top"/}/ablation.sh$(printf ' %q' "$@")"
 . "$top/bin/parse_options.sh" "$@"
 folds=${folds//,/ } seeds=${seeds//,/ } systems=${systems//,/ } against=${against//,/ }
 [[ ${#arguments[@]} -eq 0 ]] || fail "unexpected argument '${arguments[0]}' (--help lists the options)"
+check_nproc
 log "$invocation"
 run_ablation

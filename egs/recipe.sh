@@ -62,15 +62,6 @@ Recipes go from any folder: relative names on the command line are relative to t
 # shellcheck source=steps.sh
 . "$(dirname "${BASH_SOURCE[0]}")/steps.sh"
 
-# call_together COMMAND...: svtok COMMAND by $nproc processes
-call_together() {
-  if [[ "$nproc" -eq 1 ]]; then
-    call svtok "$@"
-  else
-    call torchrun --standalone --nproc-per-node "$nproc" -m svtok "$@"
-  fi
-}
-
 extract_features() {
   call_together extract-features --data "data/$corpus" --config "$features_config" ${jobs:+--jobs "$jobs"}
 }
@@ -192,7 +183,7 @@ run_stage() {
 }
 
 run_recipe() {
-  [[ "$nproc" =~ ^[1-9][0-9]*$ ]] || fail "--nproc is a number of processes, from 1"
+  check_nproc
   [[ "$nproc" -eq 1 || "$at_once" -eq 1 ]] || fail "--nproc and --at-once share the same processors: give one of them"
   [[ "$at_once" =~ ^[1-9][0-9]*$ ]] || fail "--at-once is a number of systems, from 1"
   [[ "$stage$stop_stage" =~ ^[0-9]+$ ]] || fail "--stage and --stop-stage are numbers from 0 to 7"

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# What egs/recipe.sh and egs/ablation.sh share. They set $top, the checkout, and $finished, whether all is done.
+# What the scripts of egs/ share. They set $top, the checkout, $finished, whether all is done, and $nproc of --nproc.
 
 log() {
   echo "$(date '+%Y-%m-%d %H:%M:%S') $*" >&2
@@ -30,6 +30,19 @@ fi
 call() {
   log "$*"
   "$@"
+}
+
+# call_together COMMAND...: svtok COMMAND by $nproc processes, one a GPU, together
+call_together() {
+  if [[ "$nproc" -eq 1 ]]; then
+    call svtok "$@"
+  else
+    call torchrun --standalone --nproc-per-node "$nproc" -m svtok "$@"
+  fi
+}
+
+check_nproc() {
+  [[ "$nproc" =~ ^[1-9][0-9]*$ ]] || fail "--nproc is a number of processes, from 1, not '$nproc'"
 }
 
 running=() # process groups that are to end with the script

@@ -14,8 +14,9 @@ layers="0 1 2"
 work=$here/exp/new-phrases
 seed=0
 jobs=
+nproc=1
 device=auto
-option_names="root folds new_phrases config layers work seed jobs device"
+option_names="root folds new_phrases config layers work seed jobs nproc device"
 help_message="usage: bash $0 [options]
 
 Draws words that are kept out of training, trains a network on the phrases of the others and a phonetic one, and scores
@@ -30,6 +31,7 @@ dev and for eval, which are also written to foldK/new-phrases-dev.md and -eval.m
   --work DIR                  where all is written (exp/new-phrases of the recipe's folder)
   --seed N                    of the draw of words and of the trainings ($seed)
   --jobs N                    processes (as many as processors)
+  --nproc N                   processes that extract and train together, one a GPU, by torchrun ($nproc)
   --device NAME               auto, cpu or cuda ($device)
   --conf FILE                 shell assignments of these options"
 
@@ -40,7 +42,7 @@ dev and for eval, which are also written to foldK/new-phrases-dev.md and -eval.m
 features() {
   local part
   for part in train dev eval; do
-    call svtok extract-features --data "data/$part" --config "$here/conf/$2.yaml" --out "$1/$part" ${jobs:+--jobs "$jobs"}
+    call_together extract-features --data "data/$part" --config "$here/conf/$2.yaml" --out "$1/$part" ${jobs:+--jobs "$jobs"}
   done
 }
 
@@ -102,12 +104,12 @@ run_fold() {
   features cepstra-all cepstra-all
   features cepstra cepstra
   features speech speech
-  call svtok train --data data/train --features speech/train --dev data/dev --dev-features speech/dev --head avg \
+  call_together train --data data/train --features speech/train --dev data/dev --dev-features speech/dev --head avg \
     --config "$config" --set training.classes=phrase --seed "$seed" --out phrase --device "$device" --anew
   call svtok train-phonetic --data data/train --features speech/train --dev data/dev --dev-features speech/dev \
     --text-from phrase --lexicon "$here/conf/lexicon.txt" --seed "$seed" --out phonetic --device "$device" --anew
   for part in train dev eval; do
-    call svtok extract-embeddings --network phrase --data "data/$part" --features "speech/$part" \
+    call_together extract-embeddings --network phrase --data "data/$part" --features "speech/$part" \
       --out "embeddings/$part" --device "$device"
   done
   for layer in $layers; do states "$layer" phrase --layer "$layer"; done
@@ -140,6 +142,7 @@ folds=${folds//,/ } layers=${layers//,/ }
 root=$(absolute "$root") work=$(absolute "$work") config=$(absolute "$config")
 [[ -d "$root/dataset" ]] || fail "--root '$root' holds no dataset/; see egs/arabic_commands/run.sh"
 [[ -f "$new_phrases" ]] && new_phrases=$(absolute "$new_phrases")
+check_nproc
 log "$invocation"
 finished=false # an exit status does not say so: it is 0 in the trap of a killed shell
 trap finish EXIT

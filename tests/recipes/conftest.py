@@ -27,11 +27,14 @@ Script = Callable[..., tuple[subprocess.CompletedProcess[str], list[str]]]
 
 @pytest.fixture
 def script(tmp_path: Path) -> Script:
-    """Runs a script of egs/ in `tmp_path` with the stand-in for svtok; gives the process and the commands it called."""
+    """Runs a script of egs/ in `tmp_path` with stand-ins for svtok and torchrun; gives the process and its commands."""
     stand_in = tmp_path / "venv/bin/svtok"
     stand_in.parent.mkdir(parents=True)
     stand_in.write_text(SVTOK)
     stand_in.chmod(0o755)
+    torchrun = stand_in.with_name("torchrun")
+    torchrun.write_text('#!/bin/sh\nshift 5\necho "by torchrun" >&2\nexec svtok "$@"\n')
+    torchrun.chmod(0o755)
 
     def run(name: str, *arguments: str, **environment: str) -> tuple[subprocess.CompletedProcess[str], list[str]]:
         calls = tmp_path / "calls"

@@ -46,6 +46,14 @@ def test_folds_are_prepared_and_the_plan_is_run_and_shown(arabic: Script, tmp_pa
     assert "ended well after" in result.stderr
 
 
+def test_several_processes_share_features_and_runs_by_torchrun(arabic: Script) -> None:
+    _, alone = arabic("--folds", "1")
+    result, calls = arabic("--folds", "1", "--nproc", "2")
+    assert (result.returncode, calls) == (0, alone), result.stderr
+    assert result.stderr.count("by torchrun") == 3 + 1
+    assert "torchrun --standalone --nproc-per-node 2 -m svtok ablate" in result.stderr
+
+
 def test_phonetic_features_are_made_where_the_plan_has_systems_on_them(arabic: Script, tmp_path: Path) -> None:
     plan = ["--plan", f"{ROOT}/egs/arabic_commands/conf/variants.plan.yaml", "--folds", "2"]
     result, calls = arabic(*plan)
@@ -93,6 +101,7 @@ def test_the_licensed_corpus_is_one_fold(script: Script, tmp_path: Path) -> None
         ("arabic_commands", ["--root", "nowhere"], "holds no dataset/"),
         ("rsr2015", ["--root", "nowhere"], "is no folder; name the corpus"),
         ("rsr2015", ["--stage", "3"], "unknown option '--stage'"),
+        ("rsr2015", ["--nproc", "0"], "--nproc is a number of processes, from 1, not '0'"),
         ("arabic_commands", ["extra"], "unexpected argument 'extra'"),
     ],
 )
@@ -108,5 +117,6 @@ def test_wrong_options_stop_before_anything_is_done(
 @pytest.mark.parametrize("path", sorted((ROOT / "egs").glob("*/ablation.sh")), ids=lambda path: path.parent.name)
 def test_help_lists_the_options_from_anywhere(path: Path) -> None:
     result = subprocess.run(["bash", str(path), "--help"], cwd="/", capture_output=True, text=True, check=True)
-    for option in ("--root DIR", "--folds", "--seeds", "--systems", "--against", "--plan", "--results", "--jobs"):
+    options = ("--root DIR", "--folds", "--seeds", "--systems", "--against", "--plan", "--results", "--jobs", "--nproc")
+    for option in options:
         assert option in result.stdout

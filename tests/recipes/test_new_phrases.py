@@ -44,6 +44,13 @@ def test_what_is_trained_is_trained_on_other_words_and_the_fusion_is_fitted_on_d
     assert fit == f"fuse fit {stacked} --data data/dev --nontargets TW --out fusion.yaml"
 
 
+def test_several_processes_extract_and_train_by_torchrun(run: Script) -> None:
+    _, alone = run("--folds", "2")
+    result, calls = run("--folds", "2", "--nproc", "2")
+    assert (result.returncode, calls) == (0, alone), result.stderr
+    assert result.stderr.count("by torchrun") == 3 * 3 + 1 + 3
+
+
 def test_a_file_of_words_and_each_fold_in_a_folder_of_its_own(run: Script, tmp_path: Path) -> None:
     (tmp_path / "words.txt").write_text("up\n")
     result, calls = run("--folds", "1,3", "--new-phrases", "words.txt")
