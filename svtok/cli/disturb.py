@@ -39,16 +39,18 @@ if TYPE_CHECKING:
 def disturb(
     data: Path, out: Path, config_file: Path | None, settings: tuple[str, ...], side: Side, seed: int, jobs: int
 ) -> None:
-    """Copy a prepared set with noise, other voices, rooms, lines or codecs added to its recordings.
+    """Copy a prepared set with noise, other voices, rooms, lines or codecs added to its recordings, or at other speeds.
 
     What is done are the fields of training.waveform (svtok config train prints them), with every chance 0 that is not
     named; noise files are added to each recording, unless noise_probability says otherwise. Models and trials stay as
-    they are, so that error rates can be compared with those of the set itself.
+    they are, so that error rates can be compared with those of the set itself. With speeds, the new set has each
+    recording at each of them, by speakers of their own such as anna#0.9, and neither models nor trials.
 
     \b
     Examples:
       svtok disturb --data data/my/eval --out data/my-babble/eval --set babble_probability=1 --set babble_snr=[5,5]
       svtok disturb --data data/my/eval --out data/my-noise/eval --set noise=musan/noise --set noise_snr=[0,10]
+      svtok disturb --data data/my/train --out data/my-speeds/train --side all --set speeds=[0.9,1.1]
     """
     from svtok.manifest.sets import read_set
     from svtok.training.disturb import disturb as write
@@ -56,4 +58,7 @@ def disturb(
 
     config, prepared = read_disturbance(config_file, settings), read_set(data)
     changed = write(prepared, config, out, side=side, seed=seed, jobs=jobs)
-    click.echo(f"{out}: {changed} of {len(prepared.utterances)} recordings changed")
+    if config.speeds:
+        click.echo(f"{out}: {changed} recordings of other speakers, made of {len(prepared.utterances)}")
+    else:
+        click.echo(f"{out}: {changed} of {len(prepared.utterances)} recordings changed")

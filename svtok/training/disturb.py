@@ -1,21 +1,26 @@
-"""A prepared set whose recordings are noisy: what augmentation does in training, done once and written as audio."""
+"""A prepared set whose recordings are noisy, or at other speeds: what augmentation does in training, done once and
+written as audio."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 import numpy as np
+import pandas as pd
 import soundfile
 
+from svtok.audio.augment import change_speed
 from svtok.config import validated
-from svtok.errors import Problem, SvtokError, raise_problems
+from svtok.errors import SvtokError
 from svtok.features.config import FeaturesConfig
 from svtok.files import writing_folder
 from svtok.manifest.sets import TABLE_FILES, PreparedSet, audio_paths, refuse_other_files, write_tables
 from svtok.progress import progress
+from svtok.trained.classes import with_speeds
 from svtok.trained.config import WaveformConfig, read_tree
 from svtok.training.waveforms import decoded, noises_of
 
@@ -32,17 +37,15 @@ def read_disturbance(path: Path | None, settings: Iterable[str] = ()) -> Wavefor
     A file of noise that is named without its chance is added to every recording.
 
     Raises:
-        ProblemsError: unknown keys and wrong values, all at once; speeds, which make other speakers.
+        ProblemsError: unknown keys and wrong values, all at once.
         SvtokError: nothing would be done.
     """
     tree, where = read_tree(path, settings)
     never: dict[str, Any] = {name: 0 for name in WaveformConfig.model_fields if name.endswith("_probability")}
     always = {"noise_probability": 1} if tree.get("noise") else {}
     config = validated(WaveformConfig, {**never, **always, **tree}, where)
-    if config.speeds:
-        raise_problems([Problem(f"speeds: {where}: a speaker at another speed is another speaker; leave them out")])
     chances = {name: value for name, value in config.model_dump().items() if name in never and value}
-    if not chances or (list(chances) == ["noise_probability"] and not config.noise):
+    if not config.speeds and (not chances or (list(chances) == ["noise_probability"] and not config.noise)):
         raise SvtokError(
             f"{where}: nothing would be done to a recording; name what is, such as --set babble_probability=1"
         )
@@ -52,13 +55,15 @@ def read_disturbance(path: Path | None, settings: Iterable[str] = ()) -> Wavefor
 def disturb(prepared: PreparedSet, config: WaveformConfig, out: Path, *, side: Side, seed: int, jobs: int) -> int:
     """Write a set with the tables of another and changed copies of its recordings, the others being where they were.
 
-    What is done to a recording is of the seed and its utterance alone.
+    What is done to a recording is of the seed and its utterance alone. With speeds, the new set has each recording at
+    each of them, not as it was: `anna-1#0.9` of the speaker `anna#0.9`. So other voices come about, which a teacher can
+    hear; models and trials, which are of the voices that there were, are left out.
 
     Args:
         prepared: the set.
         config: what is done, by chance.
         out: the folder of the new set, left as it was where an error is raised; `audio/` in it gets FLAC files.
-        side: which recordings: those that are tests only, those that enroll, or all.
+        side: which recordings: those that are tests only, those that enroll, or all, as it must be with speeds.
         seed: of the chance.
         jobs: how many processes decode.
 
@@ -66,34 +71,51 @@ def disturb(prepared: PreparedSet, config: WaveformConfig, out: Path, *, side: S
         How many recordings were changed.
 
     Raises:
-        SvtokError: the set has no models, while a side is chosen, or recordings of several rates; or `out` holds other
-            files.
+        SvtokError: the set has no models, while a side is chosen, or recordings of several rates; speeds of a side; or
+            `out` holds other files.
         ProblemsError: with every recording and noise that cannot be read.
     """
+    if config.speeds and side != "all":
+        raise SvtokError("a speaker at another speed is another speaker, whom no model knows: speeds are of --side all")
     refuse_other_files(out, (*TABLE_FILES, AUDIO))
     noises_of(config)  # a wrong name is found before all is decoded
-    chosen = _chosen(prepared, side)
     rates = sorted(set(prepared.utterances["sample_rate"]))
     if len(rates) != 1:
         raise SvtokError(f"{prepared.folder}: recordings of {', '.join(map(str, rates))} Hz: bring them to one rate")
     reading = FeaturesConfig(sample_rate=rates[0])
-    paths = [str(path.resolve()) for path in audio_paths(prepared)]
     parts = [name for name in ("start", "end", "channel") if name in prepared.utterances]  # of files
+    speeds = config.speeds or (1.0,)
+    new = replace(prepared, utterances=prepared.utterances.drop(columns=parts))
+    if config.speeds:
+        new = PreparedSet(_at_speeds(new.utterances, config.speeds))
+    number, chosen = len(prepared.utterances), _chosen(prepared, side)
+    paths = [str(path.resolve()) for path in audio_paths(prepared)] * len(speeds)
+    samples = new.utterances["num_samples"].to_numpy(copy=True)
     with (
         writing_folder(out) as temporary,
         decoded(prepared, reading, config, temporary / AUDIO, jobs=jobs) as waveforms,
     ):
-        for number in progress(range(len(paths)), total=len(paths), what=f"recordings {out}"):
-            if not chosen[number] and not parts:
+        for place in progress(range(len(paths)), total=len(paths), what=f"recordings {out}"):
+            recording, speed = place % number, speeds[place // number]
+            if not chosen[recording] and not parts:
                 continue  # it stays where it is
-            wave = waveforms.wave(number)
-            if chosen[number]:
-                wave = waveforms.augmented(wave, number, _draws(seed, waveforms.utts[number]))
-            paths[number] = f"{AUDIO}/{number + 1:06d}.flac"
-            soundfile.write(temporary / paths[number], wave, rates[0], subtype="PCM_16")
-        table = prepared.utterances.drop(columns=parts).assign(path=paths)
-        write_tables(PreparedSet(table, prepared.models, prepared.trials), temporary)
-    return int(chosen.sum())
+            wave = waveforms.wave(recording)
+            if speed != 1:
+                wave = change_speed(wave, speed)
+            if chosen[recording]:
+                wave = waveforms.augmented(wave, recording, _draws(seed, new.utterances["utt"].iloc[place]))
+            paths[place], samples[place] = f"{AUDIO}/{place + 1:06d}.flac", len(wave)
+            soundfile.write(temporary / paths[place], wave, rates[0], subtype="PCM_16")
+        table = new.utterances.assign(path=paths, num_samples=samples)
+        write_tables(PreparedSet(table, new.models, new.trials), temporary)
+    return int(chosen.sum()) * len(speeds)
+
+
+def _at_speeds(utterances: pd.DataFrame, speeds: Sequence[float]) -> pd.DataFrame:
+    """The utterances at each speed, not as they are, with names of their own such as `anna-1#0.9`."""
+    table = with_speeds(utterances, speeds).iloc[len(utterances) :].reset_index(drop=True)
+    of_rows = [speed for speed in speeds for _ in range(len(utterances))]
+    return table.assign(utt=[f"{utt}#{speed:g}" for utt, speed in zip(table["utt"], of_rows, strict=True)])
 
 
 def _chosen(prepared: PreparedSet, side: Side) -> np.ndarray:

@@ -74,11 +74,29 @@ def test_noise_is_as_loud_as_asked_for_and_of_the_seed(folder: Path) -> None:
     assert not np.array_equal(a, c)
 
 
-def test_settings_that_do_nothing_or_make_other_speakers_are_refused(tmp_path: Path) -> None:
+def test_at_other_speeds_each_recording_is_of_a_speaker_of_its_own(folder: Path) -> None:
+    given = ["--data", str(folder), "--out", str(folder.parent / "speeds"), "--jobs", "1", "--set", "speeds=[0.8,1.25]"]
+    done = CliRunner().invoke(svtok, ["disturb", *given, "--side", "all"])
+    assert done.exit_code == 0, done.output
+    assert "8 recordings of other speakers, made of 4" in done.output
+    new = read_set(folder.parent / "speeds")
+    assert new.models is None
+    assert new.trials is None
+    assert sorted(new.utterances["spk"].unique()) == ["anna#0.8", "anna#1.25", "bert#0.8", "bert#1.25"]
+    assert new.utterances.set_index("utt")["spk"]["anna-2#1.25"] == "anna#1.25"
+    after = waves(folder.parent / "speeds")
+    assert {utt: len(wave) for utt, wave in after.items()} == new.utterances.set_index("utt")["num_samples"].to_dict()
+    assert len(after["anna-1#0.8"]) == RATE // 2 * 1.25
+    spectrum = np.abs(np.fft.rfft(after["anna-1#1.25"] * np.hanning(len(after["anna-1#1.25"]))))
+    assert spectrum.argmax() * RATE / len(after["anna-1#1.25"]) == pytest.approx(300 * 1.25, abs=5)
+    refused = CliRunner().invoke(svtok, ["disturb", *given])
+    assert isinstance(refused.exception, SvtokError)
+    assert "speeds are of --side all" in str(refused.exception)
+
+
+def test_settings_that_do_nothing_or_are_wrong_are_refused(tmp_path: Path) -> None:
     with pytest.raises(SvtokError, match="nothing would be done"):
         read_disturbance(None, ["noise_probability=1"])
-    with pytest.raises(ProblemsError, match="another speaker"):
-        read_disturbance(None, ["gain_probability=1", "speeds=[0.9]"])
     with pytest.raises(ProblemsError, match="did you mean"):
         read_disturbance(None, ["bable_probability=1"])
 
