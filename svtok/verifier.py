@@ -60,8 +60,13 @@ class Match:
 
     @property
     def accepted(self) -> bool:
-        """Whether every aspect is: neither a wrong speaker nor a wrong phrase comes in by the other's ratio."""
-        return all(judgement.accepted for judgement in self.judgements.values())
+        """Whether speaker and phrase together are: a wrong speaker is let in as seldom as a wrong phrase."""
+        return self.judgements["together"].accepted
+
+    @property
+    def doubtful(self) -> list[Aspect]:
+        """Speaker, phrase, or both: what alone does not reach its threshold. It says why something was rejected."""
+        return [of for of, judgement in self.judgements.items() if of != "together" and not judgement.accepted]
 
     @property
     def llr(self) -> float:
@@ -221,7 +226,7 @@ class Verifier:
             speaker: an enrolled one.
             recording: an audio file, or samples (N,) and their rate in Hz.
             phrase: which of the speaker's; default: the one that the recording is most like.
-            false_accept_rate: as a fraction, of each aspect; where no cost is given either, 0.01.
+            false_accept_rate: as a fraction, of each type of non-targets; where no cost is given either, 0.01.
             cost: in place of it, of a miss and of a false acceptance, and the probability of a target.
 
         Raises:

@@ -201,7 +201,8 @@ threshold_options = together(
     click.option(
         "--false-accept-rate",
         type=click.FloatRange(0, 1, min_open=True, max_open=True),
-        help="Accept so that this part of the non-targets is accepted, as the trials of the fit were: 0.01 is 1 %.",
+        help="Accept so that at most this part of the trials of the fit would be, of each type of non-targets: 0.01 is "
+        "1 %.",
     ),
     list_option(
         "--cost",

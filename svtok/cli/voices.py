@@ -123,8 +123,9 @@ def verify(
     """Accept or reject: is the recording of this speaker, saying an enrolled phrase?
 
     The exit status is 0 for accept, 3 for reject, and another for an error. Log likelihood ratios are natural
-    logarithms. The recording is accepted where each of the aspects that the scorer decides is: the speaker, the phrase,
-    and both together. The threshold is for a false-accept rate of 1 %, where nothing else is asked for.
+    logarithms. What decides is the ratio of speaker and phrase together; those of the speaker alone and of the phrase
+    alone say why. The threshold is for a false-accept rate of 1 %, of impostors who say the phrase and of the speaker's
+    own wrong phrases each, where nothing else is asked for.
 
     \b
     Example:
@@ -305,7 +306,7 @@ def _described(match: Match) -> dict[str, Any]:
     """A match as values of JSON."""
     aspects = {
         of: {
-            "accepted": judgement.accepted,
+            "reached": judgement.accepted,
             "llr": judgement.llr,
             "threshold": judgement.threshold.value,
             "reason": judgement.threshold.reason,
@@ -317,10 +318,11 @@ def _described(match: Match) -> dict[str, Any]:
 
 
 def _text(match: Match) -> Iterator[str]:
-    yield f"{'accept' if match.accepted else 'reject'}: '{match.speaker}' saying '{match.phrase}'"
+    doubtful = "" if match.accepted or not match.doubtful else f" (the {' and the '.join(match.doubtful)})"
+    yield f"{'accept' if match.accepted else 'reject'}: '{match.speaker}' saying '{match.phrase}'{doubtful}"
     yield f"{'':10}{'log ratio':>10}{'threshold':>11}"
     for of, (llr, threshold) in match.judgements.items():
-        word = "accepted" if match.judgements[of].accepted else "rejected"
+        word = "reached" if match.judgements[of].accepted else "missed"
         yield f"{of:10}{llr:10.2f}{threshold.value:11.2f}  {word}, {threshold.reason}"
     for note in dict.fromkeys(judgement.threshold.note for judgement in match.judgements.values()):
         if note:

@@ -32,6 +32,8 @@ KEPT = 4000
 SURE = 30
 """Errors from which on their rate is within about 30 % (G. Doddington et al., "The NIST speaker recognition
 evaluation", Speech Communication 31, 2000: the rule of 30)."""
+NONE_AT_MOST = 3.7
+"""Where none of N independent trials errs, the rate is below this over N in 97.5 % of cases (exp(-3.7) = 0.025)."""
 Array = NDArray[np.float64]
 
 
@@ -66,6 +68,33 @@ class Ranked:
         """The share of the trials whose ratio is the threshold or more."""
         return float(self.counts[self.values >= threshold].sum() / self.number)
 
+    def threshold(self, rate: float) -> float:
+        """The threshold that accepts at most this share of non-targets: between the last accepted and the first
+        refused; just above the highest where one of them would already be too many."""
+        distinct, first = np.unique(-self.values, return_index=True)
+        distinct = -distinct  # falling
+        above = np.add.reduceat(self.counts, first).cumsum() / self.number  # the rate with each as the threshold
+        accepted = int((above <= rate * (1 + 1e-9)).sum())
+        if accepted == len(distinct):
+            return float(distinct[-1])
+        refused = float(distinct[accepted])
+        higher = float(distinct[accepted - 1]) if accepted else refused
+        return max((refused + higher) / 2, float(np.nextafter(refused, np.inf)))
+
+    def at_most(self, threshold: float) -> float:
+        """About how high the share accepted may be: `interval` without its costs, right where none is."""
+        return self.accepted(threshold) + NONE_AT_MOST / self.number
+
+    def interval(self, threshold: float) -> tuple[float, float]:
+        """The share accepted, as low and as high as it may be in 95 % of cases, as if trials were independent
+        (C. Clopper, E. Pearson, Biometrika 26, 1934)."""
+        from scipy.special import betaincinv  # slow to load, and needed where a scorer is fitted
+
+        number = self.number
+        errors = self.accepted(threshold) * number
+        low = float(betaincinv(errors, number - errors + 1, 0.025)) if errors else 0.0
+        return low, float(betaincinv(errors + 1, number - errors, 0.975)) if errors < number else 1.0
+
 
 @dataclass(frozen=True)
 class Threshold:
@@ -93,7 +122,8 @@ class Decision:
         """The threshold for a rate of false acceptances or for a cost; with neither, for the cost of the fit.
 
         Args:
-            false_accept_rate: as a fraction, of the non-targets by the shares that they have in the fit.
+            false_accept_rate: as a fraction, of each type of non-targets by itself: neither impostors nor wrong phrases
+                come in more often, however often each comes.
             cost: of errors, and the probability of a target: the threshold is Bayes'.
 
         Raises:
@@ -113,23 +143,14 @@ class Decision:
     def _for_rate(self, rate: float) -> Threshold:
         if not 0 < rate < 1:
             raise SvtokError(f"a false-accept rate is between 0 and 1, not {rate:g}")
-        number = self._evidence()
+        types = [self.spread[name] for name in self.fusion.shares]
+        number = max(some.number for some in types)
         if rate * number < 1 - 1e-9:
             raise SvtokError(
-                f"a false-accept rate of {100 * rate:g} % cannot be seen in {number:.0f} non-target trials, which show "
-                f"{100 / number:.2g} % at the least: ask for more, or for a cost, or fit the scorer on more trials"
+                f"a false-accept rate of {100 * rate:g} % cannot be seen in {number} non-target trials of a type, "
+                f"which show {100 / number:.2g} % at the least: ask for more, or for a cost, or fit the scorer on more trials"
             )
-        values, weights = self._nontargets()
-        distinct, first = np.unique(-values, return_index=True)
-        distinct = -distinct  # falling
-        above = np.add.reduceat(weights, first).cumsum()  # the rate with each of them as the threshold
-        accepted = int((above <= rate * (1 + 1e-9)).sum())
-        if accepted == len(distinct):
-            value = float(distinct[-1])
-        else:
-            refused = float(distinct[accepted])
-            higher = float(distinct[accepted - 1]) if accepted else refused
-            value = max((refused + higher) / 2, float(np.nextafter(refused, np.inf)))
+        value = max(some.threshold(rate) for some in types)
         return self._at(value, f"false-accept rate {100 * rate:g} %")
 
     def _at(self, value: float, reason: str) -> Threshold:
@@ -138,36 +159,24 @@ class Decision:
         targets = [self.spread[name] for name in self.spread if name in TARGET_TYPES]
         number = sum(some.number for some in targets)
         false_rejects = 1 - sum(some.number * some.accepted(value) for some in targets) / number
-        return Threshold(value, reason, false_accepts, false_rejects, self._note(false_accepts, false_rejects))
+        return Threshold(value, reason, false_accepts, false_rejects, self._note(value, false_rejects))
 
-    def _note(self, false_accepts: float, false_rejects: float) -> str | None:
-        """A word where the trials of the fit say little of a threshold with these rates of errors there."""
-        number = self._evidence()
-        errors = false_accepts * number
+    def _note(self, value: float, false_rejects: float) -> str | None:
+        """A word where the trials of the fit say little of a threshold; of non-targets, of the least certain type."""
         if false_rejects >= 1:
             return "no target trial of the fit reaches it: fit the scorer on more trials, or ask for less"
+        shares = self.fusion.shares
+        name = max(shares, key=lambda name: self.spread[name].at_most(value))
+        number = self.spread[name].number
+        errors = self.spread[name].accepted(value) * number
         if errors >= SURE:
             return None
-        from scipy.special import betaincinv  # slow to load, and needed where a scorer is fitted
-
-        low = float(betaincinv(errors, number - errors + 1, 0.025)) if errors else 0.0
-        high = float(betaincinv(errors + 1, number - errors, 0.975)) if errors < number else 1.0
+        low, high = self.spread[name].interval(value)
+        kind = "non-target" if len(shares) == 1 else name
         return (
-            f"about {errors:.0f} of {number:.0f} non-target trials of the fit reach it: the rate may be anything from "
+            f"about {errors:.0f} of {number} {kind} trials of the fit reach it: the rate may be anything from "
             f"{100 * low:.2g} to {100 * high:.2g} %"
         )
-
-    def _nontargets(self) -> tuple[Array, Array]:
-        """The ratios of all non-targets in falling order (K,), and what share each stands for (K,)."""
-        shares = self.fusion.shares
-        values = np.concatenate([self.spread[name].values for name in shares])
-        weights = [share * self.spread[name].counts / self.spread[name].number for name, share in shares.items()]
-        order = np.argsort(-values, kind="stable")
-        return values[order], np.concatenate(weights)[order]
-
-    def _evidence(self) -> float:
-        """How many non-target trials there are; fewer where a few trials have a large share (L. Kish, 1965)."""
-        return 1 / sum(share**2 / self.spread[name].number for name, share in self.fusion.shares.items())
 
 
 def fit_decisions(

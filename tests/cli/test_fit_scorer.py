@@ -160,7 +160,9 @@ def test_a_rate_that_the_trials_cannot_show_is_refused_and_nothing_written() -> 
         *["--llr", "speaker", "--false-accept-rate", "0.0001"],
     )
     assert isinstance(result.exception, SvtokError)
-    assert "0.01 % cannot be seen in 224 non-target trials, which show 0.45 % at the least" in str(result.exception)
+    assert "0.01 % cannot be seen in 224 non-target trials of a type, which show 0.45 % at the least" in str(
+        result.exception
+    )
     assert not Path("llr.tsv").exists()
 
 

@@ -48,16 +48,24 @@ def test_equal_ratios_are_accepted_or_refused_together() -> None:
     assert some.threshold(false_accept_rate=0.75).value == 0.5
 
 
-def test_types_of_non_targets_count_by_their_shares() -> None:
-    spread = {"TC": [9.0], "IC": [4.0, 1.0], "TW": [3.0, 2.0, 1.0, 0.0]}
-    some = decision(spread, {"IC": 0.2, "TW": 0.8})  # falling: 0.1 of IC, 0.2 of TW, 0.2 of TW, ...
-    assert some.threshold(false_accept_rate=0.3).value == 2.5
-    assert some.threshold(false_accept_rate=0.3).false_accept_rate == pytest.approx(0.3)
+def test_a_rate_is_kept_of_each_type_of_non_targets_whatever_its_share() -> None:
+    spread = {"TC": [9.0], "IC": [4.0, 3.5, 1.0, 0.0], "TW": [3.0, 2.0, 1.0, 0.0]}
+    some = decision(spread, {"IC": 0.01, "TW": 0.99})
+    found = some.threshold(false_accept_rate=0.25)
+    assert found.value == 3.75  # one of four IC, none of TW
+    assert found.false_accept_rate == pytest.approx(0.0025)  # as they come
+
+
+def test_a_type_too_few_to_show_the_rate_is_refused_to_its_highest_with_a_word() -> None:
+    spread = {"TC": [9.0], "IC": list(np.linspace(0, 3, 100)), "IW": [5.0, 0.0]}
+    found = decision(spread, {"IC": 0.5, "IW": 0.5}).threshold(false_accept_rate=0.02)
+    assert found.value == np.nextafter(5.0, 6)
+    assert found.note == "about 0 of 2 IW trials of the fit reach it: the rate may be anything from 0 to 84 %"
 
 
 def test_a_rate_lower_than_one_trial_is_refused_with_the_least_there_is() -> None:
     some = decision({"TC": [1.0], "IC": [0.0] * 20}, {"IC": 1})
-    with pytest.raises(SvtokError, match="1 % cannot be seen in 20 non-target trials, which show 5 % at the least"):
+    with pytest.raises(SvtokError, match="1 % cannot be seen in 20 non-target trials of a type, which show 5 %"):
         some.threshold(false_accept_rate=0.01)
     some.threshold(false_accept_rate=0.05)
 

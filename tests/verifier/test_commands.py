@@ -65,14 +65,14 @@ def test_each_aspect_has_its_ratio_and_its_threshold_with_the_reason(
     lines = call("verify", "--speaker", "anna", *RATE, own).output.splitlines()
     assert lines[1].split() == ["log", "ratio", "threshold"]
     assert [line.split()[0] for line in lines[2:5]] == ["speaker", "phrase", "together"]
-    assert all(line.endswith("accepted, false-accept rate 5 %") for line in lines[2:5])
+    assert all(line.endswith("reached, false-accept rate 5 %") for line in lines[2:5])
     asked = call("verify", "--speaker", "anna", "--cost", "miss=1,false-alarm=10,prior=0.5", "--json", own)
     found = json.loads(asked.output)
     assert (found["speaker"], found["phrase"], found["accepted"]) == ("anna", "افتح الباب", asked.exit_code == 0)
     assert set(found["aspects"]) == {"speaker", "phrase", "together"}
     together = found["aspects"]["together"]
     assert together["threshold"] == pytest.approx(np.log(10))
-    assert together["accepted"] == (together["llr"] >= together["threshold"])
+    assert together["reached"] == (together["llr"] >= together["threshold"])
     assert together["reason"] == "cost miss=1,false-alarm=10,prior=0.5"
 
 
