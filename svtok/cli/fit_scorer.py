@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,6 +29,7 @@ from svtok.scoring import FORMAT
 
 if TYPE_CHECKING:
     from svtok.scoring.backend import Enrollment
+    from svtok.scoring.fitted import FittedScorer
     from svtok.scoring.warping import Takes
 
 
@@ -49,6 +50,12 @@ if TYPE_CHECKING:
     type=FILE,
     help="In place of --frames: scores of the phrase for the same trials, such as those of score-phrases.",
 )
+@click.option(
+    "--network",
+    type=FOLDER,
+    help="Write it for this network in place of the one that made --embeddings: one of the same recipe that also heard "
+    "the speakers of --data, on whom it cannot be calibrated itself.",
+)
 @enroll_options
 @backend_options
 @norm_options
@@ -64,6 +71,7 @@ def fit_scorer(
     frames_cohort_data: Path | None,
     frames_cohort_size: int,
     phrase_scores: Path | None,
+    network: Path | None,
     enroll: Enrollment | None,
     joined_embeddings: Path | None,
     nontargets: Sequence[tuple[str, float]],
@@ -86,6 +94,7 @@ def fit_scorer(
       svtok fit-scorer --embeddings exp/cls/embeddings/dev --data data/my/dev --out exp/cls/scorer \\
         --backend plda --backend-train exp/cls/embeddings/train --backend-data data/my/train \\
         --norm as-norm --top 200 --cohort exp/cls/embeddings/train --frames exp/cls/states/dev
+      svtok fit-scorer --embeddings exp/heldout/embeddings/dev --data data/my/dev --network exp/all --out exp/all/scorer
     """
     backend_choice = BackendChoice(**{field.name: options[field.name] for field in fields(BackendChoice)})
     norm_choice = NormChoice(**{field.name: options[field.name] for field in fields(NormChoice)})
@@ -121,6 +130,29 @@ def fit_scorer(
         phrase_scores=of_phrase,
         warping=warping,
     )
+    if network is not None:
+        fitted = replace(fitted, network=_of_same_kind(network, fitted))
     write_scorer(out, fitted)
-    click.echo(f"{out}: {backend_choice.backend}{of_backend}{of_norm}, calibrated on {data}\n")
+    of_network = f", for {network}" if network else ""
+    click.echo(f"{out}: {backend_choice.backend}{of_backend}{of_norm}, calibrated on {data}{of_network}\n")
     click.echo(decisions_text(fitted.decisions, by_type))
+
+
+def _of_same_kind(network: Path, fitted: FittedScorer) -> str:
+    """The hash of a network whose embeddings a scorer can take. Raises SvtokError where it cannot, or keeps others'."""
+    from svtok.errors import SvtokError
+    from svtok.nets.network import FEATURES
+    from svtok.scoring.backend import Cosine
+    from svtok.trained.folder import load_network
+
+    trained = load_network(network)
+    dim = trained.config.network.test_dim
+    if dim != fitted.dim:
+        raise SvtokError(f"{network}: embeddings of {dim} dimensions, where --embeddings have {fitted.dim}")
+    states_of_own = fitted.warping is not None and fitted.warping.layer != FEATURES
+    if fitted.scorer.norm or fitted.scorer.backend != Cosine() or states_of_own:
+        raise SvtokError(
+            "another network's embeddings lie elsewhere than those of --embeddings: with --network, a scorer is by the "
+            "cosine, without --norm, and --frames are its features (svtok extract-embeddings --layer features)"
+        )
+    return trained.hash

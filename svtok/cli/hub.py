@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def hub_options(command: Command) -> Command:
-    """--hub and what a model card says: --license, --language, --tag, --evaluation, --keep-names."""
+    """--hub and what a model card says: --license, --language, --tag, --evaluation, --about, --keep-names."""
     add: Callable[[Command], Command] = together(
         click.option(
             "--hub",
@@ -33,6 +33,11 @@ def hub_options(command: Command) -> Command:
             multiple=True,
             help="With --hub: error rates for the card, which `svtok evaluate --json` wrote. May be repeated.",
         ),
+        click.option(
+            "--about",
+            type=FILE,
+            help="With --hub: Markdown for the card: the data and their licences, what the network is for.",
+        ),
         click.option("--keep-names", is_flag=True, help="With --hub: keep the names of the training's speakers."),
     )
     return add(command)
@@ -47,6 +52,7 @@ def write_hub(
     languages: tuple[str, ...],
     tags: tuple[str, ...],
     evaluations: Sequence[Path],
+    about: Path | None,
     keep_names: bool,
 ) -> None:
     """Write the folder, with the scorer where there is one, and print so."""
@@ -58,12 +64,21 @@ def write_hub(
     from svtok.trained.hub import Card, write_hub_folder
 
     results = tuple(result for path in evaluations for result in _results(path))
-    card = Card(hub.resolve().name, license_name, languages, tags, results)
+    card = Card(hub.resolve().name, license_name, languages, tags, results, _text(about) if about else "")
     trained = load_network(network)
     if scorer is not None:
         load_scorer(scorer).refuse_other(trained.hash, str(network))
     write_hub_folder(trained, hub, card, scorer=scorer, keep_names=keep_names)
     click.echo(f"wrote {hub}: a model card and the network{', with its scorer' if scorer else ''}")
+
+
+def _text(path: Path) -> str:
+    from svtok.errors import SvtokError
+
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SvtokError(f"{path}: cannot be read as text in UTF-8 ({error})") from None
 
 
 def _results(path: Path) -> list[Result]:

@@ -10,8 +10,11 @@ WEIGHTS = "network.safetensors"
 
 
 def pretrained_network() -> Path:
-    """The folder of the network that comes with svtok. Raises SvtokError where none came with it."""
-    folder = Path(__file__).parent
+    """The folder of the network that comes with svtok, with its card and scorer; egs/pretrained makes it.
+
+    Raises SvtokError where it is not there.
+    """
+    folder = Path(__file__).parent / "network"
     if not (folder / WEIGHTS).is_file():
         raise SvtokError("no network comes with this svtok: name one that you trained, with --network exp/NAME")
     return folder

@@ -148,7 +148,8 @@ class Decision:
         if rate * number < 1 - 1e-9:
             raise SvtokError(
                 f"a false-accept rate of {100 * rate:g} % cannot be seen in {number} non-target trials of a type, "
-                f"which show {100 / number:.2g} % at the least: ask for more, or for a cost, or fit the scorer on more trials"
+                f"which show {100 / number:.2g} % at the least: ask for more, or for a cost, or fit the scorer on more "
+                "trials"
             )
         value = max(some.threshold(rate) for some in types)
         return self._at(value, f"false-accept rate {100 * rate:g} %")

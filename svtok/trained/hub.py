@@ -57,6 +57,8 @@ class Card:
     """Codes of ISO 639, such as en."""
     tags: tuple[str, ...] = ()
     results: tuple[Result, ...] = ()
+    about: str = ""
+    """Markdown ahead of the results: its data and their licences, what it is for and what not."""
 
     def __post_init__(self) -> None:
         """Refuse what the hub would not take."""
@@ -154,6 +156,7 @@ def _card(trained: TrainedNetwork, card: Card, has_scorer: bool) -> str:
                 "svtok": svtok.__version__,
             }.items()
         ),
+        about=f"{card.about.strip()}\n\n" if card.about.strip() else "",
         results=_table(card.results),
         use=verify.format(name=name),
     )
@@ -206,7 +209,7 @@ A network for text-dependent speaker verification: was this pass-phrase spoken, 
 |---|---|
 {facts}
 
-## Results
+{about}## Results
 
 {results}
 

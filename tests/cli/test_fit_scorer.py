@@ -19,10 +19,14 @@ from svtok.errors import SvtokError
 from svtok.features.store import write_frames
 from svtok.manifest.sets import PreparedSet, read_set, write_set
 from svtok.manifest.trial_types import types_of
+from svtok.nets.network import FEATURES, Network
 from svtok.scoring.fitted import Warping
 from svtok.scoring.scores import read_scores, write_scores
 from svtok.scoring.store import load_scorer
 from svtok.scoring.warping import WarpingCohort, score_by_warping
+from svtok.trained.classes import ClassList
+from svtok.trained.config import Config
+from svtok.trained.folder import load_network, write_settings, write_weights
 
 pytestmark = pytest.mark.slow
 
@@ -218,6 +222,40 @@ def test_a_scorer_is_not_fitted_again_where_nothing_changed_and_is_not_written_o
     Path("notes/diary.txt").write_text("mine")
     result = call("fit-scorer", "--embeddings", "dev", "--data", "data/my/dev", "--out", "notes")
     assert "holds other files (diary.txt)" in str(result.exception)
+
+
+def write_network(folder: Path, dim: int) -> str:
+    """A network of embeddings (dim,); returns its hash."""
+    tree = {"front_end": {"channels": 4, "blocks": [4]}, "memory": {"slots": 2, "key_dim": 2}, "attention_heads": 2}
+    config = Config.model_validate({"network": {**tree, "embedding_dim": dim}, "features": {"bands": 4}})
+    folder.mkdir()
+    write_settings(folder, config, ClassList((("ann", "yes"), ("bob", "no"))), {})
+    write_weights(folder, Network(config.network, 4, 2).state_dict())
+    return load_network(folder).hash
+
+
+def test_a_scorer_may_be_of_a_network_that_heard_the_speakers_of_the_set_too() -> None:
+    expected = fit()
+    released = write_network(Path("released"), DIM)
+    output = fit("--network", "released")
+    assert output.splitlines()[2:] == expected.splitlines()[2:]  # the same decisions
+    assert output.startswith("scorer: cosine, calibrated on data/my/dev, for released\n")
+    assert load_scorer(Path("scorer")).network == released
+
+
+def test_a_scorer_is_not_of_another_network_whose_embeddings_it_could_not_take() -> None:
+    write_network(Path("released"), DIM)
+    write_network(Path("wider"), 2 * DIM)
+    write_states("dev", 1)
+    given = ["fit-scorer", "--embeddings", "dev", "--data", "data/my/dev", "--out", "new"]
+    assert "wider: embeddings of 16 dimensions, where --embeddings have 8" in str(
+        call(*given, "--network", "wider").exception
+    )
+    for options in (["--backend", "plda", *TRAINED], NORM, ["--frames", "states-dev"]):
+        result = call(*given, "--network", "released", *options)
+        assert "embeddings lie elsewhere" in str(result.exception)
+    write_states("dev", 1, layer=FEATURES)
+    assert call(*given, "--network", "released", "--frames", "states-dev").exit_code == 0
 
 
 def write_states(name: str, seed: int, network: str = "a network", layer: int = 2) -> None:

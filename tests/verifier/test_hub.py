@@ -73,9 +73,11 @@ def test_what_is_exported_is_loaded_and_verifies_as_before(network: Path, said: 
 
 
 def test_the_card_says_what_the_hub_asks_for(network: Path) -> None:
+    Path("about.md").write_text("## Data\n\nOur corridor.\n")
     given = ("--license", "cc-by-4.0", "--language", "en,fa", "--tag", "doors", "--evaluation", "eval.json")
-    export("--network", network, "--hub", "hub/door", *given)
+    export("--network", network, "--hub", "hub/door", *given, "--about", "about.md")
     _, front, body = Path("hub/door/README.md").read_text().split("---\n", 2)
+    assert "## Data\n\nOur corridor.\n\n## Results\n" in body
     about = yaml.safe_load(front)
     assert about["license"] == "cc-by-4.0"
     assert about["language"] == ["en", "fa"]
