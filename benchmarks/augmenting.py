@@ -131,8 +131,9 @@ def _epoch(
 def _steps(trainer: Trainer) -> None:
     for module in trainer.trained.values():
         module.train()
+    sizes = trainer.sampler.sizes()
     for number, batch in enumerate(trainer.loader):
-        _: Any = trainer._step(number, len(trainer.sampler), batch)
+        _: Any = trainer._step(number, len(trainer.sampler), [batch], sizes[number : number + 1])
 
 
 def rows() -> Iterator[Row]:

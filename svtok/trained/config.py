@@ -159,7 +159,13 @@ class StepsConfig(Section):
     """How anything is minimised: batches, steps, precision."""
 
     epochs: int = Field(25, ge=1, description="passes over the training set")
-    batch_size: int = Field(64, ge=2, description="utterances a step")
+    batch_size: int = Field(64, ge=2, description="utterances of a batch")
+    accumulate: int = Field(
+        1,
+        ge=1,
+        description="batches a step: their gradients are added up, as those of one batch of so many times the "
+        "utterances, in the memory of one",
+    )
     length_jitter: float = Field(
         0.05,
         ge=0,
@@ -330,7 +336,7 @@ class PhoneticTrainingConfig(StepsConfig):
     """As that of a speaker network, with some defaults of its own; and utterances are never cropped."""
 
     epochs: int = Field(15, ge=1, description="passes over the training set")
-    batch_size: int = Field(32, ge=2, description="utterances a step")
+    batch_size: int = Field(32, ge=2, description="utterances of a batch")
     learning_rate: float = Field(3e-3, gt=0, description="largest learning rate of AdamW")
 
     @model_validator(mode="after")

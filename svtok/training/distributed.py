@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from svtok.nets.losses import RingLoss
 from svtok.nets.memory import SlotUsage
 from svtok.ranks import Ranks
+from svtok.training.data import Size
 
 BUCKET = 8_000_000
 """About so many values are added up at once: a bucket of 32 MB, beside the gradients themselves."""
@@ -53,12 +54,16 @@ class Team:
     def _first_radius(self, lengths: Tensor) -> Tensor:
         return self.ranks.sum(lengths.detach().mean() * self._share)
 
-    def begin_step(self, step: int, own: int, whole: int) -> None:
-        """Before a step in which this process has so many utterances of the whole batch."""
+    def begin_step(self, step: int) -> None:
+        """Before a step: what is drawn in it comes from a seed of its own in each process."""
         if self.ranks.world > 1:
-            self.idle, self._share = own == 0, own / whole
             seeds = np.random.SeedSequence([self.seed, step, self.ranks.rank])
             torch.manual_seed(int(seeds.generate_state(1, np.uint64)[0]) >> 1)
+
+    def begin_batch(self, size: Size) -> None:
+        """Before each batch of a step, of which this process has so many utterances."""
+        if self.ranks.world > 1:
+            self.idle, self._share = size.own == 0, size.own / size.whole
 
     def weigh(self, loss: Tensor) -> Tensor:
         """The part of the whole batch's loss that is of this share, whose mean is given: scalar -> scalar."""

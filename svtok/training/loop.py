@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import copy
+import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 import torch
@@ -17,7 +19,7 @@ from svtok.nets.network import diagnostics
 from svtok.progress import progress
 from svtok.ranks import ALONE, Ranks
 from svtok.trained.config import StepsConfig
-from svtok.training.data import Batch, EpochSampler
+from svtok.training.data import Batch, EpochSampler, Size
 from svtok.training.distributed import Team
 from svtok.training.optimizer import make_optimizer, restore_optimizer, warm_up_cosine
 
@@ -31,8 +33,8 @@ MAIN = "network"
 """The module whose diagnostics are logged without its name before them."""
 
 
-STEPS_UNSEEN = 8
-"""Steps after which the losses are looked at, so that a training that diverged stops."""
+BATCHES_UNSEEN = 8
+"""Batches after which the losses are looked at, so that a training that diverged stops."""
 
 
 class DivergedError(SvtokError):
@@ -107,6 +109,11 @@ class Trainer:
             self.save({**self._weights(), "optimizer": optimizer, "rows": self.rows, "best": self.best})
         return self.best if self.best is not None else self._weights()
 
+    @property
+    def steps_an_epoch(self) -> int:
+        """Updates of the weights; the last of an epoch may have fewer batches than the others."""
+        return math.ceil(len(self.sampler) / self.config.accumulate)
+
     def _weights(self) -> Weights:
         return {name: module.state_dict() for name, module in self.trained.items()}
 
@@ -119,25 +126,25 @@ class Trainer:
         sizes = self.sampler.sizes()
         sums: dict[str, Tensor] = {}
         utterances = 0
-        batches = len(self.sampler)
-        what = f"epoch {epoch + 1} of {self.config.epochs}"
-        unseen: list[Tensor] = []  # losses that nobody looked at yet: to look is to wait for the GPU
-        for number, batch in enumerate(progress(self.loader, total=batches, what=what)):
-            self.team.begin_step(epoch * batches + number, *sizes[number])
-            values = self._step(epoch * batches + number, self.config.epochs * batches, batch.to(self.device))
-            unseen.append(values["loss"])
-            if len(unseen) == STEPS_UNSEEN or number + 1 == batches:
-                finite = torch.stack(unseen).isfinite().tolist()
+        batches, steps, together = len(self.sampler), self.steps_an_epoch, self.config.accumulate
+        loaded = iter(progress(self.loader, total=batches, what=f"epoch {epoch + 1} of {self.config.epochs}"))
+        unseen: list[tuple[int, Tensor]] = []  # losses that nobody looked at yet: to look is to wait for the GPU
+        for step in range(steps):
+            own = sizes[step * together : (step + 1) * together]
+            found = self._step(epoch * steps + step, self.config.epochs * steps, islice(loaded, len(own)), own)
+            unseen += [(step, values["loss"]) for values in found]
+            if len(unseen) >= BATCHES_UNSEEN or step + 1 == steps:
+                finite = torch.stack([loss for _, loss in unseen]).isfinite().tolist()
                 if not all(finite):
-                    step = number + 1 - len(finite) + finite.index(False)
-                    raise self._diverged(f"step {step + 1} of {batches} of epoch {epoch + 1} (the loss is not finite)")
+                    at = unseen[finite.index(False)][0] + 1
+                    raise self._diverged(f"step {at} of {steps} of epoch {epoch + 1} (the loss is not finite)")
                 unseen.clear()
-            size = sizes[number].whole
-            utterances += size
-            sums = {name: sums.get(name, 0) + value * size for name, value in values.items()}
+            for size, values in zip(own, found, strict=True):
+                utterances += size.whole
+                sums = {name: sums.get(name, 0) + value * size.whole for name, value in values.items()}
         means = {name: float(total) / utterances for name, total in sums.items()}
         if not all(torch.isfinite(p).all() for module in self.trained.values() for p in module.parameters()):
-            raise self._diverged(f"step {batches} of {batches} of epoch {epoch + 1} (a weight is not finite)")
+            raise self._diverged(f"step {steps} of {steps} of epoch {epoch + 1} (a weight is not finite)")
         rate = self.optimizer.param_groups[0]["lr"]
         due = (epoch + 1) % self.config.measure_every == 0 or epoch + 1 == self.config.epochs
         error = self.ranks.first(self.measure) if due else None
@@ -161,21 +168,36 @@ class Trainer:
             for path, value in diagnostics(module).items()
         }
 
-    def _step(self, step: int, steps: int, batch: Batch) -> dict[str, Tensor]:
-        """One update, by this process's share of a batch; returns the values to log, of the whole batch."""
+    def _step(self, step: int, steps: int, batches: Iterable[Batch], sizes: Sequence[Size]) -> list[dict[str, Tensor]]:
+        """One update, by this process's shares of some batches, each of which counts by its utterances.
+
+        Args:
+            step: its number in the whole training, which has `steps` of them.
+            steps: see there.
+            batches: the shares.
+            sizes: of each of the batches.
+
+        Returns:
+            for each batch the values to log, of the whole of it.
+        """
         config = self.config
         rate = warm_up_cosine(
             step, steps, warm_up=config.warm_up, highest=config.learning_rate, lowest=config.final_learning_rate
         )
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=config.precision == "bf16"):
-            loss, values = self.loss(batch, step / steps)
         self.optimizer.zero_grad()
-        torch.autograd.backward(self.team.weigh(loss))
+        self.team.begin_step(step)
+        utterances, found = sum(size.whole for size in sizes), []
+        for batch, size in zip(batches, sizes, strict=True):
+            self.team.begin_batch(size)
+            with torch.autocast(self.device.type, torch.bfloat16, enabled=config.precision == "bf16"):
+                loss, values = self.loss(batch.to(self.device), step / steps)
+            torch.autograd.backward(self.team.weigh(loss) * (size.whole / utterances))
+            found.append(values)
         self.team.add_gradients()
         for module in self.trained.values():
             if parameters := list(module.parameters()):  # each by itself: none slows another down
                 nn.utils.clip_grad_norm_(parameters, config.clip_gradient)
         self.optimizer.step()
-        return self.team.add_values(values)
+        return [self.team.add_values(values) for values in found]

@@ -158,10 +158,10 @@ def cut_off(
     def train(run: Run, epoch: int) -> None:
         step = Trainer._step
 
-        def stop(trainer: Trainer, number: int, steps: int, batch: Batch) -> Any:
-            if number == len(trainer.sampler) * (epoch - 1) + 1:
+        def stop(trainer: Trainer, number: int, *more: Any) -> Any:
+            if number == trainer.steps_an_epoch * (epoch - 1) + 1:
                 raise CutOffError
-            return step(trainer, number, steps, batch)
+            return step(trainer, number, *more)
 
         monkeypatch.setattr(Trainer, "_step", stop)
         with pytest.raises(CutOffError):

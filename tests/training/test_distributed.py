@@ -22,7 +22,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "residual": {
         "network": {"head": "cls", "front_end": {"channels": 6, "blocks": [8]}},
         "objective": {"loss": "aam", "ring_weight": 0.1},
-        "training": {"batch_size": 8},
+        "training": {"batch_size": 8, "accumulate": 3},  # of 4 batches an epoch
     },
     "ecapa": {
         "network": {"head": "attentive-stats", "front_end": FRONT_END, "layers": 0},

@@ -14,7 +14,6 @@ from svtok.nets.config import HEADS
 from svtok.nets.network import Network
 from svtok.trained.folder import load_network
 from svtok.training import resuming
-from svtok.training.data import Batch
 from svtok.training.loop import Trainer
 from svtok.training.run import Run, train_network
 
@@ -70,19 +69,23 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(
 
 
 @pytest.mark.parametrize(
-    ("keep", "objective"),
-    [("last", {}), ("best", {"loss": "adcf", "ring_weight": 0.1}), ("last", {"loss": "aam", "margin_warm_up": 0.5})],
+    ("training", "objective"),
+    [
+        ({}, {}),
+        ({"keep": "best"}, {"loss": "adcf", "ring_weight": 0.1}),
+        ({"accumulate": 3}, {"loss": "aam", "margin_warm_up": 0.5}),
+    ],
 )
 def test_a_run_that_was_cut_off_and_run_again_ends_in_the_same_weights(
     make_run: Callable[..., Run],
-    keep: str,
+    training: dict[str, Any],
     objective: dict[str, Any],
     rows: Callable[[Path], list[dict[str, Any]]],
     assert_same_weights: Callable[[Path, Path], None],
     cut_off: Callable[[Run, int], None],
     measure: Measures,
 ) -> None:
-    fields = {"head": "cls-sampled", "training": {"epochs": 4, "keep": keep}, "objective": objective}
+    fields = {"head": "cls-sampled", "training": {"epochs": 4, **training}, "objective": objective}
     train_network(whole := make_run("whole", **fields), measure(whole))
     cut_off(make_run("cut", **fields), 3)
     assert not (whole.out.parent / "cut" / "network.safetensors").exists()
@@ -259,8 +262,8 @@ def test_a_training_that_diverged_names_the_step_and_goes_on_with_other_values(
     """Four steps an epoch; a weight breaks in the second of the third epoch, so the third has no finite loss."""
     step = Trainer._step
 
-    def break_weights(trainer: Trainer, number: int, steps: int, batch: Batch) -> dict[str, Tensor]:
-        values = step(trainer, number, steps, batch)
+    def break_weights(trainer: Trainer, number: int, *more: Any) -> list[dict[str, Tensor]]:
+        values = step(trainer, number, *more)
         if number == 2 * 4 + 1:
             next(trainer.trained["network"].parameters()).data.fill_(torch.nan)
         return values
