@@ -28,7 +28,7 @@ is released, hears these speakers too. WORK/box is then the folder that svtok/pr
   --speechocean DIR           speechocean762 (svtok prepare speechocean762 --help)
   --arabic DIR                Arabic Speech Commands, which holds dataset/ (egs/arabic_commands/run.sh)
   --digits DIR                Free Spoken Digit Dataset, which holds recordings/, as one more test (none)
-  --speeds 0.8,0.9            speechocean762 at these speeds too, as other speakers ($speeds)
+  --speeds 0.8,0.9            each recording of speechocean762 at two of these too, as other speakers ($speeds)
   --voices N                  synthetic speakers ($voices)
   --config FILE               configuration of the network and its training (conf/train.yaml)
   --features-config FILE      configuration of features (conf/features.yaml)
@@ -57,7 +57,7 @@ listed() {
 prepare_corpora() {
   call svtok prepare speechocean762 --root "$speechocean" --out data/speechocean ${jobs:+--jobs "$jobs"}
   call svtok disturb --data data/speechocean/train --out data/speeds/train --side all --set "speeds=[$speeds]" \
-    ${jobs:+--jobs "$jobs"}
+    --draw 2 ${jobs:+--jobs "$jobs"}
   call svtok synthesize rsr2015 --out corpus --speakers "$voices" --dev-speakers 2 --eval-speakers 2 --phrases 10 \
     --sessions 4 ${jobs:+--jobs "$jobs"}
   call svtok prepare rsr2015 --root corpus --part 2 --out data/synthetic ${jobs:+--jobs "$jobs"}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from svtok.cli.fresh import makes
-from svtok.cli.options import FILE, FOLDER, jobs_option, seed_option
+from svtok.cli.options import AT_LEAST_ONE, FILE, FOLDER, jobs_option, seed_option
 from svtok.fresh import recordings
 
 if TYPE_CHECKING:
@@ -33,11 +33,24 @@ if TYPE_CHECKING:
     show_default=True,
     help="Which recordings are changed: those that are only tests, those that enroll, or all.",
 )
+@click.option(
+    "--draw",
+    type=AT_LEAST_ONE,
+    show_default="all",
+    help="With speeds: at how many of them each recording is, drawn for it.",
+)
 @seed_option("Fixes what is drawn for each recording.")
 @jobs_option
 @makes("out", reads=lambda given: recordings(given["data"]))
 def disturb(
-    data: Path, out: Path, config_file: Path | None, settings: tuple[str, ...], side: Side, seed: int, jobs: int
+    data: Path,
+    out: Path,
+    config_file: Path | None,
+    settings: tuple[str, ...],
+    side: Side,
+    draw: int | None,
+    seed: int,
+    jobs: int,
 ) -> None:
     """Copy a prepared set with noise, other voices, rooms, lines or codecs added to its recordings, or at other speeds.
 
@@ -57,7 +70,7 @@ def disturb(
     from svtok.training.disturb import read_disturbance
 
     config, prepared = read_disturbance(config_file, settings), read_set(data)
-    changed = write(prepared, config, out, side=side, seed=seed, jobs=jobs)
+    changed = write(prepared, config, out, side=side, seed=seed, jobs=jobs, draw=draw)
     if config.speeds:
         click.echo(f"{out}: {changed} recordings of other speakers, made of {len(prepared.utterances)}")
     else:

@@ -20,7 +20,6 @@ from svtok.features.config import FeaturesConfig
 from svtok.files import writing_folder
 from svtok.manifest.sets import TABLE_FILES, PreparedSet, audio_paths, refuse_other_files, write_tables
 from svtok.progress import progress
-from svtok.trained.classes import with_speeds
 from svtok.trained.config import WaveformConfig, read_tree
 from svtok.training.waveforms import decoded, noises_of
 
@@ -52,7 +51,16 @@ def read_disturbance(path: Path | None, settings: Iterable[str] = ()) -> Wavefor
     return config
 
 
-def disturb(prepared: PreparedSet, config: WaveformConfig, out: Path, *, side: Side, seed: int, jobs: int) -> int:
+def disturb(
+    prepared: PreparedSet,
+    config: WaveformConfig,
+    out: Path,
+    *,
+    side: Side,
+    seed: int,
+    jobs: int,
+    draw: int | None = None,
+) -> int:
     """Write a set with the tables of another and changed copies of its recordings, the others being where they were.
 
     What is done to a recording is of the seed and its utterance alone. With speeds, the new set has each recording at
@@ -66,6 +74,7 @@ def disturb(prepared: PreparedSet, config: WaveformConfig, out: Path, *, side: S
         side: which recordings: those that are tests only, those that enroll, or all, as it must be with speeds.
         seed: of the chance.
         jobs: how many processes decode.
+        draw: at how many of the speeds each recording is, drawn for it; None: at all.
 
     Returns:
         How many recordings were changed.
@@ -77,6 +86,8 @@ def disturb(prepared: PreparedSet, config: WaveformConfig, out: Path, *, side: S
     """
     if config.speeds and side != "all":
         raise SvtokError("a speaker at another speed is another speaker, whom no model knows: speeds are of --side all")
+    if draw is not None and draw > len(config.speeds):
+        raise SvtokError(f"{draw} of {len(config.speeds)} speeds cannot be drawn: name more of them, or draw fewer")
     refuse_other_files(out, (*TABLE_FILES, AUDIO))
     noises_of(config)  # a wrong name is found before all is decoded
     rates = sorted(set(prepared.utterances["sample_rate"]))
@@ -84,19 +95,20 @@ def disturb(prepared: PreparedSet, config: WaveformConfig, out: Path, *, side: S
         raise SvtokError(f"{prepared.folder}: recordings of {', '.join(map(str, rates))} Hz: bring them to one rate")
     reading = FeaturesConfig(sample_rate=rates[0])
     parts = [name for name in ("start", "end", "channel") if name in prepared.utterances]  # of files
-    speeds = config.speeds or (1.0,)
     new = replace(prepared, utterances=prepared.utterances.drop(columns=parts))
+    chosen = _chosen(prepared, side)
+    made = [(recording, 1.0) for recording in range(len(chosen))]  # of which recording, at which speed
     if config.speeds:
-        new = PreparedSet(_at_speeds(new.utterances, config.speeds))
-    number, chosen = len(prepared.utterances), _chosen(prepared, side)
-    paths = [str(path.resolve()) for path in audio_paths(prepared)] * len(speeds)
+        made = _drawn(prepared.utterances["utt"].tolist(), config.speeds, draw, seed)
+        new = PreparedSet(_at_speeds(new.utterances, made))
+    old_paths = [str(path.resolve()) for path in audio_paths(prepared)]
+    paths = [old_paths[recording] for recording, _ in made]
     samples = new.utterances["num_samples"].to_numpy(copy=True)
     with (
         writing_folder(out) as temporary,
         decoded(prepared, reading, config, temporary / AUDIO, jobs=jobs) as waveforms,
     ):
-        for place in progress(range(len(paths)), total=len(paths), what=f"recordings {out}"):
-            recording, speed = place % number, speeds[place // number]
+        for place, (recording, speed) in enumerate(progress(made, total=len(made), what=f"recordings {out}")):
             if not chosen[recording] and not parts:
                 continue  # it stays where it is
             wave = waveforms.wave(recording)
@@ -108,14 +120,23 @@ def disturb(prepared: PreparedSet, config: WaveformConfig, out: Path, *, side: S
             soundfile.write(temporary / paths[place], wave, rates[0], subtype="PCM_16")
         table = new.utterances.assign(path=paths, num_samples=samples)
         write_tables(PreparedSet(table, new.models, new.trials), temporary)
-    return int(chosen.sum()) * len(speeds)
+    return len(made) if config.speeds else int(chosen.sum())
 
 
-def _at_speeds(utterances: pd.DataFrame, speeds: Sequence[float]) -> pd.DataFrame:
-    """The utterances at each speed, not as they are, with names of their own such as `anna-1#0.9`."""
-    table = with_speeds(utterances, speeds).iloc[len(utterances) :].reset_index(drop=True)
-    of_rows = [speed for speed in speeds for _ in range(len(utterances))]
-    return table.assign(utt=[f"{utt}#{speed:g}" for utt, speed in zip(table["utt"], of_rows, strict=True)])
+def _drawn(utts: Sequence[str], speeds: Sequence[float], draw: int | None, seed: int) -> list[tuple[int, float]]:
+    """Each recording at all speeds, or at `draw` of them, which are of the seed and its utterance; speed by speed."""
+    of_each = [speeds if draw is None else _draws(seed, utt).choice(speeds, draw, replace=False) for utt in utts]
+    return [(place, speed) for speed in speeds for place, drawn in enumerate(of_each) if speed in drawn]
+
+
+def _at_speeds(utterances: pd.DataFrame, made: Sequence[tuple[int, float]]) -> pd.DataFrame:
+    """Recordings at speeds, with names of their own such as `anna-1#0.9` of the speaker `anna#0.9`."""
+    table = utterances.iloc[[place for place, _ in made]].reset_index(drop=True)
+    names = {
+        column: [f"{name}#{speed:g}" for name, (_, speed) in zip(table[column], made, strict=True)]
+        for column in ("utt", "spk")
+    }
+    return table.assign(**names)
 
 
 def _chosen(prepared: PreparedSet, side: Side) -> np.ndarray:

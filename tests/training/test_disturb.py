@@ -89,6 +89,13 @@ def test_at_other_speeds_each_recording_is_of_a_speaker_of_its_own(folder: Path)
     assert len(after["anna-1#0.8"]) == RATE // 2 * 1.25
     spectrum = np.abs(np.fft.rfft(after["anna-1#1.25"] * np.hanning(len(after["anna-1#1.25"]))))
     assert spectrum.argmax() * RATE / len(after["anna-1#1.25"]) == pytest.approx(300 * 1.25, abs=5)
+    drawn = CliRunner().invoke(svtok, ["disturb", *given, "--side", "all", "--draw", "1"])
+    assert drawn.exit_code == 0, drawn.output
+    once = read_set(folder.parent / "speeds").utterances
+    assert sorted(once["utt"].str.partition("#")[0]) == ["anna-1", "anna-2", "bert-1", "bert-2"]
+    assert once["spk"].nunique() > 2  # both speeds come
+    many = CliRunner().invoke(svtok, ["disturb", *given, "--side", "all", "--draw", "3"])
+    assert "3 of 2 speeds cannot be drawn" in str(many.exception)
     refused = CliRunner().invoke(svtok, ["disturb", *given])
     assert isinstance(refused.exception, SvtokError)
     assert "speeds are of --side all" in str(refused.exception)
