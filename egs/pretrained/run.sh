@@ -58,7 +58,7 @@ prepare_corpora() {
   call svtok prepare speechocean762 --root "$speechocean" --out data/speechocean ${jobs:+--jobs "$jobs"}
   call svtok disturb --data data/speechocean/train --out data/speeds/train --side all --set "speeds=[$speeds]" \
     --draw 2 ${jobs:+--jobs "$jobs"}
-  call svtok synthesize rsr2015 --out corpus --speakers "$voices" --dev-speakers 2 --eval-speakers 2 --phrases 10 \
+  call svtok synthesize rsr2015 --out corpus --speakers "$voices" --dev-speakers 4 --eval-speakers 4 --phrases 10 \
     --sessions 4 ${jobs:+--jobs "$jobs"}
   call svtok prepare rsr2015 --root corpus --part 2 --out data/synthetic ${jobs:+--jobs "$jobs"}
   find "$arabic/dataset" -name '*.flac' -o -name '*.wav' | listed arabic 'p[1]' d

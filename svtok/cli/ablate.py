@@ -8,7 +8,8 @@ from pathlib import Path
 import click
 
 from svtok.cli.fresh import is_up_to_date
-from svtok.cli.options import AT_LEAST_ONE, FILE, FOLDER, device_option, list_option, markdown_option, together
+from svtok.cli.options import device_option, list_option, markdown_option, together
+from svtok.cli.values import AT_LEAST_ONE, FILE, FOLDER
 
 choice_options = together(
     list_option("--folds", item=click.INT, metavar="K,...", show_default="all", help="Such as 1,2."),

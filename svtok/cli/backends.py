@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from svtok.cli.options import AT_LEAST_ONE, FOLDER, SHARE, together
+from svtok.cli.options import together
+from svtok.cli.values import AT_LEAST_ONE, FOLDER, SHARE
 
 if TYPE_CHECKING:
     from svtok.embeddings.states import FrameStates

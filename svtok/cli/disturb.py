@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from svtok.cli.fresh import makes
-from svtok.cli.options import AT_LEAST_ONE, FILE, FOLDER, jobs_option, seed_option
+from svtok.cli.options import jobs_option, seed_option
+from svtok.cli.values import AT_LEAST_ONE, FILE, FOLDER
 from svtok.fresh import recordings
 
 if TYPE_CHECKING:

@@ -9,17 +9,8 @@ import click
 
 from svtok.cli.fresh import Options, always, makes
 from svtok.cli.lazy import confirm
-from svtok.cli.options import (
-    AT_LEAST_ONE,
-    EXISTING_FILE,
-    FILE,
-    FOLDER,
-    list_option,
-    markdown_option,
-    only_prepared,
-    resamples_option,
-    seed_option,
-)
+from svtok.cli.options import list_option, markdown_option, only_prepared, resamples_option, seed_option
+from svtok.cli.values import AT_LEAST_ONE, EXISTING_FILE, FILE, FOLDER
 from svtok.report import FORMAT
 
 if TYPE_CHECKING:

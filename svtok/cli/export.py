@@ -9,7 +9,8 @@ import click
 
 from svtok.cli.fresh import Options, makes
 from svtok.cli.hub import hub_options, write_hub
-from svtok.cli.options import FOLDER, network_option
+from svtok.cli.options import network_option
+from svtok.cli.values import FOLDER
 
 FORMAT = 1
 """Of the graph; another one where that of the same network changes."""

@@ -3,37 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import click
 
 from svtok.cli.fresh import Options, features_read, makes
-from svtok.cli.options import (
-    AT_LEAST_ZERO,
-    FILE,
-    FOLDER,
-    ParamType,
-    data_option,
-    device_option,
-    features_option,
-    jobs_option,
-    only_corpus,
-)
+from svtok.cli.options import data_option, device_option, features_option, jobs_option, only_corpus
+from svtok.cli.values import FILE, FOLDER, NETWORK, LayerType
 from svtok.embeddings import FORMAT
 from svtok.errors import SvtokError
 from svtok.fresh import recordings
 from svtok.places import EXPERIMENTS
+from svtok.pretrained import PRETRAINED, pretrained_folder
 from svtok.trained import ENCODERS
 from svtok.trained.onnx_folder import is_onnx_folder
-
-
-class LayerType(ParamType):
-    """A layer of an encoder from 0 on, or `features`, which is -1 (`svtok.nets.network.FEATURES`)."""
-
-    name = "number or 'features'"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        return -1 if value in (-1, "features") else AT_LEAST_ZERO.convert(value, param, ctx)
 
 
 @click.command("extract-features")
@@ -106,6 +88,8 @@ def _embeddings_folder(given: Options) -> Path | None:
     if (given["network"] is None) == (given["encoder"] is None):
         return None  # which the command refuses
     network = Path(given["network"] or EXPERIMENTS / given["encoder"])
+    if network == pretrained_folder():
+        network = EXPERIMENTS / PRETRAINED  # nothing is written beside it
     if given["frame_states"]:
         return network / "states" / name
     return network / "embeddings" / (f"{name}-joined" if given["joined_models"] else name)
@@ -125,7 +109,11 @@ def _embedded(given: Options) -> object:
 
 
 @click.command("extract-embeddings")
-@click.option("--network", type=FOLDER, help="Folder of a trained network, or of one that `svtok export` wrote.")
+@click.option(
+    "--network",
+    type=NETWORK,
+    help="Folder of a trained network, or of one that `svtok export` wrote; `pretrained`: that which comes with svtok.",
+)
 @click.option(
     "--encoder",
     type=click.Choice(ENCODERS),

@@ -24,7 +24,8 @@ from svtok.cli.backends import (
     usual_enrollment,
 )
 from svtok.cli.fresh import always, makes
-from svtok.cli.options import FILE, FOLDER, data_option, fitted_for_options
+from svtok.cli.options import data_option, fitted_for_options
+from svtok.cli.values import FILE, FOLDER
 from svtok.scoring import FORMAT
 
 if TYPE_CHECKING:

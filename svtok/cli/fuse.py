@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from svtok.cli.fresh import always, makes
-from svtok.cli.options import FILE, fitted_for_options, together
+from svtok.cli.options import fitted_for_options, together
 from svtok.cli.trials import data_or_trials_options, set_or_list
+from svtok.cli.values import FILE
 from svtok.scoring import FORMAT
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from svtok.cli.options import FILE, FOLDER, Command, list_option, together
+from svtok.cli.options import Command, list_option, together
+from svtok.cli.values import FILE, FOLDER
 
 if TYPE_CHECKING:
     from svtok.trained.hub import Result

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from svtok.cli.options import FILE_OR_FOLDER
+from svtok.cli.values import FILE_OR_FOLDER
 
 
 @click.command("info")

@@ -9,8 +9,9 @@ import click
 
 from svtok.cli.fresh import Options, makes
 from svtok.cli.lazy import confirm
-from svtok.cli.options import EXISTING_FILE, EXISTING_FOLDER, FILE, FILE_OR_FOLDER, FOLDER, jobs_option, kaldi_options
+from svtok.cli.options import jobs_option, kaldi_options
 from svtok.cli.trials import format_option, set_or_list
+from svtok.cli.values import EXISTING_FILE, EXISTING_FOLDER, FILE, FILE_OR_FOLDER, FOLDER
 from svtok.corpora import FORMAT
 from svtok.embeddings import FORMAT as EMBEDDINGS_FORMAT
 from svtok.fresh import state

@@ -1,4 +1,4 @@
-"""The types of values and the options that several commands share; no other file of `cli` defines such a one.
+"""The options that several commands share; no other file of `cli` defines such a one.
 
 Lists have one form: words and numbers are comma-separated (`--folds 1,2`). Several files, folders or settings
 (`--teacher A --teacher B`, `--set KEY=VALUE`) repeat their option.
@@ -6,97 +6,37 @@ Lists have one form: words and numbers are comma-separated (`--folds 1,2`). Seve
 
 from __future__ import annotations
 
-import math
-import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from svtok.audio import CHANNELS
-from svtok.errors import unknown_name
+from svtok.cli.values import (
+    AT_LEAST_ONE,
+    AT_LEAST_ZERO,
+    EXISTING_FOLDER,
+    FILE,
+    FOLDER,
+    NETWORK,
+    POSITIVE,
+    CommaList,
+    NumberOrFile,
+    ParamType,
+    Weighted,
+)
 from svtok.parallel import default_jobs
 from svtok.places import DATA, prepared_sets
+from svtok.pretrained import PRETRAINED
 
 if TYPE_CHECKING:
     from svtok.metrics import Cost
 
-    ParamType = click.ParamType[Any]
-else:  # which only newer versions of click have as a generic
-    ParamType = click.ParamType
-
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-FOLDER = click.Path(path_type=Path, file_okay=False)
-FILE = click.Path(path_type=Path, dir_okay=False)
-FILE_OR_FOLDER = click.Path(path_type=Path)
-EXISTING_FOLDER = click.Path(path_type=Path, file_okay=False, exists=True)
-EXISTING_FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
-AT_LEAST_ZERO = click.IntRange(min=0)
-AT_LEAST_ONE = click.IntRange(min=1)
-POSITIVE = click.FloatRange(min=0, min_open=True)
-SHARE = click.FloatRange(0, 1)
 NONTARGETS = ("IC", "TW", "IW", "nontarget")
 COSTS = ("miss", "false-alarm", "prior")
-
-
-class CommaList(ParamType):
-    """A list of words or numbers, such as `avg,cls`. Blanks part them as well, which was the form of some options."""
-
-    name = "list"
-
-    def __init__(self, item: ParamType) -> None:
-        self.item = item
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[Any, ...]:
-        if not isinstance(value, str):
-            return tuple(value)
-        words = re.split(r"\s*,\s*|\s+", value.strip()) if value.strip() else []
-        items, wrong = [], []
-        for word in words:
-            try:
-                items.append(self.item.convert(word, param, ctx) if word else self.fail("nothing beside a comma"))
-            except click.BadParameter as error:
-                wrong.append(error.message.rstrip("."))
-        if wrong:
-            self.fail(f"{'; '.join(wrong)} (it is a comma-separated list: '{value}')", param, ctx)
-        return tuple(items)
-
-
-class Weighted(ParamType):
-    """A name and its weight, such as `IC=8`, for lists of them."""
-
-    name = "name=weight"
-
-    def __init__(self, known: Collection[str] = (), weight: float | None = None) -> None:
-        """Args:
-        known: the names that there are; none: any.
-        weight: of a name without one; None: each must have one.
-        """
-        self.known = known
-        self.weight = weight
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, float]:
-        name, equals, text = value.partition("=")
-        try:
-            weight = self.weight if self.weight is not None and not equals else float(text)
-        except ValueError:
-            weight = math.nan
-        if self.known and name not in self.known:
-            self.fail(unknown_name("name", name, self.known))
-        if not 0 < weight < math.inf:
-            self.fail(f"the weight of '{name}' must be a number above 0, not '{text}'")
-        return name, weight
-
-
-class NumberOrFile(ParamType):
-    """A number of things from 1 on, or the file that names them."""
-
-    name = "number or file"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        return (AT_LEAST_ONE if isinstance(value, int) or value.isdigit() else EXISTING_FILE).convert(value, param, ctx)
 
 
 def list_option(*names: str, item: ParamType = click.STRING, **settings: Any) -> Callable[[Command], Command]:
@@ -170,7 +110,9 @@ markdown_option = click.option("--markdown", type=FILE, help="Write the table he
 
 def network_option(what: str = "a trained network") -> Callable[[Command], Command]:
     """--network, the folder of a network."""
-    return click.option("--network", type=FOLDER, required=True, help=f"Folder of {what}.")
+    return click.option(
+        "--network", type=NETWORK, required=True, help=f"Folder of {what}; `{PRETRAINED}`: that which comes with svtok."
+    )
 
 
 # Costs and thresholds

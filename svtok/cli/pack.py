@@ -7,7 +7,8 @@ from pathlib import Path
 import click
 
 from svtok.cli.fresh import makes
-from svtok.cli.options import AT_LEAST_ONE, EXISTING_FOLDER, FOLDER, jobs_option
+from svtok.cli.options import jobs_option
+from svtok.cli.values import AT_LEAST_ONE, EXISTING_FOLDER, FOLDER
 from svtok.fresh import recordings
 
 

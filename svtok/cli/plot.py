@@ -8,16 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from svtok.cli.fresh import always, features_read, makes
-from svtok.cli.options import (
-    FILE,
-    FOLDER,
-    channel_option,
-    data_option,
-    device_option,
-    features_option,
-    network_option,
-    seed_option,
-)
+from svtok.cli.options import channel_option, data_option, device_option, features_option, network_option, seed_option
+from svtok.cli.values import FILE, FOLDER
 from svtok.report import FORMAT
 
 if TYPE_CHECKING:

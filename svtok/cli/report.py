@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 from svtok.cli.fresh import Options, makes
-from svtok.cli.options import AT_LEAST_ZERO, FILE, FOLDER, only_prepared, resamples_option, seed_option
+from svtok.cli.options import only_prepared, resamples_option, seed_option
+from svtok.cli.values import AT_LEAST_ZERO, FILE, FOLDER
 from svtok.fresh import recordings
 
 if TYPE_CHECKING:

@@ -21,8 +21,6 @@ from svtok.cli.backends import (
 )
 from svtok.cli.fresh import features_read, makes
 from svtok.cli.options import (
-    FILE,
-    FOLDER,
     asked_cost,
     data_option,
     device_option,
@@ -32,6 +30,7 @@ from svtok.cli.options import (
     threshold_options,
 )
 from svtok.cli.trials import data_or_trials_options, set_or_list
+from svtok.cli.values import FILE, FOLDER
 from svtok.scoring import FORMAT
 
 if TYPE_CHECKING:

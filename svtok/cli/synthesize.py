@@ -10,16 +10,8 @@ import click
 
 from svtok import corpora, embeddings
 from svtok.cli.fresh import makes
-from svtok.cli.options import (
-    AT_LEAST_ONE,
-    FOLDER,
-    Command,
-    anew_option,
-    data_option,
-    jobs_option,
-    part_option,
-    seed_option,
-)
+from svtok.cli.options import Command, anew_option, data_option, jobs_option, part_option, seed_option
+from svtok.cli.values import AT_LEAST_ONE, FOLDER
 
 _out_option = click.option("--out", type=FOLDER, required=True, help="Folder of the corpus.")
 _seed_option = seed_option("Another seed gives other speakers.", default=1)

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from svtok.cli.fresh import Options, makes
-from svtok.cli.options import FILE, FOLDER, each, together, training_options
+from svtok.cli.options import each, together, training_options
+from svtok.cli.values import FILE, FOLDER
 from svtok.places import EXPERIMENTS, dev_folder, stored_features
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from svtok.cli.options import FILE, FOLDER, Command, only_prepared, together
+from svtok.cli.options import Command, only_prepared, together
+from svtok.cli.values import FILE, FOLDER
 
 if TYPE_CHECKING:
     from svtok.manifest.sets import PreparedSet

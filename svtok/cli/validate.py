@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from svtok.cli.options import EXISTING_FOLDER, jobs_option
+from svtok.cli.options import jobs_option
+from svtok.cli.values import EXISTING_FOLDER
 
 
 @click.command("validate")

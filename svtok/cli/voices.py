@@ -13,16 +13,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from svtok.cli.lazy import LazyCommand, LazyGroup
-from svtok.cli.options import (
-    AT_LEAST_ONE,
-    FILE,
-    FOLDER,
-    POSITIVE,
-    asked_cost,
-    channel_option,
-    threshold_options,
-    together,
-)
+from svtok.cli.options import asked_cost, channel_option, threshold_options, together
+from svtok.cli.values import AT_LEAST_ONE, FILE, FOLDER, NETWORK, POSITIVE
 from svtok.errors import GREEN, RED, coloured
 
 if TYPE_CHECKING:
@@ -39,8 +31,8 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON."
 verifier_options = together(
     click.option(
         "--network",
-        type=FOLDER,
-        show_default="the one that comes with svtok",
+        type=NETWORK,
+        show_default="pretrained, which comes with svtok",
         help="Folder of the network that hears, a trained or an exported one.",
     ),
     click.option(

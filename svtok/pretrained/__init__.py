@@ -6,7 +6,14 @@ from pathlib import Path
 
 from svtok.errors import SvtokError
 
+PRETRAINED = "pretrained"
+"""The name by which commands are asked for it, in place of a folder."""
 WEIGHTS = "network.safetensors"
+
+
+def pretrained_folder() -> Path:
+    """Where it lies, if it came with this svtok."""
+    return Path(__file__).parent / "network"
 
 
 def pretrained_network() -> Path:
@@ -14,7 +21,7 @@ def pretrained_network() -> Path:
 
     Raises SvtokError where it is not there.
     """
-    folder = Path(__file__).parent / "network"
+    folder = pretrained_folder()
     if not (folder / WEIGHTS).is_file():
         raise SvtokError("no network comes with this svtok: name one that you trained, with --network exp/NAME")
     return folder

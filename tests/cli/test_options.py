@@ -8,10 +8,11 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
-import svtok.cli.options
+import svtok.cli.values
 from svtok.cli.fresh import Made
 from svtok.cli.main import svtok as program
-from svtok.cli.options import Weighted, each, list_option, several_sets_options
+from svtok.cli.options import each, list_option, several_sets_options
+from svtok.cli.values import Weighted
 
 FOLDER = Path(svtok.cli.options.__file__).parent
 
@@ -79,14 +80,14 @@ def options_of(group: click.Group, words: tuple[str, ...] = ()) -> list[tuple[st
 
 def test_only_files_folders_and_settings_repeat_their_option() -> None:
     for command, option in options_of(program):
-        if option.multiple and not isinstance(option.type, svtok.cli.options.CommaList):
+        if option.multiple and not isinstance(option.type, svtok.cli.values.CommaList):
             assert isinstance(option.type, click.Path) or "=" in (option.metavar or ""), f"{command} {option.name}"
         assert "blank" not in (option.help or ""), f"{command} {option.name}"
 
 
 def test_types_of_paths_and_numbers_are_defined_in_one_place() -> None:
     for path in FOLDER.rglob("*.py"):
-        if path.name != "options.py":
+        if path.name != "values.py":
             text = path.read_text(encoding="utf-8")
             assert not re.search(r"click\.Path\(|IntRange\(min=[01]\)|FloatRange\(0, 1\)", text), path
 

@@ -10,9 +10,6 @@ import click
 
 from svtok.cli.fresh import makes
 from svtok.cli.options import (
-    AT_LEAST_ZERO,
-    EXISTING_FILE,
-    FOLDER,
     Command,
     allow_missing_option,
     corpus_out_option,
@@ -23,6 +20,7 @@ from svtok.cli.options import (
     seed_option,
 )
 from svtok.cli.prepare import write_prepared
+from svtok.cli.values import AT_LEAST_ZERO, EXISTING_FILE, FOLDER
 from svtok.corpora import FORMAT
 from svtok.places import DATA
 

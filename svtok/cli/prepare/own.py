@@ -9,12 +9,6 @@ import click
 
 from svtok.cli.fresh import makes
 from svtok.cli.options import (
-    EXISTING_FILE,
-    EXISTING_FOLDER,
-    FILE,
-    SHARE,
-    ParamType,
-    Weighted,
     channel_option,
     corpus_out_option,
     cross_session_option,
@@ -27,6 +21,7 @@ from svtok.cli.options import (
     together,
 )
 from svtok.cli.prepare import write_prepared
+from svtok.cli.values import EXISTING_FILE, EXISTING_FOLDER, FILE, SHARE, ParamType, Weighted
 from svtok.corpora import FORMAT
 from svtok.places import DATA
 

@@ -9,7 +9,6 @@ import click
 
 from svtok.cli.fresh import makes
 from svtok.cli.options import (
-    AT_LEAST_ONE,
     Command,
     allow_missing_option,
     corpus_out_option,
@@ -22,6 +21,7 @@ from svtok.cli.options import (
     seed_option,
 )
 from svtok.cli.prepare import write_prepared
+from svtok.cli.values import AT_LEAST_ONE
 from svtok.corpora import FORMAT
 
 
