@@ -131,9 +131,9 @@ def _epoch(
 def _steps(trainer: Trainer) -> None:
     for module in trainer.trained.values():
         module.train()
-    sizes = trainer.sampler.sizes()
+    whole = trainer.sampler.batches()
     for number, batch in enumerate(trainer.loader):
-        _: Any = trainer._step(number, len(trainer.sampler), [batch], sizes[number : number + 1])
+        _: Any = trainer._step(number, len(trainer.sampler), [batch], whole[number : number + 1])
 
 
 def rows() -> Iterator[Row]:

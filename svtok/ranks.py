@@ -104,6 +104,15 @@ class Ranks:
                 torch.distributed.all_reduce(tensor)
         return tensor
 
+    def max(self, tensor: Tensor) -> Tensor:
+        """The greatest over all processes of each value of a tensor of one shape, in its place; it is contiguous."""
+        if self.world > 1:
+            with self._group():
+                import torch.distributed
+
+                torch.distributed.all_reduce(tensor, op=torch.distributed.ReduceOp.MAX)
+        return tensor
+
     def meet(self) -> None:
         """Wait until all processes are here."""
         self.first(lambda: None)

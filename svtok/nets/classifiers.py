@@ -38,7 +38,8 @@ class CosineClassifier(nn.Module):
         """
         cosines = functional.linear(functional.normalize(x, dim=1), functional.normalize(self.weight, dim=1))
         if self.sub_centers > 1:
-            cosines = cosines.view(len(x), -1, self.sub_centers).amax(dim=2)  # (B, classes)
+            classes = cosines.shape[1] // self.sub_centers
+            cosines = cosines.view(len(x), classes, self.sub_centers).amax(dim=2)  # (B, classes)
         return self.scale * cosines
 
 

@@ -13,11 +13,20 @@ SMALLEST_SQUARED_SINE = 1e-6
 """Bounds the slope of a sine by its cosine, which is infinite at an angle of 0."""
 
 
-def additive_angular_margin(cosines: Tensor, labels: Tensor, margin: float) -> Tensor:
-    """cos(theta + margin) in place of cos(theta) at each utterance's own class (Deng et al., 2019).
+def with_margin(cosines: Tensor, margin: float) -> Tensor:
+    """cos(theta + margin) of each cos(theta), of any shape (Deng et al., 2019).
 
     Where theta + margin is over pi, that cosine would rise again with theta; from there it goes on as
-    cos(theta) - (1 - cos(margin)), which meets it at -1 and keeps falling.
+    cos(theta) - (1 - cos(margin)), which meets it at -1 and keeps falling. `margin` is in radians, within [0, pi).
+    """
+    sines = (1 - cosines.square()).clamp(min=SMALLEST_SQUARED_SINE).sqrt()
+    turned = cosines * math.cos(margin) - sines * math.sin(margin)
+    beyond = cosines - (1 - math.cos(margin))
+    return torch.where(cosines > -math.cos(margin), turned, beyond)
+
+
+def additive_angular_margin(cosines: Tensor, labels: Tensor, margin: float) -> Tensor:
+    """The cosines with a margin (`with_margin`) at each utterance's own class.
 
     Args:
         cosines: (B, classes).
@@ -28,10 +37,7 @@ def additive_angular_margin(cosines: Tensor, labels: Tensor, margin: float) -> T
         (B, classes).
     """
     own = cosines.gather(1, labels[:, None])  # (B, 1)
-    sines = (1 - own.square()).clamp(min=SMALLEST_SQUARED_SINE).sqrt()
-    turned = own * math.cos(margin) - sines * math.sin(margin)
-    beyond = own - (1 - math.cos(margin))
-    return cosines.scatter(1, labels[:, None], torch.where(own > -math.cos(margin), turned, beyond))
+    return cosines.scatter(1, labels[:, None], with_margin(own, margin))
 
 
 class RingLoss(nn.Module):

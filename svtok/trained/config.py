@@ -6,7 +6,7 @@ Values that the paper does not give (see the README) are fields here; their defa
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -208,6 +208,13 @@ class TrainingConfig(StepsConfig):
         description="phrases that stand for free text, such as the 'free' of speechocean762 and the FT of TdSV 2024: "
         "where a class is a speaker's phrase, their utterances are of a class of the speaker alone",
     )
+    sampled_classes: float = Field(
+        0,
+        ge=0,
+        description="classes of each step's softmax, those of its utterances and others that are drawn: a number, or, "
+        "up to 1, a share of all; only they are computed and trained, and several processes share them out, as they "
+        "do with 1, where all take part; 0: all, in each process",
+    )
     waveform: WaveformConfig | None = Field(
         None,
         description="augmentation of the recordings, whose features are then computed in each epoch; {} for the "
@@ -218,6 +225,19 @@ class TrainingConfig(StepsConfig):
     def nontarget(self) -> str:
         """The trial type that a network of these classes must keep from TC: TW for phrases, else IC."""
         return "TW" if self.classes == "phrase" else "IC"
+
+    def classes_a_step(self, classes: int) -> int:
+        """How many classes, of so many, take part in a step's softmax, where not all of its utterances' are more."""
+        share = self.sampled_classes
+        return round(share * classes) if share <= 1 else min(int(share), classes)
+
+    @model_validator(mode="after")
+    def _check(self) -> TrainingConfig:
+        if self.sampled_classes > 1 and self.sampled_classes % 1:
+            raise ValueError(
+                f"sampled_classes is a share up to 1, and a whole number above it, not {self.sampled_classes}"
+            )
+        return self
 
 
 class Config(Section):
@@ -235,7 +255,24 @@ class Config(Section):
                 f"objective.loss '{self.objective.loss}' is a loss of cosines: network.classifier must be 'cosine' or "
                 f"'factored', not '{self.network.classifier}'"
             )
+        if self.training.sampled_classes and (problems := "; ".join(self._needs_all_classes())):
+            raise ValueError(
+                f"training.sampled_classes ({self.training.sampled_classes:g}) does not go with {problems}"
+            )
         return self
+
+    def _needs_all_classes(self) -> Iterator[str]:
+        if self.training.classes == "both":
+            yield "training.classes 'both', which are two softmaxes; take 'speaker-phrase' or 'speaker'"
+        if self.objective.loss == "adcf":
+            yield "objective.loss 'adcf', whose false alarms are those of all classes; take 'aam' or 'cross-entropy'"
+        if not self.network.head.endswith("-dist"):
+            return
+        if self.objective.distillation != "cosine":
+            kind = self.objective.distillation
+            yield f"objective.distillation '{kind}', which compares posteriors of all classes; take 'cosine'"
+        if not self.objective.class_weight:
+            yield "objective.class_weight 0, with which no class is learned"
 
 
 def read_config(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -304,18 +304,11 @@ def bucketed_batches(
     return [batches[number] for number in rng.permutation(len(batches))]
 
 
-class Size(NamedTuple):
-    """How many utterances of a batch fall to this process, and how many there are in the whole."""
-
-    own: int
-    whole: int
-
-
 class EpochSampler:
     """The keys of each batch of one epoch, those of this process's share; `epoch` is set before each pass.
 
     The batches are the same ones however many processes there are. Where a batch has fewer utterances than there are
-    processes, those without one read its first, which counts for nothing (`sizes` says so): they have a step to do too.
+    processes, those without one read its first, which counts for nothing: they have a step to do too.
     """
 
     def __init__(
@@ -329,15 +322,12 @@ class EpochSampler:
         return full + (1 if rest > 1 or not full else 0)
 
     def __iter__(self) -> Iterator[list[Key]]:
-        for batch in self._batches():
+        for batch in self.batches():
             own = self.ranks.share(batch) or batch[:1]
             yield [(number, self.epoch) for number in own]
 
-    def sizes(self) -> list[Size]:
-        """Of each batch of the epoch."""
-        return [Size(len(self.ranks.share(batch)), len(batch)) for batch in self._batches()]
-
-    def _batches(self) -> list[list[int]]:
+    def batches(self) -> list[list[int]]:
+        """The numbers of the utterances of each batch of the epoch, those of all processes."""
         rng = np.random.default_rng([self.seed, self.epoch])
         return [batch.tolist() for batch in bucketed_batches(self.lengths, self.batch_size, rng, self.jitter)]
 

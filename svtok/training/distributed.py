@@ -9,7 +9,7 @@ process: it is the same in each run with as many processes, and a run that goes 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -20,7 +20,6 @@ from torch import Tensor, nn
 from svtok.nets.losses import RingLoss
 from svtok.nets.memory import SlotUsage
 from svtok.ranks import Ranks
-from svtok.training.data import Size
 
 BUCKET = 8_000_000
 """About so many values are added up at once: a bucket of 32 MB, beside the gradients themselves."""
@@ -60,10 +59,11 @@ class Team:
             seeds = np.random.SeedSequence([self.seed, step, self.ranks.rank])
             torch.manual_seed(int(seeds.generate_state(1, np.uint64)[0]) >> 1)
 
-    def begin_batch(self, size: Size) -> None:
-        """Before each batch of a step, of which this process has so many utterances."""
+    def begin_batch(self, utterances: Sequence[int]) -> None:
+        """Before each batch of a step, whose utterances are given: those of all processes."""
         if self.ranks.world > 1:
-            self.idle, self._share = size.own == 0, size.own / size.whole
+            own = len(self.ranks.share(utterances))
+            self.idle, self._share = own == 0, own / len(utterances)
 
     def weigh(self, loss: Tensor) -> Tensor:
         """The part of the whole batch's loss that is of this share, whose mean is given: scalar -> scalar."""
@@ -97,8 +97,9 @@ class Team:
     def agree(self) -> None:
         """Give all processes the weights of the first."""
         if self.ranks.world > 1:
-            for tensor in (tensor for module in self.modules for tensor in module.state_dict().values()):
-                self.ranks.sum(tensor if self.ranks.is_first else tensor.zero_())
+            for tensor in (t for module in self.modules for t in module.state_dict(keep_vars=True).values()):
+                if not isinstance(tensor, nn.Parameter) or tensor.requires_grad:  # classes are shared out
+                    self.ranks.sum(tensor.detach() if self.ranks.is_first else tensor.detach().zero_())
 
 
 def _buckets(gradients: Iterable[Tensor]) -> Iterable[list[Tensor]]:
@@ -125,7 +126,8 @@ class _Sum(torch.autograd.Function):
         return ctx.ranks.sum(gradients[0].clone(memory_format=torch.contiguous_format)), None
 
 
-def _sum(tensor: Tensor, ranks: Ranks) -> Tensor:
+def shared_sum(tensor: Tensor, ranks: Ranks) -> Tensor:
+    """The sum of a tensor over all processes, differentiable, where the loss is a sum of what each computes of it."""
     return _Sum.apply(tensor, ranks)  # type: ignore[no-untyped-call]
 
 
@@ -152,9 +154,9 @@ def _normalised(team: Team, norm: nn.BatchNorm1d, x: Tensor) -> Tensor:
     x = x if x.dtype == torch.float64 else x.float()
     counts = 0.0 if team.idle else 1.0
     rows = float(team.ranks.sum(torch.tensor([counts * len(x)], dtype=torch.float64)))
-    mean = _sum(counts * x.sum(dim=0), team.ranks) / rows
+    mean = shared_sum(counts * x.sum(dim=0), team.ranks) / rows
     centred = x - mean
-    variance = _sum(counts * centred.square().sum(dim=0), team.ranks) / rows
+    variance = shared_sum(counts * centred.square().sum(dim=0), team.ranks) / rows
     if norm.running_mean is not None and norm.running_var is not None and norm.num_batches_tracked is not None:
         with torch.no_grad():
             norm.num_batches_tracked.add_(1)

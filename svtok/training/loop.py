@@ -19,9 +19,10 @@ from svtok.nets.network import diagnostics
 from svtok.progress import progress
 from svtok.ranks import ALONE, Ranks
 from svtok.trained.config import StepsConfig
-from svtok.training.data import Batch, EpochSampler, Size
+from svtok.training.data import Batch, EpochSampler
 from svtok.training.distributed import Team
 from svtok.training.optimizer import make_optimizer, restore_optimizer, warm_up_cosine
+from svtok.training.partial_softmax import PartialSoftmax
 
 Row = dict[str, Any]
 """What is logged of an epoch."""
@@ -61,6 +62,7 @@ class Trainer:
         save: gets the whole state after each epoch.
         log: gets each epoch's row.
         ranks: the processes that train together; all call all of it, and the first measures, saves and logs.
+        partial: the classifier of the network `MAIN`, where some of its classes take part in each step.
         rows: of the epochs that are done.
         best: the weights of the epoch with the lowest error, where the configuration keeps these.
     """
@@ -76,6 +78,7 @@ class Trainer:
     log: Callable[[Row], None]
     measured: str = "dev_eer"
     ranks: Ranks = ALONE
+    partial: PartialSoftmax | None = None
     rows: list[Row] = field(default_factory=list)
     best: Weights | None = None
 
@@ -87,6 +90,8 @@ class Trainer:
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on after the epochs of a saved state."""
+        if self.partial:
+            state = {**state, MAIN: self.partial.restore(state[MAIN], state["classes"])}
         for name, module in self.trained.items():
             module.load_state_dict(state[name])
         restore_optimizer(self.optimizer, state["optimizer"], self.trained.values())
@@ -102,11 +107,10 @@ class Trainer:
             error = row[self.measured]
             if self.config.keep == "best" and error is not None and (lowest is None or error < lowest):
                 self.best = copy.deepcopy(self._weights())
-            if not self.ranks.is_first:
-                continue
-            self.log(row)
-            optimizer = self.optimizer.state_dict()
-            self.save({**self._weights(), "optimizer": optimizer, "rows": self.rows, "best": self.best})
+            state = {**self._weights(), **({"classes": self.partial.state()} if self.partial else {})}
+            if self.ranks.is_first:
+                self.log(row)
+                self.save({**state, "optimizer": self.optimizer.state_dict(), "rows": self.rows, "best": self.best})
         return self.best if self.best is not None else self._weights()
 
     @property
@@ -115,7 +119,9 @@ class Trainer:
         return math.ceil(len(self.sampler) / self.config.accumulate)
 
     def _weights(self) -> Weights:
-        return {name: module.state_dict() for name, module in self.trained.items()}
+        """What is trained, whole in the first process. All call this together."""
+        weights = {name: module.state_dict() for name, module in self.trained.items()}
+        return {**weights, MAIN: self.partial.whole(weights[MAIN])} if self.partial else weights
 
     def _epoch(self, epoch: int) -> Row:
         """Train one epoch, then measure."""
@@ -123,15 +129,15 @@ class Trainer:
         for module in self.trained.values():
             module.train()
         self.sampler.epoch = epoch
-        sizes = self.sampler.sizes()
+        whole = self.sampler.batches()
         sums: dict[str, Tensor] = {}
         utterances = 0
         batches, steps, together = len(self.sampler), self.steps_an_epoch, self.config.accumulate
         loaded = iter(progress(self.loader, total=batches, what=f"epoch {epoch + 1} of {self.config.epochs}"))
         unseen: list[tuple[int, Tensor]] = []  # losses that nobody looked at yet: to look is to wait for the GPU
         for step in range(steps):
-            own = sizes[step * together : (step + 1) * together]
-            found = self._step(epoch * steps + step, self.config.epochs * steps, islice(loaded, len(own)), own)
+            these = whole[step * together : (step + 1) * together]
+            found = self._step(epoch * steps + step, self.config.epochs * steps, islice(loaded, len(these)), these)
             unseen += [(step, values["loss"]) for values in found]
             if len(unseen) >= BATCHES_UNSEEN or step + 1 == steps:
                 finite = torch.stack([loss for _, loss in unseen]).isfinite().tolist()
@@ -139,11 +145,12 @@ class Trainer:
                     at = unseen[finite.index(False)][0] + 1
                     raise self._diverged(f"step {at} of {steps} of epoch {epoch + 1} (the loss is not finite)")
                 unseen.clear()
-            for size, values in zip(own, found, strict=True):
-                utterances += size.whole
-                sums = {name: sums.get(name, 0) + value * size.whole for name, value in values.items()}
+            for batch, values in zip(these, found, strict=True):
+                utterances += len(batch)
+                sums = {name: sums.get(name, 0) + value * len(batch) for name, value in values.items()}
         means = {name: float(total) / utterances for name, total in sums.items()}
-        if not all(torch.isfinite(p).all() for module in self.trained.values() for p in module.parameters()):
+        parameters = (p for module in self.trained.values() for p in module.parameters())
+        if self.ranks.sum(torch.tensor(sum(int((~torch.isfinite(p)).any()) for p in parameters))):
             raise self._diverged(f"step {steps} of {steps} of epoch {epoch + 1} (a weight is not finite)")
         rate = self.optimizer.param_groups[0]["lr"]
         due = (epoch + 1) % self.config.measure_every == 0 or epoch + 1 == self.config.epochs
@@ -168,14 +175,16 @@ class Trainer:
             for path, value in diagnostics(module).items()
         }
 
-    def _step(self, step: int, steps: int, batches: Iterable[Batch], sizes: Sequence[Size]) -> list[dict[str, Tensor]]:
+    def _step(
+        self, step: int, steps: int, batches: Iterable[Batch], whole: Sequence[Sequence[int]]
+    ) -> list[dict[str, Tensor]]:
         """One update, by this process's shares of some batches, each of which counts by its utterances.
 
         Args:
             step: its number in the whole training, which has `steps` of them.
             steps: see there.
             batches: the shares.
-            sizes: of each of the batches.
+            whole: the utterances of each of the batches, those of all processes.
 
         Returns:
             for each batch the values to log, of the whole of it.
@@ -188,16 +197,32 @@ class Trainer:
             group["lr"] = rate
         self.optimizer.zero_grad()
         self.team.begin_step(step)
-        utterances, found = sum(size.whole for size in sizes), []
-        for batch, size in zip(batches, sizes, strict=True):
-            self.team.begin_batch(size)
+        if self.partial:
+            self.partial.begin_step(step, whole)
+        utterances, found = sum(map(len, whole)), []
+        for number, (batch, everyones) in enumerate(zip(batches, whole, strict=True)):
+            self.team.begin_batch(everyones)
+            if self.partial:
+                self.partial.begin_batch(number)
             with torch.autocast(self.device.type, torch.bfloat16, enabled=config.precision == "bf16"):
                 loss, values = self.loss(batch.to(self.device), step / steps)
-            torch.autograd.backward(self.team.weigh(loss) * (size.whole / utterances))
-            found.append(values)
+            torch.autograd.backward(self.team.weigh(loss) * (len(everyones) / utterances))
+            found.append(self.team.add_values(values))  # by the shares of this batch
         self.team.add_gradients()
-        for module in self.trained.values():
+        for name, module in self.trained.items():
             if parameters := list(module.parameters()):  # each by itself: none slows another down
-                nn.utils.clip_grad_norm_(parameters, config.clip_gradient)
+                self._clip(parameters, self.partial if name == MAIN else None)
         self.optimizer.step()
-        return [self.team.add_values(values) for values in found]
+        if self.partial:
+            self.partial.move(rate)
+        return found
+
+    def _clip(self, parameters: list[nn.Parameter], partial: PartialSoftmax | None) -> None:
+        """Make the gradient of a module, of which `partial` has a part, no longer than it may be."""
+        if partial is None:
+            nn.utils.clip_grad_norm_(parameters, self.config.clip_gradient)
+            return
+        partial.add_gradients()
+        gradients = [p.grad for p in parameters if p.grad is not None]
+        norm = nn.utils.get_total_norm([*gradients, partial.gradient_norm()])
+        nn.utils.clip_grads_with_norm_([*parameters, *partial.leaves], self.config.clip_gradient, norm)

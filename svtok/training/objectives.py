@@ -27,6 +27,7 @@ from svtok.nets.losses import (
 from svtok.nets.network import Network
 from svtok.trained.config import Config, ObjectiveConfig
 from svtok.training.data import Batch, View
+from svtok.training.partial_softmax import PartialSoftmax
 
 
 @dataclass
@@ -69,15 +70,19 @@ class Classification(Objective):
     Args:
         config: of the network and the objective.
         sizes: number of classes of each group.
+        partial: the softmax, where it is over some of the classes in each step.
     """
 
-    def __init__(self, config: Config, sizes: Sequence[int]) -> None:
+    def __init__(self, config: Config, sizes: Sequence[int], partial: PartialSoftmax | None = None) -> None:
         super().__init__()
-        self.label_loss = LabelLoss(config, sizes)
+        self.label_loss = LabelLoss(config, sizes, partial)
 
     def forward(self, networks: Networks, batch: Batch, progress: float) -> tuple[Tensor, dict[str, Tensor]]:
         network = networks.network
         states = network(batch.frames, batch.lengths)
+        if self.label_loss.partial:
+            loss, accuracy = self.label_loss.of_some_classes(next(iter(states.values())), progress)
+            return loss, {"loss": loss.detach(), "accuracy": accuracy}
         state, logits = first_state(network, states)
         loss = self.label_loss(state, logits, batch.labels, progress)
         return loss, {"loss": loss.detach(), **accuracies(logits, batch.labels, self.label_loss.groups)}
@@ -105,10 +110,12 @@ class LabelLoss(nn.Module):
     Args:
         config: of the network and the objective.
         sizes: number of classes of each group.
+        partial: the softmax, where it is over some of the classes in each step.
     """
 
-    def __init__(self, config: Config, sizes: Sequence[int]) -> None:
+    def __init__(self, config: Config, sizes: Sequence[int], partial: PartialSoftmax | None = None) -> None:
         super().__init__()
+        self.partial = partial
         self.config, self.scale = config.objective, config.network.cosine_scale
         self.groups = ClassGroups(self.config, sizes)
         cost = self.config.detection_cost
@@ -133,7 +140,23 @@ class LabelLoss(nn.Module):
         with torch.autocast(logits.device.type, enabled=False):
             parts = enumerate(zip(self.groups.split(at_least_fp32(logits)), labels.unbind(dim=1), strict=True))
             loss = self.groups.weigh(self._of_group(group, *part, progress) for group, part in parts)
-            return loss if self.ring is None else loss + self.config.ring_weight * self.ring(at_least_fp32(state))
+            return self._with_ring(loss, state)
+
+    def of_some_classes(self, state: Tensor, progress: float) -> tuple[Tensor, Tensor]:
+        """The loss of a batch over the classes of its step, and the accuracy among these: two scalars.
+
+        Args:
+            state: (B, D).
+            progress: the share of the training that is done.
+        """
+        assert self.partial is not None
+        with torch.autocast(state.device.type, enabled=False):
+            margin = self.margin(progress) if self.config.loss == "aam" else 0.0
+            loss, accuracy = self.partial.loss(at_least_fp32(state), margin, self.config.label_smoothing)
+            return self._with_ring(loss, state), accuracy
+
+    def _with_ring(self, loss: Tensor, state: Tensor) -> Tensor:
+        return loss if self.ring is None else loss + self.config.ring_weight * self.ring(at_least_fp32(state))
 
     def _of_group(self, group: int, logits: Tensor, labels: Tensor, progress: float) -> Tensor:
         """logits (B, classes of the group), labels (B,) -> scalar."""
@@ -196,6 +219,7 @@ class Distillation(Objective):
         sizes: number of classes of each group.
         teachers: what each teacher is made of.
         stored_dims: dimension of each stored teacher's embeddings; with `cosine` only.
+        partial: the softmax, where it is over some of the classes in each step; with `cosine` only.
     """
 
     def __init__(
@@ -204,10 +228,11 @@ class Distillation(Objective):
         sizes: Sequence[int],
         teachers: Sequence[NetworkConfig],
         stored_dims: Sequence[int] = (),
+        partial: PartialSoftmax | None = None,
     ) -> None:
         super().__init__()
         self.config = config.objective
-        self.label_loss = LabelLoss(config, sizes)
+        self.label_loss = LabelLoss(config, sizes, partial)
         self.teachers_see: set[View] = {self.config.teacher_sees} if teachers else set()
         dim, wanted = config.network.state_dim, [*(teacher.test_dim for teacher in teachers), *stored_dims]
         self.projections = nn.ModuleList(
@@ -244,19 +269,26 @@ class Distillation(Objective):
             progress: the share of all training steps done, in [0, 1).
         """
         states = student(*batch.views[self.config.student_sees])
-        logits = student.classify(states)
-        with torch.autocast(logits["dist"].device.type, enabled=False):
-            distillation_loss = self.distance(at_least_fp32(states["dist"]), logits["dist"], targets, batch.stored)
+        partial = self.label_loss.partial is not None
+        logits = {} if partial else student.classify(states)
+        with torch.autocast(states["dist"].device.type, enabled=False):
+            state = at_least_fp32(states["dist"])
+            distillation_loss = self.distance(state, logits.get("dist", state), targets, batch.stored)
         loss = self.weight(progress) * distillation_loss
         if not self.config.class_weight:  # the labels may be unknown
             return loss, {"loss": loss.detach(), "distillation_loss": distillation_loss.detach()}
-        label_loss = self.label_loss(states["cls"], logits["cls"], batch.labels, progress)
+        if partial:
+            label_loss, accuracy = self.label_loss.of_some_classes(states["cls"], progress)
+            shares = {"accuracy": accuracy}
+        else:
+            label_loss = self.label_loss(states["cls"], logits["cls"], batch.labels, progress)
+            shares = accuracies(logits["cls"], batch.labels, self.label_loss.groups)
         loss = self.config.class_weight * label_loss + loss
         return loss, {
             "loss": loss.detach(),
             "label_loss": label_loss.detach(),
             "distillation_loss": distillation_loss.detach(),
-            **accuracies(logits["cls"], batch.labels, self.label_loss.groups),
+            **shares,
         }
 
     def distance(
@@ -266,7 +298,7 @@ class Distillation(Objective):
 
         Args:
             state: of the token, (B, D).
-            logits: of that state, (B, classes).
+            logits: of that state, (B, classes); with `cosine` they are not read.
             targets: what each network makes of the batch.
             stored: the embeddings (B, D') of each stored teacher.
 

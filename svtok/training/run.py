@@ -35,6 +35,7 @@ from svtok.training.initial import begin_with, unfit_initial
 from svtok.training.log import make_log, write_log
 from svtok.training.loop import DivergedError, Row, Trainer
 from svtok.training.objectives import Classification, Distillation, JointDistillation, Networks, Objective
+from svtok.training.partial_softmax import PartialSoftmax
 from svtok.training.resuming import DIVERGED, describe_divergence, divergences, has_ended, settled_precision
 from svtok.training.waveforms import Waveforms, decoded, identity_of_noises, waveform_problems
 
@@ -97,6 +98,13 @@ def _teaching(run: Run) -> list[Problem]:
     if run.joint is not None and run.joint.network.head.endswith("-dist"):
         problems.append(
             Problem(f"head '{run.joint.network.head}' learns from a teacher itself: a joint teacher needs another head")
+        )
+    if run.joint is not None and run.config.training.sampled_classes:
+        problems.append(
+            Problem(
+                "training.sampled_classes does not go with --joint: train the teacher first, then the student with "
+                "--teacher"
+            )
         )
     if learns and not run.config.objective.class_weight and run.config.network.embedding != "dist":
         problems.append(
@@ -287,7 +295,11 @@ def _make_trainer(
     begun = begin_with(network, classes, run.init, initial) if run.init and initial else ""
     frozen = [teacher.network.to(run.device).requires_grad_(False) for teacher in teachers]
     networks = Networks(network, frozen, joint_teacher)
-    objective = _make_objective(config, joint, classes, teachers, run.stored)
+    partial_softmax = None
+    if config.training.sampled_classes:
+        kept = config.training, run.seed, run.device, run.ranks
+        partial_softmax = PartialSoftmax(network, len(classes), labels[:, 0], *kept)
+    objective = _make_objective(config, joint, classes, teachers, run.stored, partial_softmax)
     utts, views = utterances["utt"].tolist(), objective.views
     data = TrainingUtterances(run.train.store, utts, labels, config.training, run.seed, views, waveforms, run.stored)
     loader, sampler = make_loader(data, run.device, run.ranks)
@@ -302,6 +314,7 @@ def _make_trainer(
         save=lambda state: save_checkpoint(run.out, state),
         log=make_log(run.out, lambda row: _line(row, config.training)) if run.ranks.is_first else lambda row: None,
         ranks=run.ranks,
+        partial=partial_softmax,
     )
     return trainer, begun
 
@@ -312,13 +325,14 @@ def _make_objective(
     classes: ClassList,
     teachers: Sequence[TrainedNetwork],
     stored: Sequence[StoredTeacher],
+    partial_softmax: PartialSoftmax | None,
 ) -> Objective:
     made_of, dims = [teacher.config.network for teacher in teachers], [teacher.dim for teacher in stored]
     if joint:
         return JointDistillation(config, joint, classes.sizes, made_of, dims)
     if teachers or stored:
-        return Distillation(config, classes.sizes, made_of, dims)
-    return Classification(config, classes.sizes)
+        return Distillation(config, classes.sizes, made_of, dims, partial_softmax)
+    return Classification(config, classes.sizes, partial_softmax)
 
 
 def _line(row: Row, config: TrainingConfig) -> str:

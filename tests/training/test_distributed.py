@@ -29,6 +29,11 @@ SETTINGS: dict[str, dict[str, Any]] = {
         "objective": {"loss": "adcf"},
         "training": {"batch_size": 10},  # of 32 utterances: of the last batch's 2, a third process has none
     },
+    "sampled": {
+        "network": {"head": "cls", "front_end": {"channels": 6, "blocks": [8]}, "sub_centers": 2},
+        "objective": {"loss": "aam"},
+        "training": {"batch_size": 7, "sampled_classes": 6, "accumulate": 2},  # uneven shares
+    },
     "drawn": {
         "network": {"head": "cls-sampled", "front_end": {"channels": 6, "blocks": [8]}, "dropout": 0.1},
         "training": {"batch_size": 8, "keep": "best"},
@@ -62,7 +67,7 @@ def log(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (folder / "training.jsonl").read_text().splitlines()]
 
 
-@pytest.mark.parametrize(("name", "world"), [("residual", 2), ("ecapa", 3)])
+@pytest.mark.parametrize(("name", "world"), [("residual", 2), ("ecapa", 3), ("sampled", 2)])
 def test_the_loss_curve_is_that_of_one_process(corpus: Path, tmp_path: Path, name: str, world: int) -> None:
     one, several = (train(corpus, tmp_path, name, count) for count in (1, world))
     for mine, other in zip(log(one), log(several), strict=True):
@@ -95,9 +100,7 @@ def test_shares_are_the_batches_of_one_process_taken_apart(world: int) -> None:
     samplers = [EpochSampler(lengths, 6, seed=3, ranks=Ranks(rank, world)) for rank in range(world)]
     for number, batch in enumerate(whole):
         shares: Sequence[Sequence[Any]] = [list(sampler)[number] for sampler in samplers]
-        sizes = [sampler.sizes()[number] for sampler in samplers]
-        assert {size.whole for size in sizes} == {len(batch)}
-        assert sorted(key for keys, size in zip(shares, sizes, strict=True) for key in keys[: size.own]) == sorted(
-            batch
-        )
-        assert all(len(keys) == max(1, size.own) for keys, size in zip(shares, sizes, strict=True))
+        assert all(sampler.batches()[number] == [key for key, _ in batch] for sampler in samplers)
+        own = [len(sampler.ranks.share(batch)) for sampler in samplers]
+        assert sorted(key for keys, count in zip(shares, own, strict=True) for key in keys[:count]) == sorted(batch)
+        assert all(len(keys) == max(1, count) for keys, count in zip(shares, own, strict=True))

@@ -12,6 +12,7 @@ from torch import Tensor
 from svtok.errors import ProblemsError, SvtokError
 from svtok.nets.config import HEADS
 from svtok.nets.network import Network
+from svtok.trained.config import Config
 from svtok.trained.folder import load_network
 from svtok.training import resuming
 from svtok.training.loop import Trainer
@@ -74,6 +75,7 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(
         ({}, {}),
         ({"keep": "best"}, {"loss": "adcf", "ring_weight": 0.1}),
         ({"accumulate": 3}, {"loss": "aam", "margin_warm_up": 0.5}),
+        ({"sampled_classes": 0.5, "batch_size": 4, "keep": "best"}, {"loss": "aam"}),
     ],
 )
 def test_a_run_that_was_cut_off_and_run_again_ends_in_the_same_weights(
@@ -158,6 +160,15 @@ def test_a_network_of_an_earlier_version_still_loads(make_run: Callable[..., Run
     [
         ({"head": "cls-dist"}, "head 'cls-dist' learns from a teacher: use svtok train-student"),
         ({"dev": False, "training": {"keep": "best"}}, "needs a dev set"),
+        (
+            {
+                "head": "cls-dist",
+                "joint": Config(),
+                "objective": {"distillation": "cosine"},
+                "training": {"sampled_classes": 4},
+            },
+            "training.sampled_classes does not go with --joint",
+        ),
         ({"network": {"positions": "learned", "max_frames": 12}}, "has 13 frames .* learned positions end after 12"),
     ],
 )
