@@ -8,6 +8,8 @@ writes and prints; the others compute their share.
 from __future__ import annotations
 
 import os
+import time
+import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -146,7 +148,10 @@ class Ranks:
         try:
             if not dist.is_initialized():
                 backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
-                dist.init_process_group(backend, timeout=PATIENCE, rank=self.rank, world_size=self.world)
+                meeting = dist.rendezvous("env://", self.rank, self.world, timeout=PATIENCE)  # type: ignore[attr-defined]
+                store, _, _ = next(meeting)
+                store = dist.PrefixStore(self._name_of_attempt(store), store)  # type: ignore[attr-defined]
+                dist.init_process_group(backend, timeout=PATIENCE, rank=self.rank, world_size=self.world, store=store)
             yield
         except (RuntimeError, ValueError) as error:  # ValueError: no MASTER_ADDR
             reason = str(error).strip().split("\n")[0]
@@ -154,6 +159,29 @@ class Ranks:
                 f"another process of this job has ended, or cannot be reached ({reason}); this one ends too. The same "
                 "command goes on with what is finished; torchrun --max-restarts N calls it again by itself"
             ) from None
+
+    def _name_of_attempt(self, store: Any) -> str:
+        """A name that the processes which are here now agree on, and that none of before has used.
+
+        torchrun --max-restarts keeps one store for all attempts (https://github.com/pytorch/pytorch/issues/135712):
+        what processes that are dead have left there, such as their addresses, would be taken for that of their
+        successors, which then wait for ever or end with "connection refused". So each process makes a name up, and
+        waits until the first one has repeated it; the first waits until all have seen theirs repeated.
+        """
+        name = uuid.uuid4().hex
+        if self.is_first:
+            others, seen = range(1, self.world), False
+            while not seen:
+                names = [store.get(f"svtok/{rank}").decode() for rank in others]  # waits for each
+                store.set("svtok/all", " ".join([name, *names]))
+                time.sleep(0.01)
+                seen = all(store.check([f"svtok/{name}/{rank}"]) for rank in others)
+            return name
+        store.set(f"svtok/{self.rank}", name)
+        while name not in (names := store.get("svtok/all").decode().split()):
+            time.sleep(0.01)
+        store.set(f"svtok/{names[0]}/{self.rank}", "")
+        return names[0]
 
 
 ALONE = Ranks()

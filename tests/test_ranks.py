@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,21 @@ def lose_one() -> None:
         ranks.gather(None)
     except SvtokError as error:
         print(error)
+
+
+def test_processes_that_were_started_again_do_not_take_what_dead_ones_left_in_the_store() -> None:
+    from torch.distributed import HashStore  # type: ignore[attr-defined]
+
+    world, store = 3, HashStore()
+    with ThreadPoolExecutor(world) as pool:
+
+        def attempt() -> list[str]:
+            return list(pool.map(lambda rank: Ranks(rank, world)._name_of_attempt(store), range(world)))
+
+        for first, *others in [attempt(), attempt(), attempt()]:
+            assert others == [first] * (world - 1)
+        names = {attempt()[0] for _ in range(5)}
+    assert len(names) == 5
 
 
 @pytest.mark.slow

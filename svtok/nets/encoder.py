@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from svtok.nets.config import NetworkConfig
+from svtok.nets.initial import fill_normal
 from svtok.nets.memory import MemoryLayer
 
 
@@ -38,7 +39,7 @@ class LearnedPositions(nn.Module):
     def __init__(self, dim: int, max_frames: int) -> None:
         super().__init__()
         self.table = nn.Parameter(torch.empty(max_frames, dim))
-        nn.init.trunc_normal_(self.table, std=0.02)
+        fill_normal(self.table, std=0.02)
 
     def forward(self, x: Tensor) -> Tensor:
         """x (B, T, D) -> (B, T, D). ValueError if T is over max_frames."""

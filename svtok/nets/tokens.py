@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from svtok.nets.config import NetworkConfig, SampledConfig
-from svtok.nets.initial import gumbel, normal
+from svtok.nets.initial import fill_normal, gumbel, normal
 
 INITIAL_STD = 0.02
 """Of the values of a token, as in DeiT (Touvron et al., 2021)."""
@@ -32,7 +32,7 @@ class VectorList(nn.Module):
     def __init__(self, dim: int, config: SampledConfig, seeded: torch.Generator) -> None:
         super().__init__()
         self.vectors = nn.Parameter(torch.empty(config.vectors, dim))
-        nn.init.trunc_normal_(self.vectors, std=INITIAL_STD)
+        fill_normal(self.vectors, std=INITIAL_STD)
         self.logits = nn.Parameter(torch.zeros(config.vectors)) if config.weights == "learned" else None
         self.register_buffer("noise", gumbel(config.vectors, generator=seeded), persistent=False)
 
@@ -71,7 +71,7 @@ class Gaussian(nn.Module):
     def __init__(self, dim: int, config: SampledConfig, seeded: torch.Generator) -> None:
         super().__init__()
         self.centre = nn.Parameter(torch.empty(1, dim))
-        nn.init.trunc_normal_(self.centre, std=INITIAL_STD)
+        fill_normal(self.centre, std=INITIAL_STD)
         self.log_variance = nn.Parameter(torch.full((dim,), 2 * math.log(INITIAL_STD)))
         self.register_buffer("noise", normal(config.vectors, dim, generator=seeded), persistent=False)
 
@@ -126,7 +126,7 @@ class Token(nn.Module):
     def __init__(self, dim: int) -> None:
         super().__init__()
         self.vectors = nn.Parameter(torch.empty(1, dim))
-        nn.init.trunc_normal_(self.vectors, std=INITIAL_STD)
+        fill_normal(self.vectors, std=INITIAL_STD)
 
     def forward(self, utterances: int) -> Tensor:
         """(B, D)."""

@@ -67,7 +67,7 @@ def log(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (folder / "training.jsonl").read_text().splitlines()]
 
 
-@pytest.mark.parametrize(("name", "world"), [("residual", 2), ("ecapa", 3), ("sampled", 2)])
+@pytest.mark.parametrize(("name", "world"), [("residual", 2), ("residual", 4), ("ecapa", 3), ("sampled", 2)])
 def test_the_loss_curve_is_that_of_one_process(corpus: Path, tmp_path: Path, name: str, world: int) -> None:
     one, several = (train(corpus, tmp_path, name, count) for count in (1, world))
     for mine, other in zip(log(one), log(several), strict=True):
