@@ -24,6 +24,11 @@ def test_the_greatest_of_gumbel_values_and_log_odds_falls_as_the_odds_are() -> N
     assert first.float().mean().item() == pytest.approx(0.8, abs=0.01)
 
 
+def test_a_seed_gives_the_same_gumbel_values_with_every_torch() -> None:
+    values = gumbel(3, generator=torch.Generator().manual_seed(3))
+    torch.testing.assert_close(values, torch.tensor([3.3609159, 1.0849769, -0.39368311]), rtol=1e-6, atol=0)
+
+
 @pytest.mark.parametrize("draw", [normal, gumbel])
 def test_of_a_network_of_shapes_alone_there_is_the_shape(draw: Callable[..., Tensor]) -> None:
     with torch.device("meta"):
