@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from svtok.audio.quality import Quality, measure, read_short, samples_of
-from svtok.embeddings.voices import Source, Take, Voices, checked_name, unit_rows
+from svtok.embeddings.takes import Source, Take, unit_rows
+from svtok.embeddings.voices import Voices, checked_name
 from svtok.errors import AudioError, Problem, SvtokError, raise_problems
 from svtok.metrics import Cost
 from svtok.pretrained import pretrained_network
@@ -102,6 +103,7 @@ class Verifier:
         store: str | Path = STORE,
         *,
         channel: str | None = None,
+        key_file: str | Path | None = None,
     ) -> None:
         """Args:
         trained: the network, in evaluation mode, on the CPU; or an exported one.
@@ -109,13 +111,14 @@ class Verifier:
         scorer: fitted on embeddings of this network; `embed` needs none.
         store: the file of voices; it need not be there yet.
         channel: one of `svtok.audio.CHANNELS`, for recordings of several channels.
+        key_file: holds the passphrase of an encrypted store; a new store becomes one.
 
         Raises:
             SvtokError: the scorer was fitted on another network, or scores what recordings alone do not give.
         """
         self.trained = trained
         self.folder = folder
-        self.voices = Voices(Path(store))
+        self.voices = Voices(Path(store), None if key_file is None else Path(key_file))
         self.channel = channel
         self._scorer = scorer
         layer, cohort = max(trained.layers), None
@@ -133,6 +136,7 @@ class Verifier:
         store: str | Path = STORE,
         scorer: str | Path | None = None,
         channel: str | None = None,
+        key_file: str | Path | None = None,
     ) -> Verifier:
         """The verifier of a network's folder.
 
@@ -141,6 +145,7 @@ class Verifier:
             store: the file of voices.
             scorer: the folder that `svtok fit-scorer` wrote; default: `scorer` in the network's.
             channel: as for a verifier.
+            key_file: as for a verifier.
 
         Raises:
             SvtokError: there is no such network or scorer, or they do not belong together.
@@ -150,7 +155,7 @@ class Verifier:
         fitted = None
         if scorer is not None or (place / SCORER).exists():
             fitted = load_scorer(Path(scorer or place / SCORER))
-        return cls(trained, place, fitted, store, channel=channel)
+        return cls(trained, place, fitted, store, channel=channel, key_file=key_file)
 
     @property
     def scorer(self) -> FittedScorer:

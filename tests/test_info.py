@@ -13,7 +13,8 @@ from click.testing import CliRunner
 
 from svtok.cli.main import svtok
 from svtok.embeddings.store import write_embeddings
-from svtok.embeddings.voices import Source, Take, Voices
+from svtok.embeddings.takes import Source, Take
+from svtok.embeddings.voices import Voices
 from svtok.errors import SvtokError
 from svtok.info import FILES, FOLDERS, describe
 from svtok.manifest.sets import CorpusInfo, PreparedSet, write_corpus_info, write_set

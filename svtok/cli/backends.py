@@ -128,7 +128,7 @@ def kept_cohort(folder: Path | None, data: Path | None, size: int, of_trials: Fr
     import numpy as np
 
     from svtok.embeddings.states import open_frames, refuse_other_kind
-    from svtok.embeddings.voices import unit_rows
+    from svtok.embeddings.takes import unit_rows
     from svtok.manifest.sets import read_set
     from svtok.scoring.warping import KeptCohort, WarpingCohort, cohort_recordings, refuse_unfit
 

@@ -24,8 +24,17 @@ if TYPE_CHECKING:
 REJECTED = 3
 """The exit status where a recording is not accepted; errors have others."""
 
-store_option = click.option(
-    "--store", type=FILE, default=Path("voices.db"), show_default=True, help="File of the enrolled voices."
+store_option = together(
+    click.option(
+        "--store", type=FILE, default=Path("voices.db"), show_default=True, help="File of the enrolled voices."
+    ),
+    click.option(
+        "--key-file",
+        type=FILE,
+        envvar="SVTOK_VOICES_KEY_FILE",
+        show_envvar=True,
+        help="File with the passphrase of an encrypted store; a store that is made now becomes one.",
+    ),
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 verifier_options = together(
@@ -197,7 +206,7 @@ def voices() -> None:
 @click.command("list")
 @store_option
 @json_option
-def list_voices(store: Path, as_json: bool) -> None:
+def list_voices(store: Path, key_file: Path | None, as_json: bool) -> None:
     """Print the enrolled voices: speaker, phrase, number of takes, and when the last was added.
 
     \b
@@ -206,7 +215,7 @@ def list_voices(store: Path, as_json: bool) -> None:
     """
     from svtok.embeddings.voices import Voices
 
-    found = Voices(store).list()
+    found = Voices(store, key_file).list()
     if as_json:
         _print([voice._asdict() for voice in found])
         return
@@ -221,7 +230,7 @@ def list_voices(store: Path, as_json: bool) -> None:
 @click.option("--phrase", show_default="all of them", help="Remove this phrase only.")
 @store_option
 @json_option
-def remove(speaker: str, phrase: str | None, store: Path, as_json: bool) -> None:
+def remove(speaker: str, phrase: str | None, store: Path, key_file: Path | None, as_json: bool) -> None:
     """Remove a speaker, or one of its phrases. What was there is overwritten in the file; copies of it are yours to
     remove.
 
@@ -232,7 +241,7 @@ def remove(speaker: str, phrase: str | None, store: Path, as_json: bool) -> None
     """
     from svtok.embeddings.voices import Voices
 
-    count = Voices(store).remove(speaker, phrase)
+    count = Voices(store, key_file).remove(speaker, phrase)
     if as_json:
         _print({"speaker": speaker, "phrase": phrase, "removed": count})
     else:
@@ -244,7 +253,7 @@ def remove(speaker: str, phrase: str | None, store: Path, as_json: bool) -> None
 @click.option("--out", type=FILE, required=True, help="File to write, a line of JSON for each take.")
 @store_option
 @json_option
-def export(speaker: str | None, out: Path, store: Path, as_json: bool) -> None:
+def export(speaker: str | None, out: Path, store: Path, key_file: Path | None, as_json: bool) -> None:
     """Write all that the store holds, a take a line: speaker, phrase, when it was added, network, embedding and the
     states of the frames. Only its owner may read the file.
 
@@ -257,7 +266,7 @@ def export(speaker: str | None, out: Path, store: Path, as_json: bool) -> None:
 
     takes = 0
     with writing_file(out) as temporary, open(temporary, "w", encoding="utf-8", opener=_private) as stream:
-        for take in Voices(store).export(speaker):
+        for take in Voices(store, key_file).export(speaker):
             stream.write(json.dumps(take, ensure_ascii=False) + "\n")
             takes += 1
     if as_json:

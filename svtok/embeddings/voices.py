@@ -2,7 +2,9 @@
 
 A voice is a speaker saying a phrase; each of its takes is a row. The file belongs to one network, whose hash it holds,
 and to one layer of it, whose states the phrase is checked by. Writers wait for each other, what is removed is
-overwritten with zeros (`PRAGMA secure_delete`), and only its owner may read a file that is made here.
+overwritten with zeros (`PRAGMA secure_delete`), and only its owner may read a file that is made here. With a key, a new
+file is encrypted (`svtok.embeddings.seal`): names, embeddings, states and costs, and not the times, nor how many there
+are. Queries read a view that shows what is hidden.
 """
 
 from __future__ import annotations
@@ -13,17 +15,20 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from svtok.embeddings.seal import Seal, get_seal, put_seal, read_passphrase
+from svtok.embeddings.takes import ARRAYS, Source, Take, Voice, as_bytes
 from svtok.errors import SvtokError, unknown_name
 from svtok.manifest.names import normal
 
 APPLICATION = 0x5356544B
 """SQLite's mark of whose file it is: "SVTK"."""
 FORMAT = 2
+SEALED = 100 + FORMAT
+"""The format of an encrypted file."""
 BUSY_SECONDS = 30.0
 """How long one writer waits for another."""
 NO_VOICES = "holds no voices; add one with `svtok enroll`"
@@ -36,49 +41,15 @@ CREATE INDEX of_voice ON takes (speaker, phrase);
 """
 
 
-ARRAYS = "embedding, states, costs"
-
-
-class Take(NamedTuple):
-    """A recording as a network hears it: its embedding (D,), and the states (T', W) of its frames, each of length 1.
-
-    And what it costs to warp these onto the C recordings of a scorer's cohort, where it has one: (C,).
-    """
-
-    embedding: NDArray[np.float32]
-    states: NDArray[np.float32]
-    costs: NDArray[np.float32] = np.empty(0, np.float32)
-
-
-class Source(NamedTuple):
-    """What made embeddings and states: the hash of a network, its folder, and the layer of its encoder.
-
-    And, where takes have costs, the hash of the cohort that these are against.
-    """
-
-    network: str
-    folder: str
-    layer: int
-    cohort: str = ""
-
-
-class Voice(NamedTuple):
-    """A speaker's phrase: how many takes it has, and when (ISO 8601, UTC) the last was added."""
-
-    speaker: str
-    phrase: str
-    takes: int
-    added: str
-
-
 class Voices:
     """The voices in a file. Every call opens it anew, so that threads and processes may share it."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, key_file: Path | None = None) -> None:
         """Args:
         path: the file, which need not be there before the first `add`.
+        key_file: holds the passphrase of an encrypted store; a new store becomes one.
         """
-        self.path = Path(path)
+        self.path, self.key_file = Path(path), key_file
 
     def check(self, source: Source) -> None:
         """Raise SvtokError where the store is there and `add` would refuse it: before the work of making takes."""
@@ -119,7 +90,7 @@ class Voices:
         names = checked_name("speaker", speaker), checked_name("phrase", phrase)
         added = datetime.now(timezone.utc).isoformat(timespec="seconds")
         rows = [
-            (*names, added, _bytes(take.embedding, "<f4"), _bytes(take.states, "<f2"), _bytes(take.costs, "<f4"))
+            (*names, added, as_bytes(take.embedding, "<f4"), as_bytes(take.states, "<f2"), as_bytes(take.costs, "<f4"))
             for take in takes
         ]
         with self._writing() as connection:
@@ -131,8 +102,11 @@ class Voices:
                 connection.execute("INSERT INTO about VALUES (?, ?, ?, ?, ?, ?, ?)", about)
             self._check_source(connection, source)
             self._refuse_again(connection, rows)
+            if (seal := self._seal(connection)) is not None:
+                rows = [seal.hide_row(row) for row in rows]
             connection.executemany(
-                "INSERT INTO takes (speaker, phrase, added, embedding, states, costs) VALUES (?, ?, ?, ?, ?, ?)", rows
+                "INSERT INTO main.takes (speaker, phrase, added, embedding, states, costs) VALUES (?, ?, ?, ?, ?, ?)",
+                rows,
             )
             query = "SELECT count(*) FROM takes WHERE speaker = ? AND phrase = ?"
             return int(connection.execute(query, names).fetchone()[0])
@@ -189,7 +163,8 @@ class Voices:
         self.list()  # that there is a store
         with self._writing() as connection:
             where, values = self._found(connection, speaker, phrase)
-            return connection.execute(f"DELETE FROM takes {where}", values).rowcount
+            found = f"SELECT id FROM takes {where}"
+            return connection.execute(f"DELETE FROM main.takes WHERE id IN ({found})", values).rowcount
 
     def export(self, speaker: str | None = None) -> Iterator[dict[str, object]]:
         """All that the store holds of each take, one at a time, as values that JSON can hold.
@@ -311,7 +286,10 @@ class Voices:
                     for statement in TABLES.split(";"):
                         connection.execute(statement)
                     connection.execute(f"PRAGMA application_id = {APPLICATION}")
-                    connection.execute(f"PRAGMA user_version = {FORMAT}")
+                    connection.execute(f"PRAGMA user_version = {FORMAT if self.key_file is None else SEALED}")
+                    if self.key_file is not None:
+                        put_seal(connection, read_passphrase(self.key_file))
+                self._show(connection)
                 yield connection
                 connection.execute("COMMIT")
             except BaseException:
@@ -327,10 +305,14 @@ class Voices:
             connection = sqlite3.connect(address, timeout=BUSY_SECONDS, isolation_level=None, uri=True)
             with closing(connection):
                 if not writing:
-                    connection.execute("PRAGMA query_only = ON")
                     connection.execute("BEGIN")  # all that is read is of one moment: another may remove meanwhile
+                    if not self._is_new(connection):
+                        self._show(connection)
+                    connection.execute("PRAGMA query_only = ON")
                 yield connection
         except sqlite3.OperationalError as error:
+            if "user-defined function" in str(error):
+                raise self._damaged("a part of it is not what its key has hidden there") from None
             if "locked" in str(error):
                 what = f"another program has been writing it for {BUSY_SECONDS:g} s; try again"
             else:
@@ -347,12 +329,32 @@ class Voices:
             return True
         if application != APPLICATION:
             raise SvtokError(f"{self.path}: is a database of another program; name another file (--store)")
-        if (version := connection.execute("PRAGMA user_version").fetchone()[0]) != FORMAT:
+        if (version := connection.execute("PRAGMA user_version").fetchone()[0]) not in (FORMAT, SEALED):
             raise SvtokError(
                 f"{self.path}: is of format {version}, this svtok reads {FORMAT}: use the svtok that wrote it, or "
                 "enroll again, into another store (--store)"
             )
         return False
+
+    def _seal(self, connection: sqlite3.Connection) -> Seal | None:
+        """The seal of an encrypted store, None of another; SvtokError where the key is missing, or not this one's."""
+        if connection.execute("PRAGMA user_version").fetchone()[0] == FORMAT:
+            if self.key_file is None:
+                return None
+            raise SvtokError(
+                f"{self.path}: is not encrypted, and a key is given ({self.key_file}): leave it out, or enroll into "
+                "another store (--store)"
+            )
+        if self.key_file is None:
+            raise SvtokError(f"{self.path}: is encrypted: name the file of its key (--key-file)")
+        if (seal := get_seal(connection, read_passphrase(self.key_file))) is None:
+            raise SvtokError(f"{self.path}: is encrypted with another key than that of {self.key_file}")
+        return seal
+
+    def _show(self, connection: sqlite3.Connection) -> None:
+        """Let queries see what is hidden, where something is."""
+        if (seal := self._seal(connection)) is not None:
+            seal.show_in(connection)
 
     def _damaged(self, why: str) -> SvtokError:
         return SvtokError(
@@ -373,14 +375,3 @@ def checked_name(kind: str, name: str) -> str:
     if not clean or not clean.isprintable():
         raise SvtokError(f"the {kind} {name!r} cannot be a name: it must be of one line, and of letters one can print")
     return clean
-
-
-def unit_rows(rows: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Each row of (N, W) divided by its length, a row of zeros as it is; rounded as the store keeps it."""
-    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    rounded: NDArray[np.float32] = (rows / np.where(lengths == 0, 1, lengths)).astype("<f2").astype(np.float32)
-    return rounded
-
-
-def _bytes(array: NDArray[np.float32], kind: str) -> bytes:
-    return np.ascontiguousarray(array, dtype=kind).tobytes()

@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from svtok.embeddings.voices import Source, Take, Voices, unit_rows
+from svtok.embeddings.takes import Source, Take, unit_rows
+from svtok.embeddings.voices import Voices
 from svtok.errors import SvtokError
 
 OURS = Source("a" * 64, "exp/ours", 2)
@@ -290,7 +291,8 @@ def test_two_processes_that_write_at_once_lose_nothing(tmp_path: Path) -> None:
 import sys
 import numpy as np
 from pathlib import Path
-from svtok.embeddings.voices import Source, Take, Voices
+from svtok.embeddings.takes import Source, Take
+from svtok.embeddings.voices import Voices
 for number in range(25):
     one = Take(np.full(8, number, np.float32), np.ones((3, 4), np.float32))
     Voices(Path("both.db")).add(Source("a", "exp", 1), sys.argv[1], f"phrase {number % 5}", [one])

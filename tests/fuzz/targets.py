@@ -22,7 +22,8 @@ from svtok.corpora.synthetic.rsr2015_lists import Settings, write_lists
 from svtok.corpora.table import prepare as prepare_table
 from svtok.embeddings.foreign import import_embeddings
 from svtok.embeddings.states import FrameStates
-from svtok.embeddings.voices import Source, Take, Voices
+from svtok.embeddings.takes import Source, Take
+from svtok.embeddings.voices import Voices
 from svtok.experiments.plan import read_plan
 from svtok.features.config import FeaturesConfig, read_features_config
 from svtok.features.extract import compute_features

@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from svtok.embeddings.enroll import Enrolled
-from svtok.embeddings.voices import unit_rows
+from svtok.embeddings.takes import unit_rows
 from svtok.errors import SvtokError
 from svtok.metrics import Cost
 from svtok.scoring.backend import BackendConfig, Cosine

@@ -46,7 +46,12 @@ def test_each_environment_is_tested_and_what_cannot_be_made_is_said(pythons: Pat
         *("oldest: passed", "old: passed", "newest: not made: no Python 3.13", "pandas2: passed", "torch: passed")
     ]
     oldest = (pythons / "installed").read_text().splitlines()[0].split()
-    assert {"torch==2.6.*", "numpy==1.26.*", "pandas==2.2.*", ".[bench,plot,sphere,synth,tensorboard]"} <= set(oldest)
+    assert {
+        "torch==2.6.*",
+        "numpy==1.26.*",
+        "pandas==2.2.*",
+        ".[bench,encryption,plot,sphere,synth,tensorboard]",
+    } <= set(oldest)
 
 
 def test_a_torch_for_cuda_alone_is_not_fetched_unless_asked_for(pythons: Path) -> None:

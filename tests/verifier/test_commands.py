@@ -44,6 +44,26 @@ def anna(call: Callable[..., Result], recordings: Recordings) -> Path:
     return Path("voices.db")
 
 
+def test_with_a_key_in_the_environment_all_commands_do_with_an_encrypted_store_what_they_do_with_another(
+    call: Callable[..., Result], recordings: Recordings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("cryptography", reason="needs the extra encryption")
+    Path("voices.key").write_text("correct horse battery staple")
+    monkeypatch.setenv("SVTOK_VOICES_KEY_FILE", "voices.key")
+    takes = recordings("anna", "open", range(3))
+    assert call("enroll", "--speaker", "anna", "--phrase", "open", *takes).exit_code == 0
+    assert call("verify", "--speaker", "anna", *RATE, *recordings("anna", "open", range(5, 6))).exit_code == 0
+    assert call("identify", *RATE, *recordings("anna", "open", range(6, 7))).output.count("anna") == 1
+    assert call("voices list").output.startswith("anna\topen\t3\t")
+    assert call("voices export", "--out", "all.jsonl").output == "all.jsonl: 3 takes\n"
+    assert b"anna" not in Path("voices.db").read_bytes()
+    monkeypatch.delenv("SVTOK_VOICES_KEY_FILE")
+    refused = call("voices remove", "--speaker", "anna")
+    assert (refused.exit_code, "is encrypted: name the file of its key" in str(refused.exception)) == (1, True)
+    removed = call("voices remove", "--speaker", "anna", "--key-file", "voices.key")
+    assert removed.output == "voices.db: removed 3 takes of 'anna'\n"
+
+
 def test_the_exit_status_is_0_for_accept_3_for_reject_and_another_for_an_error(
     anna: Path, call: Callable[..., Result], recordings: Recordings
 ) -> None:

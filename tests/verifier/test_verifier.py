@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from svtok.embeddings.states import FrameStates, extract_frame_states
 from svtok.embeddings.store import read_embeddings
-from svtok.embeddings.voices import Voices, unit_rows
+from svtok.embeddings.takes import unit_rows
+from svtok.embeddings.voices import Voices
 from svtok.errors import ProblemsError, SvtokError
 from svtok.features.extract import all_features
 from svtok.manifest.sets import read_set
