@@ -109,7 +109,7 @@ def test_an_array_that_is_put_into_another_row_or_changed_is_damage(store: Voice
     assert len(store.takes(OURS, "anna")) == 2
 
 
-@pytest.mark.parametrize("change", ["UPDATE seal SET salt = NULL", "UPDATE seal SET mark = 3", "DELETE FROM seal"])
+@pytest.mark.parametrize("change", ["UPDATE seal SET salt = 'salt'", "UPDATE seal SET mark = 3", "DELETE FROM seal"])
 def test_a_damaged_seal_is_that_of_another_key(store: Voices, change: str) -> None:
     with closing(sqlite3.connect(store.path)) as connection, connection:
         connection.execute(change)
