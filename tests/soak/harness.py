@@ -143,12 +143,17 @@ def call(folder: Path, number: int, seconds: float, barrier: Barrier) -> None:
                     note("enrolled", voice)
                 except SvtokError as error:
                     shared = voice.startswith("all") and ("same recording" in str(error) or "already" in str(error))
-                    note("refused" if shared else "failed", voice, str(error))
+                    note("refused" if shared else kind(error), voice, str(error))
                 try:
                     verifier.verify(voice, (recording(voice, TAKES), RATE), false_accept_rate=0.2)
                     note("verified", voice)
                 except SvtokError as error:  # it may be removed by now, but never half there
-                    note("gone" if "unknown speaker" in str(error) else "failed", voice, str(error))
+                    note("gone" if "unknown speaker" in str(error) else kind(error), voice, str(error))
+
+
+def kind(error: SvtokError) -> str:
+    """What a call that failed counts as: to have waited too long for another is no fault, where processors are few."""
+    return "waited" if "another program has been writing it" in str(error) else "failed"
 
 
 def remove(folder: Path, seconds: float, barrier: Barrier) -> None:
@@ -159,13 +164,18 @@ def remove(folder: Path, seconds: float, barrier: Barrier) -> None:
     end = time.monotonic() + seconds
     with open("remover.jsonl", "w") as stream:
         while time.monotonic() < end:
-            there = voices.list() if voices.path.exists() else []
-            own = [voice.speaker for voice in there if voice.speaker.startswith("w")]
-            if len(own) <= KEPT:
-                time.sleep(0.2)
-                continue
-            voice = random.choice(own)
-            voices.remove(voice)
+            try:
+                there = voices.list() if voices.path.exists() else []
+                own = [voice.speaker for voice in there if voice.speaker.startswith("w")]
+                if len(own) <= KEPT:
+                    time.sleep(0.2)
+                    continue
+                voice = random.choice(own)
+                voices.remove(voice)
+            except SvtokError as error:
+                if kind(error) == "waited":
+                    continue
+                raise
             stream.write(json.dumps({"did": "removed", "voice": voice}) + "\n")
             stream.flush()
 
