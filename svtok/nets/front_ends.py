@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from svtok.nets.config import EcapaConfig, FrontEndConfig, ResidualConfig, XVectorConfig
-from svtok.nets.rows import FrameConv, RowNorm, Rows, channels_last_conv, frame_mask
+from svtok.nets.rows import FrameConv, RowNorm, Rows, channels_last_conv, frame_mask, sent
 
 
 class ConvReluNorm(nn.Module):
@@ -44,7 +44,7 @@ class SubsamplingConv(nn.Module):
 
     def forward(self, frames: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor, Rows]:
         """frames (B, T, A + P), lengths (B,) -> convolved (..., C), phonetic (..., P), and the rows that these are."""
-        mask = frame_mask(lengths, frames.shape[1]).to(frames.device, non_blocking=True)
+        mask = sent(frame_mask(lengths, frames.shape[1]), frames.device)
         frames = frames * mask[..., None]
         acoustic, phonetic = frames[..., : self.acoustic_dim], frames[:, :: self.subsample, self.acoustic_dim :]
         x = channels_last_conv(acoustic, self.conv.conv)  # (B, T', C)

@@ -49,12 +49,15 @@ class RingLoss(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.radius = nn.Parameter(torch.tensor(math.nan))
+        self._begun = False
 
     def forward(self, states: Tensor) -> Tensor:
         """states (B, D) -> scalar."""
         lengths = states.norm(dim=1)
-        if self.radius.isnan():
-            self.radius.data.copy_(self.first_radius(lengths))
+        if not self._begun:  # looked at once: to look is to wait for the GPU
+            self._begun = True
+            if self.radius.isnan():
+                self.radius.data.copy_(self.first_radius(lengths))
         return 0.5 * (lengths - self.radius).square().mean()
 
     def first_radius(self, lengths: Tensor) -> Tensor:
@@ -79,9 +82,13 @@ class DetectionCost(nn.Module):
 
     def forward(self, cosines: Tensor, labels: Tensor) -> Tensor:
         """cosines (B, classes), labels (B,) -> scalar."""
-        own = functional.one_hot(labels, cosines.shape[1]).bool()  # (B, classes)
-        over = torch.sigmoid(self.slope * (cosines - self.threshold))
-        return self.miss_weight * (1 - over[own]).mean() + self.false_alarm_weight * over[~own].mean()
+        over = torch.sigmoid(self.slope * (cosines - self.threshold))  # (B, classes)
+        # taken by numbers, not by a mask: to count what is true in one is to wait for the GPU
+        own = labels[:, None]  # (B, 1)
+        others = torch.arange(cosines.shape[1] - 1, device=labels.device)
+        others = others + (others >= own)  # (B, classes - 1), all classes but the own one
+        misses, false_alarms = 1 - over.gather(1, own), over.gather(1, others)
+        return self.miss_weight * misses.mean() + self.false_alarm_weight * false_alarms.mean()
 
 
 def averaged_log_posterior(logits: Sequence[Tensor], temperature: float) -> Tensor:

@@ -28,6 +28,13 @@ def frame_mask(lengths: Tensor, frames: int) -> Tensor:
     return torch.arange(frames, device=lengths.device)[None, :] < lengths[:, None]
 
 
+def sent(tensor: Tensor, device: torch.device) -> Tensor:
+    """The tensor on a device; from the CPU to a GPU by memory that it reads by itself, so that nothing waits."""
+    if tensor.device.type == "cpu" and device.type == "cuda":
+        tensor = tensor.pin_memory()
+    return tensor.to(device, non_blocking=True)
+
+
 class Rows:
     """Which frames of a batch the rows are.
 
@@ -44,13 +51,13 @@ class Rows:
     def __init__(self, lengths: Tensor, frames: int, device: torch.device, *, packed: bool) -> None:
         self.packed = packed
         known = frame_mask(lengths, frames)
-        self.mask = known.to(device, non_blocking=True)
+        self.mask = sent(known, device)
         self._real: Tensor | None = None  # the places (N,) of the rows among the B * T frames; None: all of them
         if packed:
             self._lengths, self._device = lengths, device
             self._edges: dict[tuple[int, int], Tensor] = {}
             if not known.all():
-                self._real = known.flatten().nonzero()[:, 0].to(device, non_blocking=True)
+                self._real = sent(known.flatten().nonzero()[:, 0], device)
 
     def pack(self, x: Tensor) -> Tensor:
         """Frames x (B, T, C) -> rows (..., C); what padding holds stays where its rows do."""
@@ -82,7 +89,7 @@ class Rows:
             steps = (torch.arange(kernel, device=lengths.device) - kernel // 2) * dilation
             at = torch.arange(self.mask.shape[1], device=lengths.device)[:, None] + steps  # (T, kernel)
             beyond = ((at < 0) | (at >= lengths))[frame_mask(self._lengths, self.mask.shape[1])]  # (N, kernel)
-            self._edges[kernel, dilation] = beyond.flatten().nonzero()[:, 0].to(self._device, non_blocking=True)
+            self._edges[kernel, dilation] = sent(beyond.flatten().nonzero()[:, 0], self._device)
         return self._edges[kernel, dilation]
 
 

@@ -56,7 +56,8 @@ class VectorList(nn.Module):
     def seeded_draw(self) -> Tensor:
         """(1, D): the same vector each time, drawn with its probability by the seed (by the Gumbel-max trick)."""
         vectors, probabilities = self.candidates()
-        return vectors[(probabilities.log() + self.noise).argmax()][None]
+        chosen = (probabilities.log() + self.noise).argmax(dim=0, keepdim=True)  # (1,)
+        return vectors.index_select(0, chosen)  # to index by a single number is to wait for the GPU
 
 
 class Gaussian(nn.Module):
