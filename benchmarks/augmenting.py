@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,6 +14,8 @@ from benchmarks import on_one_thread
 from benchmarks.table import Row
 
 if TYPE_CHECKING:
+    import torch
+
     from benchmarks.sidebyside import Comparison
     from svtok.features.store import Source
     from svtok.training.loop import Trainer
@@ -49,17 +51,18 @@ def compare_epochs(utterances: int, rounds: int, settings: tuple[str, ...] = ())
 
     torch.set_num_threads(1)
     with TemporaryDirectory() as scratch, ExitStack() as stack:
-        source = _source(Path(scratch), utterances)
+        source = make_source(Path(scratch), utterances)
         stored, augmented = (
-            _epoch(source, Path(scratch) / name, settings, stack, augment=name == "augmented")
+            make_trainer(source, Path(scratch) / name, settings, stack, augment=name == "augmented")
             for name in ("stored", "augmented")
         )
         what = "an epoch, augmented as it is read"
-        return compare(what, "stored features", theirs=stored, ours=augmented, rounds=rounds)
+        theirs, ours = lambda: steps(stored), lambda: steps(augmented)
+        return compare(what, "stored features", theirs=theirs, ours=ours, rounds=rounds)
 
 
-def _source(folder: Path, count: int) -> Source:
-    """A packed set, and its features."""
+def make_source(folder: Path, count: int, distinct: int | None = None) -> Source:
+    """A packed set of so many utterances, and its features; only so many of the recordings differ."""
     import numpy as np
     import pandas as pd
     import soundfile
@@ -69,27 +72,37 @@ def _source(folder: Path, count: int) -> Source:
     from svtok.features.pack import pack
     from svtok.features.store import open_source
     from svtok.manifest.sets import PreparedSet, read_set, write_set
+    from svtok.parallel import default_jobs
 
     random, rate, rows = np.random.default_rng(0), 16000, []
     (folder / "noise").mkdir()
     soundfile.write(folder / "noise/noise.wav", 0.1 * random.standard_normal(60 * rate), rate)
-    for number in range(count):
+    for number in range(distinct or count):
         times = np.arange(round(random.uniform(*SECONDS) * rate)) / rate
         voice = sum(np.sin(2 * np.pi * (100 + 10 * (number % SPEAKERS)) * k * times) / k for k in range(1, 20))
         wave = 0.1 * voice * np.sin(4 * times) ** 2 + 1e-3 * random.standard_normal(len(times))
         soundfile.write(folder / f"{number:04d}.wav", wave, rate)
-        rows.append((f"{number:04d}", str(folder / f"{number:04d}.wav"), f"s{number % SPEAKERS}", "phrase"))
+    for number in range(count):
+        file = folder / f"{number % (distinct or count):04d}.wav"
+        rows.append((f"{number:06d}", str(file), f"s{number % SPEAKERS}", "phrase"))
     table = pd.DataFrame(rows, columns=["utt", "path", "spk", "phrase"])
     write_set(PreparedSet(table), folder / "set")
-    pack(read_set(folder / "set"), folder / "data/packed/train", sample_rate=rate, jobs=1)
-    extract_features(read_set(folder / "data/packed/train"), FeaturesConfig(), folder / "feats/packed/train", jobs=1)
+    jobs = default_jobs() if distinct else 1
+    pack(read_set(folder / "set"), folder / "data/packed/train", sample_rate=rate, jobs=jobs)
+    extract_features(read_set(folder / "data/packed/train"), FeaturesConfig(), folder / "feats/packed/train", jobs=jobs)
     return open_source(folder / "data/packed/train", None)
 
 
-def _epoch(
-    source: Source, out: Path, settings: tuple[str, ...], stack: ExitStack, *, augment: bool
-) -> Callable[[], None]:
-    """Runs the steps of an epoch."""
+def make_trainer(
+    source: Source,
+    out: Path,
+    settings: tuple[str, ...],
+    stack: ExitStack,
+    device: torch.device | None = None,
+    *,
+    augment: bool,
+) -> Trainer:
+    """What trains a network of the usual size on stored features, or on recordings that it augments."""
     import torch
 
     from svtok.nets.network import Network
@@ -101,9 +114,10 @@ def _epoch(
     from svtok.training.resuming import settled_precision
     from svtok.training.waveforms import decoded
 
-    noise, cpu = source.prepared.folder.parents[2] / "noise" if source.prepared.folder else out, torch.device("cpu")
+    device = device or torch.device("cpu")
+    noise = source.prepared.folder.parents[2] / "noise" if source.prepared.folder else out
     config = read_config(None, [*settings, *([f"training.waveform={{noise: {noise}}}"] if augment else [])])
-    training = settled_precision(config.training, out, Config, cpu)
+    training = settled_precision(config.training, out, Config, device)
     recordings, waveforms = source.prepared, None
     if training.waveform:
         waveforms = stack.enter_context(decoded(recordings, source.store.config, training.waveform, out, jobs=1))
@@ -113,22 +127,22 @@ def _epoch(
     networks = Networks(Network(config.network, source.store.dim, len(classes)), [], None)
     objective = Classification(config, classes.sizes)
     data = TrainingUtterances(source.store, utts, labels, training, 0, objective.views, waveforms)
-    loader, sampler = make_loader(data, cpu)
-    trainer = Trainer(
+    loader, sampler = make_loader(data, device)
+    return Trainer(
         trained=objective.trained(networks),
         loss=lambda batch, done: objective(networks, batch, done),
         loader=loader,
         sampler=sampler,
         config=training,
-        device=cpu,
+        device=device,
         measure=lambda: None,
         save=lambda state: None,
         log=lambda row: None,
     )
-    return lambda: _steps(trainer)
 
 
-def _steps(trainer: Trainer) -> None:
+def steps(trainer: Trainer) -> None:
+    """The steps of an epoch."""
     for module in trainer.trained.values():
         module.train()
     whole = trainer.sampler.batches()

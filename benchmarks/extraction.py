@@ -6,12 +6,16 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 import click
 
 from benchmarks import on_one_thread
 from benchmarks.sidebyside import Comparison, compare, show
 from benchmarks.table import Row
+
+if TYPE_CHECKING:
+    import torch
 
 
 @click.command("extraction")
@@ -58,8 +62,23 @@ def _comparisons(rounds: int, *, full: bool) -> Iterator[Comparison]:
         click.echo(f"ECAPA-TDNN beside SpeechBrain's: not measured: {SPEECHBRAIN}", err=True)
 
 
-def class_token(layers: int, utterances: int, frames: int, rounds: int) -> Comparison:
-    """A class token's embeddings in batches, beside nn.TransformerEncoder one by one; seconds an utterance."""
+def class_token(
+    layers: int,
+    utterances: int,
+    frames: int,
+    rounds: int,
+    *,
+    dim: int = 256,
+    peers: int | None = None,
+    device: torch.device | None = None,
+    bf16: bool = False,
+) -> Comparison:
+    """A class token's embeddings in batches, beside nn.TransformerEncoder in fp32 one by one; seconds an utterance.
+
+    The peer reads only so many of the utterances as `peers` says.
+    """
+    from contextlib import nullcontext
+
     import numpy as np
     import torch
 
@@ -69,20 +88,25 @@ def class_token(layers: int, utterances: int, frames: int, rounds: int) -> Compa
     random = np.random.default_rng(0)
     store = _Memory(random.standard_normal((utterances, frames, BANDS)).astype(np.float32))
     names = [str(number) for number in range(utterances)]
-    theirs, ours = ClassToken(layers, ours=False).eval(), ClassToken(layers, ours=True).eval()
+    where = device or torch.device("cpu")
+    theirs, ours = (ClassToken(layers, ours=own, dim=dim).eval().to(where) for own in (False, True))
 
     def one_by_one() -> None:
         with torch.inference_mode():
-            for name in names:
-                theirs.embed(torch.from_numpy(store[name])[None], torch.tensor([frames]))
+            for name in names[:peers]:
+                theirs.embed(torch.from_numpy(store[name])[None].to(where), torch.tensor([frames], device=where)).cpu()
+
+    def in_batches() -> None:
+        with torch.autocast(where.type, torch.bfloat16) if bf16 else nullcontext():
+            compute_all(ours.embed, ours, store, names, where)  # type: ignore[arg-type]
 
     return compare(
-        f"features to embeddings, {layers} layers, fp32",
+        f"features to embeddings, {layers} layers, {'bf16' if bf16 else 'fp32'}",
         "nn.TransformerEncoder one by one, all rows, fp32",
         theirs=one_by_one,
-        ours=lambda: compute_all(ours.embed, ours, store, names, torch.device("cpu")),  # type: ignore[arg-type]
+        ours=in_batches,
         rounds=rounds,
-        items=(utterances, utterances),
+        items=(peers or utterances, utterances),
     )
 
 

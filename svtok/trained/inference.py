@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import zip_longest
 from pathlib import Path
@@ -119,6 +121,9 @@ def evaluating(network: nn.Module) -> Iterator[None]:
 PADDED_FRAMES = {"cpu": 4_000, "cuda": 100_000}
 """Frames of a batch, padding included. On a CPU core larger batches are slower, for they leave its cache."""
 
+READERS = 4
+"""Threads that read batches ahead of a GPU, which computes one in less time than one thread copies it."""
+
 
 class Features(Protocol):
     """Features (T, F) by name, as a FeatureStore has them."""
@@ -184,12 +189,12 @@ def compute_all(
     batches = list(_batches(lengths, PADDED_FRAMES[device.type]))
     own, vectors = ranks.share(batches), []
     with evaluating(network):
-        for positions in progress(own, total=len(own), what=what) if what else own:
-            items = [torch.from_numpy(np.array(store[utts[position]])) for position in positions]
-            frames = pad_sequence(items, batch_first=True).to(device)  # (B, T, F)
-            computed = function(frames, torch.from_numpy(lengths[positions]).to(device))  # (B, D)
-            vectors.append(computed.float().cpu().numpy())
-    gathered = ranks.gather(vectors)
+        inputs = _read(store, utts, own, ahead=device.type == "cuda")
+        for frames, real in progress(inputs, total=len(own), what=what) if what else inputs:
+            on_device = frames.to(device, non_blocking=True), real.to(device, non_blocking=True)
+            # (B, D); from a GPU they are moved at the end, for to move is to wait
+            vectors.append(function(*on_device).to(torch.float32, copy=True))
+    gathered = ranks.gather([vector.cpu().numpy() for vector in vectors])
     if not ranks.is_first:
         return np.empty((0, 0), dtype=np.float32)
     # the batches in their order: each process has had every one of `world`
@@ -197,6 +202,34 @@ def compute_all(
     out = np.empty_like(in_batches)
     out[np.concatenate(batches)] = in_batches
     return out
+
+
+def _read(
+    store: Features, utts: Sequence[str], batches: Sequence[list[int]], *, ahead: bool
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Frames (B, T, F), zero-padded, and lengths (B,) of each batch.
+
+    Args:
+        store: the features.
+        utts: the utterances.
+        batches: the positions among them of those of each batch.
+        ahead: some batches are read while others are computed, into memory that a GPU reads by itself.
+    """
+
+    def read(positions: list[int]) -> tuple[Tensor, Tensor]:
+        items = [torch.from_numpy(np.array(store[utts[position]])) for position in positions]
+        frames, lengths = pad_sequence(items, batch_first=True), torch.tensor([len(item) for item in items])
+        return (frames.pin_memory(), lengths.pin_memory()) if ahead else (frames, lengths)
+
+    if not ahead:
+        yield from map(read, batches)
+        return
+    with ThreadPoolExecutor(READERS) as readers:
+        coming = deque(readers.submit(read, batch) for batch in batches[:READERS])
+        for batch in (*batches[READERS:], *[None] * len(coming)):
+            if batch is not None:
+                coming.append(readers.submit(read, batch))
+            yield coming.popleft().result()
 
 
 def refuse_too_long(network: Network, utt: str, frames: int) -> None:

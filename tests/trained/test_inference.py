@@ -12,7 +12,7 @@ from svtok.features.config import FeaturesConfig
 from svtok.features.store import FeatureStore, write_features
 from svtok.nets.config import NetworkConfig, ResidualConfig
 from svtok.nets.network import Network
-from svtok.trained.inference import _batches, compute_all, embed_all
+from svtok.trained.inference import _batches, _read, compute_all, embed_all
 
 
 @given(st.lists(st.integers(1, 300), min_size=1, max_size=50))
@@ -55,3 +55,19 @@ def test_a_network_is_given_back_in_its_mode_after_an_exception(tmp_path: Path, 
     with pytest.raises(MemoryError):
         compute_all(fail, network, FeatureStore.open(tmp_path), ["a"], torch.device("cpu"))
     assert network.training == training
+
+
+def test_what_is_read_ahead_is_the_same_in_the_same_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.Tensor, "pin_memory", lambda tensor: tensor)  # there is no GPU to pin it for
+
+    class Numbered(dict[str, np.ndarray]):
+        def frames(self, name: str) -> int:
+            return len(self[name])
+
+    store = Numbered({str(n): np.full((1 + n % 3, 2), n, np.float32) for n in range(23)})
+    batches = [[n] if n % 2 else [n, n - 1] for n in range(1, 23)]
+    for count in (0, 1, 4, 22):
+        plain, ahead = (list(_read(store, list(store), batches[:count], ahead=way)) for way in (False, True))
+        assert len(ahead) == count
+        for one, other in zip(plain, ahead, strict=True):
+            assert all(torch.equal(a, b) for a, b in zip(one, other, strict=True))

@@ -1,11 +1,11 @@
 """A training step asks nothing of what a GPU computes, so that it never waits for one.
 
-Without a GPU: whatever is computed from the frames, the labels or the weights would lie on it; the lengths lie on the CPU.
+Without a GPU: whatever is computed from the frames, the labels or the weights would lie on it; the lengths do not.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -87,9 +87,8 @@ def waits(objective: Objective, networks: Networks, settings: Config) -> list[st
 
 
 @pytest.fixture(autouse=True)
-def seed() -> Iterator[None]:
+def seed() -> None:
     torch.manual_seed(0)
-    yield
 
 
 @pytest.mark.parametrize(
