@@ -8,11 +8,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 from pydantic import Field
 
 import svtok
@@ -23,6 +22,9 @@ from svtok.files import read_array
 from svtok.manifest.sets import PreparedSet, audio_paths, is_set, read_set
 from svtok.manifest.tables import read_columns, write_rows
 from svtok.places import dev_folder, features_folder
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FOLDER_FORMAT = 1
 """Of the files; another one is not read. (`svtok.features.FORMAT` is that of the numbers.)"""
@@ -171,6 +173,8 @@ def write_frames(
     Returns:
         SHA-256 (hex) of the values.
     """
+    import pandas as pd
+
     lengths = np.asarray(frames, dtype=np.int64)
     content = hashlib.sha256()
     with open(array, "wb") as stream:
@@ -241,6 +245,8 @@ def open_sources(data: Sequence[Path], features: Sequence[Path]) -> Source:
         SvtokError: as `open_source`, or not as many folders as sets.
         ProblemsError: sets that have the names of speakers or utterances in common, or features of other kinds.
     """
+    import pandas as pd
+
     if features and len(features) != len(data):
         raise SvtokError(
             f"{len(data)} sets (--data) and {len(features)} folders of features (--features): name the features of "

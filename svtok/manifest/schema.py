@@ -13,16 +13,18 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from svtok.audio import CHANNELS
 from svtok.errors import Problem, unknown_name
 from svtok.manifest.names import TRIAL_TYPES as TRIAL_TYPES
 from svtok.manifest.names import normal as normal
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Kind = Literal["id", "ids", "text", "path", "seconds", "count", "type", "channel"]
 
@@ -93,6 +95,8 @@ TRIALS = Schema(
 
 def normal_column(column: pd.Series) -> pd.Series:
     """The column with each text in it as `normal` makes it; a Categorical stays one."""
+    import pandas as pd
+
     categorical = isinstance(column.dtype, pd.CategoricalDtype)
     values = list(column.cat.categories if categorical else column)
     texts = [normal(value) if isinstance(value, str) else value for value in values]
@@ -206,6 +210,8 @@ def check_keys(
         keys: (N,), the key of each row as a number.
         most: how many are named.
     """
+    import pandas as pd
+
     if any(frame[name].isna().any() for name in schema.key):
         return  # which check_cells finds
     keys = sort_keys(frame, schema) if keys is None else keys
@@ -250,6 +256,8 @@ def sort_keys(frame: pd.DataFrame, schema: Schema) -> npt.NDArray[np.integer]:
 
 def _narrow_codes_of(column: pd.Series) -> tuple[npt.NDArray[np.integer], list[str]]:
     """As `codes_of`; the codes of a Categorical are its own, of few bytes each."""
+    import pandas as pd
+
     if isinstance(column.dtype, pd.CategoricalDtype):
         return column.cat.codes.to_numpy(), list(column.cat.categories)
     return codes_of(column)
@@ -257,6 +265,8 @@ def _narrow_codes_of(column: pd.Series) -> tuple[npt.NDArray[np.integer], list[s
 
 def codes_of(column: pd.Series) -> tuple[npt.NDArray[np.int64], list[str]]:
     """The distinct values of a column and, for each row, which of them it holds; -1 where it holds none."""
+    import pandas as pd
+
     if isinstance(column.dtype, pd.CategoricalDtype):
         return column.cat.codes.to_numpy(np.int64), list(column.cat.categories)
     codes, values = pd.factorize(column)
@@ -269,6 +279,8 @@ def as_numbers(column: pd.Series) -> npt.NDArray[np.float64]:
 
 
 def _check_column(cells: pd.Series, column: Column, place: Place) -> Iterator[Problem]:
+    import pandas as pd
+
     if column.kind in ("seconds", "count"):
         numbers = as_numbers(cells)
         bad = ~np.isfinite(numbers) | (numbers < 0)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from pydantic import Field
 
 from svtok.config import Section, read_yaml, write_yaml
@@ -24,6 +24,9 @@ from svtok.manifest.tables import (
     write_trials,
     write_utterances,
 )
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FILE_NAME = "corpus.yaml"
 

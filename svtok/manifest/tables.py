@@ -12,11 +12,10 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
@@ -42,6 +41,9 @@ from svtok.manifest.schema import (
     sort_keys,
 )
 from svtok.manifest.trial_types import trials_as_categories
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 ROWS_A_BLOCK = 1 << 18
 BYTES_A_BLOCK = 1 << 24
@@ -213,7 +215,7 @@ def read_columns(
 
 def _has_empty(cells: pa.Array) -> bool:
     values = cells.dictionary if pa.types.is_dictionary(cells.type) else cells
-    return bool(pc.index(values, "").as_py() >= 0)
+    return bool(pc.min(pc.binary_length(values)).as_py() == 0)  # a scalar to compare with would load pandas
 
 
 def write_rows(frame: pd.DataFrame, path: Path, *, delimiter: str, header: bool) -> None:

@@ -5,13 +5,17 @@ TC target-correct, TW target-wrong (phrase), IC impostor-correct, IW impostor-wr
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from svtok.errors import Problem, SvtokError, raise_problems
 from svtok.manifest.names import TARGET_TYPES, TRIAL_TYPES
 from svtok.manifest.schema import TRIAL_LABELS, UNKNOWN, codes_of
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = [
     "TARGET_TYPES",
@@ -42,6 +46,8 @@ def types_of(trials: pd.DataFrame, models: pd.DataFrame, utterances: pd.DataFram
     Returns:
         (N,), with the categories TRIAL_TYPES.
     """
+    import pandas as pd
+
     if "type" in trials and set(trials["type"].unique()) <= set(TRIAL_TYPES):
         return pd.Categorical(trials["type"], categories=list(TRIAL_TYPES))
     return derive_types(trials, models, utterances)
@@ -58,6 +64,8 @@ def types_or_labels(trials: pd.DataFrame, models: pd.DataFrame, utterances: pd.D
     Returns:
         (N,), with the types or the labels as categories.
     """
+    import pandas as pd
+
     return pd.Categorical(trials["type"]) if "type" in trials else derive_types(trials, models, utterances)
 
 
@@ -76,6 +84,8 @@ def derive_types(trials: pd.DataFrame, models: pd.DataFrame, utterances: pd.Data
         ProblemsError: that names each model and utterance that is in no table.
         UnknownTypesError: where a speaker or a phrase is not known.
     """
+    import pandas as pd
+
     model, utt = rows_in(trials["model"], models["model"]), rows_in(trials["utt"], utterances["utt"])
     raise_problems(
         [
@@ -103,6 +113,8 @@ def is_unknown(table: pd.DataFrame) -> npt.NDArray[np.bool_]:
 
 def rows_in(names: pd.Series, table: pd.Series) -> npt.NDArray[np.int64]:
     """For each name its (first) row in the column `table`, -1 where it is not there."""
+    import pandas as pd
+
     codes, values = codes_of(names)
     first = np.flatnonzero(~table.duplicated())
     places = pd.Index(table.iloc[first]).get_indexer(pd.Index(values, dtype=object))
@@ -128,12 +140,16 @@ def agree(
     Returns:
         (N,).
     """
+    import pandas as pd
+
     codes, _ = pd.factorize(np.concatenate([models[column].to_numpy(object), utterances[column].to_numpy(object)]))
     return np.asarray(codes[: len(models)][model] == codes[len(models) :][utt])
 
 
 def trials_as_categories(trials: pd.DataFrame) -> pd.DataFrame:
     """Trials as categories: models and utterances in bytewise order, types in the order TC TW IC IW."""
+    import pandas as pd
+
     columns = {name: _as_category(trials[name]) for name in ("model", "utt")}
     if "type" in trials:
         columns["type"] = _as_category(trials["type"], TRIAL_TYPES, TRIAL_LABELS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterable
 from typing import cast
 
@@ -141,7 +142,8 @@ class SelfAttention(nn.Module):
         if x.device.type != "cpu":
             return True
         dropped = self.training and self.dropout.p > 0
-        return not (dropped or torch.is_autocast_enabled("cpu") or torch.onnx.is_in_onnx_export())
+        exported = "torch.onnx" in sys.modules and torch.onnx.is_in_onnx_export()  # it loads slowly when it is named
+        return not (dropped or torch.is_autocast_enabled("cpu") or exported)
 
     def _few(self, x: Tensor, mask: Tensor, rows: int) -> Tensor:
         """What `forward` gives for a few rows, without keys and values of all S: with an equal sum in another order.

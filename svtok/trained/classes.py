@@ -6,13 +6,16 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 import torch
 
 from svtok.errors import Problem, raise_problems
 from svtok.manifest.tables import read_columns, write_rows
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 NONE = ""
 """The phrase of a class that is a speaker alone, and the speaker of one that is a phrase alone."""
@@ -103,6 +106,8 @@ class ClassList:
 
     def write(self, path: Path) -> None:
         """Write `spk phrase`, a line a class."""
+        import pandas as pd
+
         write_rows(pd.DataFrame(self.names, columns=["spk", "phrase"]), path, delimiter="\t", header=True)
 
     @classmethod
@@ -114,6 +119,8 @@ class ClassList:
 
 def with_speeds(utterances: pd.DataFrame, speeds: Sequence[float]) -> pd.DataFrame:
     """The utterances, then all of them again at each speed, by a speaker of its own such as `anna#0.9`."""
+    import pandas as pd
+
     faster = [utterances.assign(spk=[f"{spk}#{speed:g}" for spk in utterances["spk"]]) for speed in speeds]
     return pd.concat([utterances, *faster], ignore_index=True)
 

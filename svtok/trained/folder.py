@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
-import pandas as pd
 import torch
 from numpy.typing import NDArray
 from pydantic import BaseModel
@@ -33,6 +32,8 @@ from svtok.trained.config import Config
 from svtok.trained.inference import as_recording, refuse_too_long
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from svtok.trained.embed import Recorded
     from svtok.trained.phones import PhoneticEmbedder
 
@@ -233,6 +234,8 @@ def read_training_log(folder: Path) -> pd.DataFrame:
     The training need not have ended. Raises SvtokError where there is no log or it holds no epoch, ProblemsError with
     every line that is not an object of numbers, `epoch` among them.
     """
+    import pandas as pd
+
     path = folder / LOG
     if not path.is_file():
         raise SvtokError(f"{folder}: not the folder of a network that was trained (it has no {LOG})")
