@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
 ROWS_A_BLOCK = 512
 """Embeddings whose scores against the cohort are held at once."""
-SAMPLED = 16
-"""One score in so many is looked at to find where the highest ones are."""
 
 
 class Statistics(NamedTuple):
@@ -88,25 +86,9 @@ def _refuse_flat(found: Statistics) -> Statistics:
 
 
 def _highest(scores: NDArray[np.float32], top: int) -> NDArray[np.float32]:
-    """The `top` highest of each row (R, C), in any order: (R, top). The rows are reordered.
-
-    One score in SAMPLED shows what the highest ones are about above, so that only those few need to be partitioned;
-    where it misjudges, the whole row is.
-    """
-    sample = scores[:, ::SAMPLED].copy()
-    rank = 8 + int(1.4 * top / SAMPLED)  # below some more than `top`, but for a row in a hundred
-    if 4 * rank > sample.shape[1]:
-        scores.partition(scores.shape[1] - top, axis=1)
-        return scores[:, scores.shape[1] - top :]
-    sample.partition(sample.shape[1] - rank, axis=1)
-    highest = np.empty((len(scores), top), np.float32)
-    for row, least, kept in zip(scores, sample[:, -rank], highest, strict=True):
-        high = row[row >= least]
-        if len(high) < top:
-            high = row
-        high.partition(len(high) - top)
-        kept[:] = high[len(high) - top :]
-    return highest
+    """The `top` highest of each row (R, C), in any order: (R, top), a view. The rows are reordered."""
+    scores.partition(scores.shape[1] - top, axis=1)
+    return scores[:, scores.shape[1] - top :]
 
 
 def symmetric_norm(

@@ -36,15 +36,15 @@ def test_statistics_agree_with_one_vector_at_a_time(
 
 
 @pytest.mark.parametrize("size", [10, 500, 3000])
-@pytest.mark.parametrize("shape", ["spread", "tied", "rising", "sampled lowest", "sampled highest"])
+@pytest.mark.parametrize("shape", ["spread", "tied", "rising", "some lowest", "some highest"])
 def test_the_highest_are_those_of_a_full_sort(size: int, shape: str) -> None:
     scores = np.random.default_rng(0).normal(size=(20, size)).astype(np.float32)
     if shape == "tied":
         scores = scores.round()
     elif shape == "rising":
         scores.sort(axis=1)
-    elif shape.startswith("sampled"):
-        scores[:, :: normalise.SAMPLED] += 9 if shape.endswith("highest") else -9
+    elif shape.startswith("some"):
+        scores[:, ::16] += 9 if shape.endswith("highest") else -9
     for top in (2, 10, size // 10, size):
         if top >= 2:
             expected = np.sort(scores, axis=1)[:, size - top :]
