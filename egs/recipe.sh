@@ -21,6 +21,8 @@ config=$here/conf/train.yaml
 systems="avg cls cls-sampled cls-sampled-dist"
 teacher=cls-sampled
 set=
+backend=plda
+nearest=18
 prepare_options=
 test_set=${test_set-eval}
 seed=0
@@ -29,7 +31,7 @@ at_once=1
 nproc=1
 device=
 option_names="$recipe_options root stage stop_stage work features_config config systems teacher set"
-option_names="$option_names prepare_options test_set seed jobs at_once nproc device"
+option_names="$option_names backend nearest prepare_options test_set seed jobs at_once nproc device"
 help_message="usage: bash $0 [options]
 
 $recipe_help
@@ -49,6 +51,8 @@ Options of every recipe:
   --config FILE                configuration of training (conf/train.yaml)
   --features-config FILE       configuration of features (conf/features.yaml)
   --set \"KEY=VALUE ...\"        changes of the training configuration, such as training.epochs=5
+  --backend plda|cosine        plda: of the training speakers' phrases, normalised by the nearest of these (AS-norm) ($backend)
+  --nearest N                  how many are nearest ($nearest)
   --prepare-options \"...\"      more options of svtok prepare, see its --help
   --test-set dev|eval          the set whose trials are scored and evaluated ($test_set)
   --seed N                     seed of all that is random ($seed)
@@ -113,13 +117,21 @@ train_student() {
 }
 
 extract_embeddings() {
-  call_together extract-embeddings --network "exp/$1" --data "data/$corpus/$test_set" \
-    --out "exp/$1/embeddings/$test_set" ${device:+--device "$device"}
+  local part
+  for part in "$test_set" $of_training; do
+    call_together extract-embeddings --network "exp/$1" --data "data/$corpus/$part" \
+      --out "exp/$1/embeddings/$part" ${device:+--device "$device"}
+  done
 }
 
 score() {
+  local train=exp/$1/embeddings/train options=()
+  if [[ -n "$of_training" ]]; then
+    options=(--backend plda --shrinkage 0.003 --backend-train "$train" --backend-data "data/$corpus/train"
+      --norm as-norm --top "$nearest" --cohort "$train" --cohort-data "data/$corpus/train" --cohort-of classes)
+  fi
   call svtok score --embeddings "exp/$1/embeddings/$test_set" --data "data/$corpus/$test_set" \
-    --out "exp/$1/scores$on_set.tsv"
+    --out "exp/$1/scores$on_set.tsv" ${options[@]+"${options[@]}"}
 }
 
 report() {
@@ -188,6 +200,11 @@ run_recipe() {
   [[ "$at_once" =~ ^[1-9][0-9]*$ ]] || fail "--at-once is a number of systems, from 1"
   [[ "$stage$stop_stage" =~ ^[0-9]+$ ]] || fail "--stage and --stop-stage are numbers from 0 to 7"
   work=$(absolute "$work") root=$(absolute "$root") config=$(absolute "$config") features_config=$(absolute "$features_config")
+  case "$backend" in
+    plda) of_training=train ;; # the set that the back-end is trained on
+    cosine) of_training= ;;
+    *) fail "--backend is plda or cosine, not '$backend'" ;;
+  esac
   case "$test_set" in
     eval) on_set= ;; # what the names of results end with
     dev) on_set=-dev ;;

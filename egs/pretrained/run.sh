@@ -42,14 +42,14 @@ is released, hears these speakers too. WORK/box is then the folder that svtok/pr
 # shellcheck source=../steps.sh
 . "$top/egs/steps.sh"
 
-# listed CORPUS SUFFIX SPEAKER PHRASE: a list of the recordings below stdin's paths, as `svtok prepare table` takes it;
-# SPEAKER and PHRASE are awk's expressions of the file's name n, its parts p, and its folder d
+# listed CORPUS SPEAKER PHRASE: a corpus of the recordings whose paths come in, all of them for tests; SPEAKER and PHRASE
+# are awk's expressions of the parts p of a file's name and of its folder d
 listed() {
   local corpus=$1 speaker=$2 phrase=$3
   {
     echo "path,spk,phrase,set"
     sort | awk -F/ '{ n = $NF; sub(/\.[^.]*$/, "", n); split(n, p, "_"); d = $(NF - 1);
-      print "\"" $0 "\"," '"$speaker"' "," '"$phrase"' ",eval" }'
+      print "\"" $0 "\",\"" '"$speaker"' "\",\"" '"$phrase"' "\",eval" }'
   } >"$corpus.csv"
   call svtok prepare table --csv "$corpus.csv" --out "data/$corpus" ${jobs:+--jobs "$jobs"}
 }
