@@ -1,4 +1,4 @@
-"""The network in the box: the word for it on the command line, and that nothing is written beside it."""
+"""The network in the box: what came along, what it makes of real voices, and the word for it on the command line."""
 
 from __future__ import annotations
 
@@ -13,6 +13,19 @@ from svtok.cli.main import svtok as program
 from svtok.cli.values import NETWORK
 from svtok.errors import SvtokError
 from svtok.pretrained import pretrained_folder, pretrained_network
+from svtok.scoring.store import load_scorer
+from svtok.trained.folder import load_network
+from svtok.verifier import Verifier
+
+REAL_SPEECH = Path(__file__).parents[2] / "shared/data/arabic_speech_commands/dataset"
+real_speech = pytest.mark.skipif(not REAL_SPEECH.is_dir(), reason="the corpus of real speech is not there")
+
+
+def takes(speaker: int, word: str) -> list[Path]:
+    """The recordings of a word by a speaker of Arabic Speech Commands."""
+    found = sorted((REAL_SPEECH / word).glob(f"{speaker:08d}_NO_*.flac"))
+    assert len(found) >= 5
+    return found
 
 
 @pytest.fixture
@@ -45,3 +58,49 @@ def test_what_is_made_with_it_is_written_under_exp_and_not_beside_it() -> None:
     given = {"network": pretrained_folder(), "encoder": None, "data": Path("data/my/dev"), "joined_models": False}
     assert _embeddings_folder({**given, "frame_states": False}) == Path("exp/pretrained/embeddings/dev")
     assert _embeddings_folder({**given, "frame_states": True}) == Path("exp/pretrained/states/dev")
+
+
+def test_what_came_along_is_small_and_belongs_together() -> None:
+    folder = pretrained_network()
+    assert sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) < 6e6
+    network, scorer = load_network(folder), load_scorer(folder / "scorer")
+    assert scorer.network == network.hash
+    assert set(scorer.decisions) == {"speaker", "phrase", "together"}
+    card = (folder / "README.md").read_text(encoding="utf-8")
+    assert network.hash in card
+    assert all(word in card for word in ("CC BY 4.0", "Apache-2.0", "## Results", "not"))
+    speakers = {speaker for speaker, _ in network.classes.names}
+    assert all(speaker.startswith("speaker-") for speaker in speakers)  # nobody's name
+
+
+@pytest.mark.slow
+@real_speech
+def test_voices_are_kept_apart_and_phrases_too(tmp_path: Path) -> None:
+    verifier = Verifier.load(store=tmp_path / "voices.db")
+    speakers = (1, 5, 9, 14)
+    for speaker in speakers:
+        verifier.enroll(str(speaker), "open", takes(speaker, "open")[:3])
+    accepted = {"TC": [], "IC": [], "TW": []}  # type: dict[str, list[bool]]
+    for test in speakers:
+        for model in speakers:
+            kind = "TC" if test == model else "IC"
+            for recording in takes(test, "open")[3:5]:
+                accepted[kind].append(verifier.verify(str(model), recording).accepted)
+        for recording in takes(test, "zero")[3:5]:
+            accepted["TW"].append(verifier.verify(str(test), recording).accepted)
+    assert sum(accepted["TC"]) >= 6  # of 8
+    assert sum(accepted["IC"]) <= 1  # of 24
+    assert sum(accepted["TW"]) <= 1  # of 8
+
+
+@pytest.mark.slow
+@real_speech
+def test_a_voice_is_verified_without_a_word_about_a_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    *enrolled, test = map(str, takes(5, "forward")[:4])
+    other = str(takes(9, "forward")[3])
+    run = CliRunner()
+    assert run.invoke(program, ["enroll", "--speaker", "anna", "--phrase", "forward", *enrolled]).exit_code == 0
+    assert run.invoke(program, ["verify", "--speaker", "anna", test]).exit_code == 0
+    refused = run.invoke(program, ["verify", "--speaker", "anna", other])
+    assert refused.exit_code == 3, refused.output

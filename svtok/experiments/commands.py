@@ -61,7 +61,9 @@ def commands(plan: Plan, run: Run, device: str) -> list[Command]:
     system = plan.systems[run.system]
     if system.fuse:
         return [*_fuse(plan, run, device), _evaluate(plan, run)]
-    training = [] if system.network or system.warp else [training_command(plan, run, device)]
+    training: list[Command] = []
+    if not (system.network or system.warp):
+        training = [*_hear_teachers(plan, run, device), training_command(plan, run, device)]
     return [*training, *_score(plan, run, [plan.test_set], run.folder, device), _evaluate(plan, run)]
 
 
@@ -83,10 +85,12 @@ def training_command(plan: Plan, run: Run, device: str) -> Command:
     for setting in system.settings:
         command += ["--set", setting]
     for teacher in system.teacher:
-        command += ["--teacher", str(network(run.of(plan, teacher)))]
+        if not plan.teaches_by_embeddings(run.system, teacher):
+            command += ["--teacher", str(network(run.of(plan, teacher)))]
     command += ["--joint"] if system.joint else []
     command += ["--init", str(network(run.of(plan, system.init)))] if system.init else []
-    for folder in stored_teachers(plan, run):
+    heard = [folder for folders in _heard_teachers(plan, run).values() for folder in folders]
+    for folder in [*stored_teachers(plan, run), *heard]:
         command += ["--teacher-embeddings", str(folder)]
     command += ["--out", str(network(run)), "--seed", str(run.seed), "--device", device, "--anew"]
     return [*command, *_filled(system.train, plan, run, plan.test_set, run.folder)]
@@ -96,6 +100,29 @@ def training_sets(system: System, run: Run) -> list[tuple[Path, Path]]:
     """The sets that a run is trained on, and their features, within the work folder: the fold's own, further ones."""
     own = [(data(run, "train"), features(system, run, "train"))] if system.fold_data else []
     return [*own, *((DATA / name, Path(system.features) / name) for name in system.data)]
+
+
+def _heard_teachers(plan: Plan, run: Run) -> dict[str, list[Path]]:
+    """Of each teacher that reads other features, the folders of its embeddings of the training sets, in their order."""
+    system = plan.systems[run.system]
+    count = len(training_sets(system, run))
+    return {
+        teacher: [run.folder / "teachers" / teacher / str(place) for place in range(1, count + 1)]
+        for teacher in system.teacher
+        if plan.teaches_by_embeddings(run.system, teacher)
+    }
+
+
+def _hear_teachers(plan: Plan, run: Run, device: str) -> list[Command]:
+    """The calls that make these embeddings."""
+    calls: list[Command] = []
+    for teacher, folders in _heard_teachers(plan, run).items():
+        (owner,) = network_owners(plan, run.of(plan, teacher))
+        for (folder, _), out in zip(training_sets(plan.systems[run.system], run), folders, strict=True):
+            feats = Path(plan.systems[owner.system].features) / folder.relative_to(DATA)
+            given = ["--network", str(network(owner)), "--data", str(folder), "--features", str(feats)]
+            calls.append(["extract-embeddings", *given, "--out", str(out), "--device", device])
+    return calls
 
 
 def stored_teachers(plan: Plan, run: Run) -> list[Path]:

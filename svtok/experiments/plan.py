@@ -48,7 +48,9 @@ class System(Section):
     config: str | None = Field(None, description="training configuration in place of the plan's")
     set: dict[str, JsonValue] = Field({}, description="changes of it, such as training.epochs: 5")
     teacher: Annotated[tuple[str, ...], BeforeValidator(_listed)] = Field(
-        (), description="system or systems above that teach this one, which is then a student"
+        (),
+        description="system or systems above that teach this one, which is then a student; those that read other "
+        "features teach by their embeddings",
     )
     joint: bool = Field(False, description="a student whose teacher is trained in the same loop")
     teacher_embeddings: Annotated[tuple[str, ...], BeforeValidator(_listed)] = Field(
@@ -171,7 +173,13 @@ class Plan(Section):
         system = self.systems[name]
         default = "cls-sampled-dist" if system.is_student else None
         given = self.config_of(name), system.settings, system.head
-        return read_config(*given, default_head=default, learns_stored=bool(system.teacher_embeddings))
+        stored = bool(system.teacher_embeddings) or any(self.teaches_by_embeddings(name, one) for one in system.teacher)
+        return read_config(*given, default_head=default, learns_stored=stored)
+
+    def teaches_by_embeddings(self, name: str, teacher: str) -> bool:
+        """Whether a teacher of a system reads other features than it does, so that it has to be heard beforehand."""
+        (owner,) = self.networks_of(teacher)
+        return self.systems[owner].features != self.systems[name].features
 
 
 def read_plan(path: Path) -> Plan:

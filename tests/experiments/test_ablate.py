@@ -209,6 +209,29 @@ def test_further_sets_and_stored_teachers_are_named_to_the_training_and_must_be_
     ]
 
 
+def test_a_teacher_of_other_features_is_heard_first_and_teaches_by_its_embeddings(
+    make_plan: Callable[..., Plan], calls: Callable[[], list[str]], tmp_path: Path
+) -> None:
+    shutil.copytree(tmp_path / "work/feats", tmp_path / "work/cepstra")
+    plan = make_plan(
+        "wide: {head: avg}",
+        "same: {head: cls, features: cepstra}",
+        "taught: {teacher: [wide, same], features: cepstra}",
+    )
+    assert plan.settings_of("taught").objective.distillation == "cosine"
+    run(plan, tmp_path)
+    made = calls()
+    at = [call.startswith("train-student") for call in made].index(True)
+    heard, trained = made[at - 1 : at + 1]
+    exp = "exp/fold1/seed0"
+    out = f"{exp}/taught/teachers/wide/1"
+    assert heard == (
+        f"extract-embeddings --network {exp}/wide/network --data data/fold1/train --features feats/fold1/train "
+        f"--out {out} --device cpu"
+    )
+    assert f"--teacher {exp}/same/network --teacher-embeddings {out} --out {exp}/taught/network" in trained
+
+
 def test_a_fusion_scores_by_its_members_and_is_fitted_on_the_dev_set(
     make_plan: Callable[..., Plan], calls: Callable[[], list[str]], tmp_path: Path
 ) -> None:

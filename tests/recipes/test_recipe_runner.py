@@ -161,7 +161,11 @@ def test_wrong_options_stop_before_anything_is_done(recipe: Recipe, arguments: l
     assert message in result.stderr
 
 
-@pytest.mark.parametrize("run", sorted({*(ROOT / "egs").glob("*/run.sh")} - {ROOT / "egs/pretrained/run.sh"}), ids=lambda run: run.parent.name)
+@pytest.mark.parametrize(
+    "run",
+    sorted({*(ROOT / "egs").glob("*/run.sh")} - {ROOT / "egs/pretrained/run.sh"}),
+    ids=lambda run: run.parent.name,
+)
 def test_help_lists_the_stages_from_anywhere(run: Path) -> None:
     result = subprocess.run(["bash", str(run), "--help"], cwd="/", capture_output=True, text=True, check=True)
     for stage in ("0 get the corpus", "1 prepare", "2 extract-features", "3 train-teacher", "4 train-student"):
