@@ -17,10 +17,13 @@ import soundfile
 pytestmark = pytest.mark.recipe
 
 ROOT = Path(__file__).resolve().parents[2]
-TINY = (
-    "network.front_end.channels=8 network.front_end.blocks=[8] network.layers=1 network.attention_heads=2 "
-    "network.memory.slots=8 network.memory.key_dim=8 network.sampled.vectors=2 training.epochs=2 training.batch_size=8"
+SMALL = (
+    "network.attention_heads=2 network.memory.slots=8 network.memory.key_dim=8 network.sampled.vectors=2 "
+    "training.epochs=2 training.batch_size=8"
 )
+TINY = f"network.front_end.channels=8 network.front_end.blocks=[8] network.layers=1 {SMALL}"
+TINY_ECAPA = f"network.front_end.channels=8 network.front_end.out_channels=8 network.front_end.squeeze=4 {SMALL}"
+"""The recipes' own networks, made small."""
 
 
 def arabic_tree(folder: Path) -> None:
@@ -48,6 +51,7 @@ class Recipe:
     options: tuple[str, ...]
     systems: tuple[str, ...]
     table_says: str
+    settings: str
     wrong_types: tuple[str, ...] = ("IC", "TW", "IW")
 
 
@@ -56,9 +60,10 @@ RECIPES = (
         "arabic_commands",
         "arabic-commands",
         arabic_tree,
-        ("--root", "original"),
+        ("--root", "original", "--nearest", "4"),
         ("avg", "cls-sampled", "cls-sampled-dist"),
         "arabic-commands",
+        TINY_ECAPA,
     ),
     Recipe(
         "rsr2015",
@@ -71,6 +76,7 @@ RECIPES = (
         ),
         ("cls",),
         "SYNTHETIC speech",
+        TINY,
     ),
     Recipe(
         "deepmine",
@@ -82,6 +88,7 @@ RECIPES = (
         ),
         ("avg",),
         "SYNTHETIC speech",
+        TINY,
         ("IC", "TW"),
     ),
     Recipe(
@@ -94,6 +101,7 @@ RECIPES = (
         ),
         ("avg",),
         "SYNTHETIC speech",
+        TINY,
         ("IC", "TW"),
     ),
 )
@@ -102,6 +110,8 @@ RECIPES = (
 def run(recipe: Recipe, folder: Path, settings: str, systems: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
     """Run the recipe with the svtok that the tests run with."""
     options = [*recipe.options, "--work", "work", "--jobs", "1", "--systems", " ".join(systems), "--set", settings]
+    if recipe is not RECIPES[0]:  # the others as in the paper
+        options += ["--config", str(ROOT / "egs" / recipe.name / "conf/paper.yaml"), "--backend", "cosine"]
     return run_script(folder, f"{recipe.name}/run.sh", *options, "--device", "cpu")
 
 
@@ -124,7 +134,7 @@ def worked(result: subprocess.CompletedProcess[str]) -> list[str]:
 def test_a_recipe_runs_skips_what_is_done_and_redoes_what_changed(recipe: Recipe, tmp_path: Path) -> None:
     recipe.make_corpus(tmp_path / "original")
 
-    first = run(recipe, tmp_path, TINY, recipe.systems)
+    first = run(recipe, tmp_path, recipe.settings, recipe.systems)
     assert first.returncode == 0, first.stdout
     work = tmp_path / "work"
     for name in ("train", "dev", "eval"):
@@ -144,7 +154,7 @@ def test_a_recipe_runs_skips_what_is_done_and_redoes_what_changed(recipe: Recipe
     assert all(f"| {system} " in table for system in recipe.systems)
     assert recipe.table_says in table
 
-    again = run(recipe, tmp_path, TINY, recipe.systems)
+    again = run(recipe, tmp_path, recipe.settings, recipe.systems)
     assert again.returncode == 0, again.stdout
     assert worked(again) == []
     assert (work / "exp" / "results.md").read_text() == table
@@ -152,7 +162,7 @@ def test_a_recipe_runs_skips_what_is_done_and_redoes_what_changed(recipe: Recipe
     if recipe is not RECIPES[0]:
         return  # what becomes of a changed configuration is up to recipe.sh, which is the same in all of them
     system = recipe.systems[0]
-    changed = run(recipe, tmp_path, TINY.replace("epochs=2", "epochs=1"), (system,))
+    changed = run(recipe, tmp_path, recipe.settings.replace("epochs=2", "epochs=1"), (system,))
     assert changed.returncode == 0, changed.stdout
     assert worked(changed)[0].startswith("train")
     assert worked(changed)[1:] == ["extract-embeddings", "score", "evaluate", "report"]
