@@ -6,7 +6,8 @@
 #   check_corpus       stops where the corpus is not there
 #   prepare_fold K     writes data/foldK with svtok
 # Everything but the results is written under $work: data/foldK, feats/foldK and exp/; and where the plan has systems
-# with `features: feats-phonetic`, phonetic/foldK and feats-phonetic/foldK.
+# with `features: feats-phonetic`, phonetic/foldK and feats-phonetic/foldK. Where they have other `features: feats-NAME` or
+# `warp: feats-NAME`, feats-NAME/foldK is extracted as conf/NAME.yaml says.
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -46,12 +47,17 @@ to exp/ablation.md of the work folder. What is done is skipped: stop it at any t
 # shellcheck source=steps.sh
 . "$(dirname "${BASH_SOURCE[0]}")/steps.sh"
 
+# extract_features FOLD FOLDER CONFIG
 extract_features() {
-  local fold=$1 part
+  local part
   for part in train dev eval; do
-    call_together extract-features "data/fold$fold/$part" --config "$features_config" --out "feats/fold$fold/$part" \
-      ${jobs:+--jobs "$jobs"}
+    call_together extract-features "data/fold$1/$part" --config "$3" --out "$2/fold$1/$part" ${jobs:+--jobs "$jobs"}
   done
+}
+
+# The names of further features, feats-NAME, that the plan asks for.
+further_features() {
+  sed -nE 's/^[^#]*(features|warp): feats-([a-z]+).*/\2/p' "$plan" | sort -u | grep -vx phonetic || true
 }
 
 extract_phonetic_features() {
@@ -72,7 +78,7 @@ print_table() {
 }
 
 run_ablation() {
-  local fold failed=0
+  local fold name failed=0
   work=$(absolute "$work") root=$(absolute "$root") plan=$(absolute "$plan") results=$(absolute "$results")
   features_config=$(absolute "$features_config")
   finished=false # an exit status does not say so: it is 0 in the trap of a killed shell
@@ -82,7 +88,8 @@ run_ablation() {
   cd "$work"
   for fold in $folds; do
     prepare_fold "$fold"
-    extract_features "$fold"
+    extract_features "$fold" feats "$features_config"
+    for name in $(further_features); do extract_features "$fold" "feats-$name" "$here/conf/$name.yaml"; done
     if grep -q '^[^#]*features: feats-phonetic' "$plan"; then extract_phonetic_features "$fold"; fi
   done
   call_together ablate "$plan" --work . --results "$results" --folds "$folds" --seeds "$seeds" --systems "$systems" \

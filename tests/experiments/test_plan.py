@@ -165,6 +165,7 @@ def test_the_plans_of_the_recipes_are_sound() -> None:
         "arabic_commands/ablation.plan.yaml",
         "arabic_commands/choice.plan.yaml",
         "arabic_commands/fusion.plan.yaml",
+        "arabic_commands/plain.plan.yaml",
         "arabic_commands/variants.plan.yaml",
         "rsr2015/ablation.plan.yaml",
     }

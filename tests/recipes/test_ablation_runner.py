@@ -25,8 +25,9 @@ def names(calls: list[str]) -> list[str]:
     return [re.sub(r"(\S+)(?:.* --out (\S+))?.*", r"\1 \2", call).strip() for call in calls]
 
 
-def of_fold(fold: int, first: str = "prepare") -> list[str]:
-    return [f"{first} data/fold{fold}", *(f"extract-features feats/fold{fold}/{x}" for x in ("train", "dev", "eval"))]
+def of_fold(fold: int, first: str = "prepare", folders: tuple[str, ...] = ("feats", "feats-cepstra")) -> list[str]:
+    sets = [f"{folder}/fold{fold}/{name}" for folder in folders for name in ("train", "dev", "eval")]
+    return [f"{first} data/fold{fold}", *(f"extract-features {name}" for name in sets)]
 
 
 def test_folds_are_prepared_and_the_plan_is_run_and_shown(arabic: Script, tmp_path: Path) -> None:
@@ -36,7 +37,11 @@ def test_folds_are_prepared_and_the_plan_is_run_and_shown(arabic: Script, tmp_pa
     assert result.returncode == 0, result.stderr
     assert names(calls) == [*of_fold(1), *of_fold(3), "ablate", "ablation-table"]
     assert calls[0] == f"prepare arabic-commands --root {tmp_path}/corpus --out data/fold1 --folds 5 --fold 1 --jobs 2"
-    plan = ROOT / "egs/arabic_commands/conf/ablation.plan.yaml"
+    conf = ROOT / "egs/arabic_commands/conf"
+    assert calls[4] == (
+        f"extract-features data/fold1/train --config {conf}/cepstra.yaml --out feats-cepstra/fold1/train --jobs 2"
+    )
+    plan = conf / "ablation.plan.yaml"
     choice = "--folds 1 3 --seeds 0 --systems avg cls"
     assert calls[-2:] == [
         f"ablate {plan} --work . --results {tmp_path}/results.json {choice} --jobs 2 --device auto",
@@ -50,7 +55,7 @@ def test_several_processes_share_features_and_runs_by_torchrun(arabic: Script) -
     _, alone = arabic("--folds", "1")
     result, calls = arabic("--folds", "1", "--nproc", "2")
     assert (result.returncode, calls) == (0, alone), result.stderr
-    assert result.stderr.count("by torchrun") == 3 + 1
+    assert result.stderr.count("by torchrun") == 6 + 1
     assert "torchrun --standalone --nproc-per-node 2 -m svtok ablate" in result.stderr
 
 
@@ -60,7 +65,7 @@ def test_phonetic_features_are_made_where_the_plan_has_systems_on_them(arabic: S
     assert result.returncode == 0, result.stderr
     parts = ("train", "dev", "eval")
     phonetic = ["train-phonetic phonetic/fold2", *(f"extract-features feats-phonetic/fold2/{part}" for part in parts)]
-    assert names(calls) == [*of_fold(2), *phonetic, "ablate", "ablation-table"]
+    assert names(calls) == [*of_fold(2, folders=("feats",)), *phonetic, "ablate", "ablation-table"]
     assert calls[4] == (
         "train-phonetic --data data/fold2/train --features feats/fold2/train --dev data/fold2/dev "
         f"--dev-features feats/fold2/dev --text-from phrase --lexicon {ROOT}/egs/arabic_commands/conf/lexicon.txt "
@@ -80,7 +85,7 @@ def test_each_synthetic_fold_is_a_corpus_of_its_own(script: Script) -> None:
     options = ("--synthetic", "--folds", "1 2", "--work", "work", "--synthesize-options", "--speakers 4")
     result, calls = script("rsr2015/ablation.sh", *options, "--results", "results.json")
     assert result.returncode == 0, result.stderr
-    assert names(calls)[:6] == ["synthesize data/synthetic1", *of_fold(1), "synthesize data/synthetic2"]
+    assert names(calls)[:6] == ["synthesize data/synthetic1", *of_fold(1, folders=("feats",)), "synthesize data/synthetic2"]
     assert calls[5] == "synthesize rsr2015 --anew --out data/synthetic2 --part 2 --seed 2 --speakers 4"
     assert calls[6] == "prepare rsr2015 --root data/synthetic2 --part 2 --out data/fold2"
     assert names(calls)[-1] == "ablate"  # the stand-in wrote no results to show
