@@ -61,7 +61,7 @@ def _prepare(folder: Path) -> tuple[list[str], list[str]]:
     import numpy as np
     import soundfile
 
-    from benchmarks.verify import _untrained, _verifier
+    from svtok.verifier import Verifier
 
     lists, corpus, embeddings, scores = (str(folder / name) for name in ("lists", "data", "embeddings", "scores.tsv"))
     test_set = f"{corpus}/eval"
@@ -78,9 +78,9 @@ def _prepare(folder: Path) -> tuple[list[str], list[str]]:
         files.append(folder / f"{number}.wav")
         noise = 1e-3 * random.standard_normal(len(times))
         soundfile.write(files[-1], 0.1 * voice * np.sin(4 * times) ** 2 + noise, 16000)
-    network, store = _untrained(folder / "network"), folder / "voices.db"
-    _verifier(network, store).enroll("speaker", "phrase", files[:3])
-    verify = ["verify", "--network", str(network), "--store", str(store), "--speaker", "speaker", str(files[3])]
+    store = folder / "voices.db"
+    Verifier.load(store=store).enroll("speaker", "phrase", files[:3])
+    verify = ["verify", "--store", str(store), "--speaker", "speaker", str(files[3])]
     return [*SVTOK, "evaluate", "--scores", scores, "--data", test_set], [*SVTOK, *verify]
 
 

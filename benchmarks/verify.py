@@ -16,9 +16,7 @@ if TYPE_CHECKING:
 
 
 @click.command("verify")
-@click.option(
-    "--network", type=click.Path(path_type=Path), help="Network with a scorer; default: untrained, usual size."
-)
+@click.option("--network", type=click.Path(path_type=Path), help="Network with a scorer; default: that in the box.")
 @click.option("--seconds", default=3.0, show_default=True, help="Length of a recording.")
 @click.option("--takes", default=3, show_default=True, help="Enrolled takes.")
 @click.option("--rounds", default=15, show_default=True, help="Rounds; the medians over them are printed.")
@@ -37,10 +35,12 @@ def verify(network: Path | None, seconds: float, takes: int, rounds: int, json_f
     import soundfile
     import torch
 
+    from svtok.verifier import Verifier
+
     torch.set_num_threads(1)
     with TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        verifier = _verifier(network or _untrained(folder / "network"), folder / "voices.db")
+        verifier = Verifier.load(network, store=folder / "voices.db")
         rate = verifier.trained.features.sample_rate
         random, times = np.random.default_rng(0), np.arange(round(seconds * rate)) / rate
         files = [folder / f"{number}.wav" for number in range(takes + 1)]
@@ -55,44 +55,6 @@ def verify(network: Path | None, seconds: float, takes: int, rounds: int, json_f
         ours = lambda: verifier.verify("speaker", test)  # noqa: E731
         comparison = compare(f"verify {seconds:g} s, {takes} takes", peer, theirs=theirs, ours=ours, rounds=rounds)
     show([comparison], unit="call", per=1, json_file=json_file)
-
-
-def _verifier(network: Path, store: Path) -> Verifier:
-    from svtok.verifier import Verifier
-
-    return Verifier.load(network, store=store)
-
-
-def _untrained(folder: Path) -> Path:
-    """A network of the usual size with random weights, and a scorer that accepts nearly anything."""
-    import numpy as np
-    import torch
-
-    from svtok.features.config import FeaturesConfig
-    from svtok.metrics import Cost
-    from svtok.nets.network import Network
-    from svtok.scoring.backend import Cosine
-    from svtok.scoring.decision import fit_decisions
-    from svtok.scoring.fitted import FittedScorer, Warping
-    from svtok.scoring.scorer import Scorer
-    from svtok.scoring.store import write_scorer
-    from svtok.trained.classes import ClassList
-    from svtok.trained.config import Config
-    from svtok.trained.folder import load_network, write_settings, write_weights
-
-    torch.manual_seed(0)
-    config = Config.model_validate({"features": FeaturesConfig().model_dump(), "network": {"head": "cls"}})
-    classes = ClassList((("a", ""), ("b", "")))
-    folder.mkdir()
-    write_settings(folder, config, classes, {})
-    write_weights(folder, Network(config.network, FeaturesConfig().dim, len(classes)).state_dict())
-    trained, random = load_network(folder), np.random.default_rng(0)
-    by_type = {name: random.normal(mean, 100, (1000, 2)) for name, mean in {"TC": 30, "IC": 0, "TW": 0}.items()}
-    decisions = fit_decisions(by_type, cost=Cost(1, 1, 0.5))
-    dim = trained.network.embed(torch.zeros(1, 50, FeaturesConfig().dim), torch.tensor([50])).shape[1]
-    warping = Warping(trained.network.config.layers, "mean")
-    write_scorer(folder / "scorer", FittedScorer(Scorer(Cosine()), trained.hash, dim, decisions, warping))
-    return folder
 
 
 def _peer(verifier: Verifier, enrolled: Path, test: Path) -> tuple[str, Callable[[], object]]:

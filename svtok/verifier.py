@@ -34,7 +34,8 @@ SCORER = "scorer"
 """The folder, within a network's, of the scorer that was fitted on it."""
 FALSE_ACCEPT_RATE = 0.01
 INCONSISTENT = -np.log(10)
-"""A take is refused whose ratio with the other takes of its voice is lower: another voice is ten times as likely."""
+"""A take is refused whose ratio with the other takes of its voice, of speaker and phrase together, is lower: another
+voice, or another phrase, is ten times as likely."""
 SAME = 1e-6
 """A cosine nearer to 1 than this is of the same recording."""
 
@@ -310,10 +311,11 @@ class Verifier:
                 problems.append(Problem("is the same recording as another take: record the phrase again", where))
                 continue
             ratios = self._ratios([others], take, [phrase])
-            alone: list[Aspect] = [of for of in ratios if of != "together"]
-            apart = {of: float(ratios[of][0]) for of in alone or list(ratios)}
-            if min(apart.values()) < INCONSISTENT:
-                measured = ", ".join(f"of the {of} {ratio:.1f}" for of, ratio in apart.items())
+            if ratios["together"][0] < INCONSISTENT:
+                measured = ", ".join(
+                    f"{'together' if of == 'together' else f'of the {of}'} {ratio[0]:.1f}"
+                    for of, ratio in ratios.items()
+                )
                 cost = float(costs_of_takes([other.states for other in others], take.states).mean())
                 problems.append(
                     Problem(

@@ -77,30 +77,32 @@ def test_what_came_along_is_small_and_belongs_together() -> None:
 @real_speech
 def test_voices_are_kept_apart_and_phrases_too(tmp_path: Path) -> None:
     verifier = Verifier.load(store=tmp_path / "voices.db")
-    speakers = (1, 5, 9, 14)
+    speakers = (1, 2, 5, 6, 9)
     for speaker in speakers:
         verifier.enroll(str(speaker), "open", takes(speaker, "open")[:3])
     accepted = {"TC": [], "IC": [], "TW": []}  # type: dict[str, list[bool]]
     for test in speakers:
-        for model in speakers:
-            kind = "TC" if test == model else "IC"
-            for recording in takes(test, "open")[3:5]:
-                accepted[kind].append(verifier.verify(str(model), recording).accepted)
-        for recording in takes(test, "zero")[3:5]:
-            accepted["TW"].append(verifier.verify(str(test), recording).accepted)
-    assert sum(accepted["TC"]) >= 6  # of 8
-    assert sum(accepted["IC"]) <= 1  # of 24
-    assert sum(accepted["TW"]) <= 1  # of 8
+        for recording in takes(test, "open")[3:5]:
+            for model in speakers:
+                match = verifier.verify(str(model), recording, false_accept_rate=0.05)
+                accepted["TC" if test == model else "IC"].append(match.accepted)
+        match = verifier.verify(str(test), takes(test, "zero")[3], false_accept_rate=0.05)
+        accepted["TW"].append(match.accepted)
+    assert sum(accepted["TC"]) >= 7  # of 10
+    assert sum(accepted["IC"]) <= 4  # of 40
+    assert sum(accepted["TW"]) <= 1  # of 5
 
 
 @pytest.mark.slow
 @real_speech
 def test_a_voice_is_verified_without_a_word_about_a_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    *enrolled, test = map(str, takes(5, "forward")[:4])
-    other = str(takes(9, "forward")[3])
+    *enrolled, test = map(str, takes(1, "open")[:4])
+    other = str(takes(2, "open")[3])
     run = CliRunner()
-    assert run.invoke(program, ["enroll", "--speaker", "anna", "--phrase", "forward", *enrolled]).exit_code == 0
-    assert run.invoke(program, ["verify", "--speaker", "anna", test]).exit_code == 0
+    assert run.invoke(program, ["enroll", "--speaker", "anna", "--phrase", "open", *enrolled]).exit_code == 0
+    accepted = run.invoke(program, ["verify", "--speaker", "anna", test])
+    assert (accepted.exit_code, accepted.output[:7]) == (0, "accept:"), accepted.output
     refused = run.invoke(program, ["verify", "--speaker", "anna", other])
     assert refused.exit_code == 3, refused.output
+    assert refused.output.startswith("reject: 'anna' saying 'open' (the speaker")

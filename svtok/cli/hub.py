@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def hub_options(command: Command) -> Command:
-    """--hub and what a model card says: --license, --language, --tag, --evaluation, --about, --keep-names."""
+    """--hub, what a model card says, and what of the classes goes along."""
     add: Callable[[Command], Command] = together(
         click.option(
             "--hub",
@@ -39,6 +39,12 @@ def hub_options(command: Command) -> Command:
             type=FILE,
             help="With --hub: Markdown for the card: the data and their licences, what the network is for.",
         ),
+        click.option(
+            "--forget-classes",
+            is_flag=True,
+            help="With --hub: leave out the vectors of the training's speakers and phrases, which nothing but training "
+            "and score-phrases needs. The network's hash becomes another one; a scorer that goes along follows.",
+        ),
         click.option("--keep-names", is_flag=True, help="With --hub: keep the names of the training's speakers."),
     )
     return add(command)
@@ -55,6 +61,7 @@ def write_hub(
     evaluations: Sequence[Path],
     about: Path | None,
     keep_names: bool,
+    forget_classes: bool,
 ) -> None:
     """Write the folder, with the scorer where there is one, and print so."""
     if license_name is None:
@@ -69,7 +76,7 @@ def write_hub(
     trained = load_network(network)
     if scorer is not None:
         load_scorer(scorer).refuse_other(trained.hash, str(network))
-    write_hub_folder(trained, hub, card, scorer=scorer, keep_names=keep_names)
+    write_hub_folder(trained, hub, card, scorer=scorer, keep_names=keep_names, forget_classes=forget_classes)
     click.echo(f"wrote {hub}: a model card and the network{', with its scorer' if scorer else ''}")
 
 

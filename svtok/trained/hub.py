@@ -13,14 +13,17 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any
 
+import torch
+
 import svtok
 from svtok.config import load_yaml, write_yaml, yaml_text
 from svtok.errors import Problem, SvtokError, raise_problems
 from svtok.features.store import PHONETIC
 from svtok.files import write_text, writing_folder
 from svtok.manifest.sets import refuse_other_files
+from svtok.nets.network import Network
 from svtok.trained.classes import NONE, ClassList
-from svtok.trained.folder import CLASSES, CONFIG, WEIGHTS, TrainedNetwork
+from svtok.trained.folder import CLASSES, CONFIG, WEIGHTS, TrainedNetwork, weights_hash, write_weights
 
 CARD, SCORER = "README.md", "scorer"
 SCORER_FILES = ("scorer.yaml", "scorer.safetensors")
@@ -76,7 +79,13 @@ class Card:
 
 
 def write_hub_folder(
-    trained: TrainedNetwork, out: Path, card: Card, *, scorer: Path | None = None, keep_names: bool = False
+    trained: TrainedNetwork,
+    out: Path,
+    card: Card,
+    *,
+    scorer: Path | None = None,
+    keep_names: bool = False,
+    forget_classes: bool = False,
 ) -> None:
     """Write the folder, in place of one that was there, all or nothing.
 
@@ -86,6 +95,9 @@ def write_hub_folder(
         card: what its README.md is to say.
         scorer: folder of a scorer fitted on the network, which goes along.
         keep_names: whether classes.tsv keeps the speakers' names; else they are numbered in their order.
+        forget_classes: whether the vectors of the classes, which training alone needs and which are as telling as
+            voice prints of its speakers, are left out. The network is then another one by its hash, and so is the
+            scorer's; its embeddings are the same.
 
     Raises:
         SvtokError: `out` holds other files, or a file of the network cannot be read.
@@ -94,16 +106,36 @@ def write_hub_folder(
         raise SvtokError("the network lies in no folder: load it from one")
     refuse_other_files(out, (CARD, CONFIG, CLASSES, WEIGHTS, SCORER, PHONETIC))
     with writing_folder(out) as temporary:
-        shutil.copyfile(trained.folder / WEIGHTS, temporary / WEIGHTS)  # to the byte: its hash stays
-        (trained.classes if keep_names else _numbered(trained.classes)).write(temporary / CLASSES)
+        if forget_classes:
+            _write_without_classes(trained, temporary)
+        else:
+            shutil.copyfile(trained.folder / WEIGHTS, temporary / WEIGHTS)  # to the byte: its hash stays
+            (trained.classes if keep_names else _numbered(trained.classes)).write(temporary / CLASSES)
         write_yaml(temporary / CONFIG, _without_places(load_yaml(trained.folder / CONFIG)))
         if trained.features.phonetic:
             shutil.copytree(trained.folder / PHONETIC, temporary / PHONETIC)
+        hash_ = weights_hash(temporary)
         if scorer is not None:
             (temporary / SCORER).mkdir()
             for name in SCORER_FILES:
                 shutil.copyfile(scorer / name, temporary / SCORER / name)
-        write_text(temporary / CARD, _card(trained, card, scorer is not None))
+            about = temporary / SCORER / "scorer.yaml"
+            write_text(about, about.read_text(encoding="utf-8").replace(trained.hash, hash_))
+        write_text(temporary / CARD, _card(trained, card, hash_, scorer is not None))
+
+
+def _write_without_classes(trained: TrainedNetwork, folder: Path) -> None:
+    """The weights and classes of a network with one class in place of all, which no utterance was of."""
+    one = ClassList((("speaker-1", ""),))
+    config, features = trained.config.network, trained.features
+    with torch.device("meta"):
+        shapes = Network(config, features.dim, len(one), features.phonetic_dim, one.factors).state_dict()
+    weights = {
+        name: torch.zeros(shapes[name].shape) if name.startswith("classifiers.") else tensor
+        for name, tensor in trained.network.state_dict().items()
+    }
+    write_weights(folder, weights)
+    one.write(folder / CLASSES)
 
 
 def _numbered(classes: ClassList) -> ClassList:
@@ -125,7 +157,7 @@ def _without_places(value: Any) -> Any:
     return value
 
 
-def _card(trained: TrainedNetwork, card: Card, has_scorer: bool) -> str:
+def _card(trained: TrainedNetwork, card: Card, hash_: str, has_scorer: bool) -> str:
     about = {
         "license": card.license,
         **({"language": list(card.languages)} if card.languages else {}),
@@ -152,7 +184,7 @@ def _card(trained: TrainedNetwork, card: Card, has_scorer: bool) -> str:
                 "input": f"recordings at {features.sample_rate:,} Hz",
                 "features": f"{features.kind}, {features.dim} dimensions a frame",
                 "trained on": f"{speakers} speakers, {phrases} phrases" if speakers else f"{phrases} phrases",
-                "SHA-256 of the weights": f"`{trained.hash}`",
+                "SHA-256 of the weights": f"`{hash_}`",
                 "svtok": svtok.__version__,
             }.items()
         ),

@@ -85,7 +85,11 @@ def test_each_synthetic_fold_is_a_corpus_of_its_own(script: Script) -> None:
     options = ("--synthetic", "--folds", "1 2", "--work", "work", "--synthesize-options", "--speakers 4")
     result, calls = script("rsr2015/ablation.sh", *options, "--results", "results.json")
     assert result.returncode == 0, result.stderr
-    assert names(calls)[:6] == ["synthesize data/synthetic1", *of_fold(1, folders=("feats",)), "synthesize data/synthetic2"]
+    assert names(calls)[:6] == [
+        "synthesize data/synthetic1",
+        *of_fold(1, folders=("feats",)),
+        "synthesize data/synthetic2",
+    ]
     assert calls[5] == "synthesize rsr2015 --anew --out data/synthetic2 --part 2 --seed 2 --speakers 4"
     assert calls[6] == "prepare rsr2015 --root data/synthetic2 --part 2 --out data/fold2"
     assert names(calls)[-1] == "ablate"  # the stand-in wrote no results to show

@@ -72,6 +72,26 @@ def test_what_is_exported_is_loaded_and_verifies_as_before(network: Path, said: 
     assert "up to date" in export("--network", network, "--hub", "hub/door", "--license", "apache-2.0")
 
 
+def test_without_the_vectors_of_classes_it_hears_and_decides_the_same(network: Path, said: Spoken) -> None:
+    export("--network", network, "--hub", "hub/door", "--license", "apache-2.0", "--forget-classes")
+    ours, theirs = load_network(network), load_network("hub/door")
+    wave = said("anna", "open", 0)
+    assert np.array_equal(theirs.embed(wave), ours.embed(wave))
+    assert theirs.hash != ours.hash
+    assert theirs.hash in Path("hub/door/README.md").read_text()
+    assert len(theirs.classes) == 1
+    classifiers = [name for name in theirs.network.state_dict() if name.startswith("classifiers.")]
+    assert classifiers
+    assert not any(theirs.network.state_dict()[name].any() for name in classifiers)
+    takes = [said("anna", "open", take) for take in range(3)]
+    matches = []
+    for place, folder in enumerate((network, Path("hub/door"))):
+        verifier = svtok.Verifier.load(folder, store=f"{place}.db")
+        verifier.enroll("anna", "open", takes)
+        matches.append(verifier.verify("anna", said("anna", "open", 4), false_accept_rate=0.05))
+    assert matches[0] == matches[1]
+
+
 def test_the_card_says_what_the_hub_asks_for(network: Path) -> None:
     Path("about.md").write_text("## Data\n\nOur corridor.\n")
     given = ("--license", "cc-by-4.0", "--language", "en,fa", "--tag", "doors", "--evaluation", "eval.json")

@@ -275,11 +275,6 @@ def test_threads_may_share_a_verifier(verifier: Verifier, said: Spoken) -> None:
         assert list(pool.map(ratio, heard * 3)) == pytest.approx(list(map(ratio, heard)) * 3, abs=1e-4)
 
 
-def test_the_box_is_empty_for_now_and_says_so() -> None:
-    with pytest.raises(SvtokError, match=r"no network comes with this svtok: name one .* --network exp/NAME"):
-        Verifier.load()
-
-
 def test_the_store_holds_no_audio(empty: Verifier, said: Spoken) -> None:
     takes = [said("anna", "open", take) for take in range(3)]
     empty.enroll("anna", "open", takes)
