@@ -124,8 +124,10 @@ main()
 """
     done = without_torch(code, "train", "--data", "x", "--out", "y", work / "exp/net", folder=tmp_path)
     assert done.returncode == 1
-    assert re.search(r"net: not an exported network, and (torch|pandas) is not installed, without", done.stdout)
-    assert re.search(r"(torch|pandas) is not installed, and this command needs it: run pip install svtok", done.stderr)
+    assert re.search(r"net: not an exported network, and (torch|pandas|pyarrow) is not installed, without", done.stdout)
+    assert re.search(
+        r"(torch|pandas|pyarrow) is not installed, and this command needs it: run pip install svtok", done.stderr
+    )
 
 
 def test_a_set_is_embedded_from_its_recordings(onnx: Path, work: Path, tmp_path: Path) -> None:
