@@ -16,9 +16,10 @@ features_config=$here/conf/features.yaml
 work=$here/exp
 seed=0
 jobs=
+nproc=1
 device=auto
 set=
-option_names="speechocean arabic digits speeds voices config features_config work seed jobs device set"
+option_names="speechocean arabic digits speeds voices config features_config work seed jobs nproc device set"
 help_message="usage: bash $0 [options]
 
 Trains two networks of one kind. The first, heldout, never hears Arabic Speech Commands: its 30 speakers show how well
@@ -36,6 +37,7 @@ is released, hears these speakers too. WORK/box is then the folder that svtok/pr
   --work DIR                  where all is written (exp of the recipe's folder)
   --seed N                    of all that is random ($seed)
   --jobs N                    processes (as many as processors)
+  --nproc N                   processes that extract features and train together, one a GPU, by torchrun ($nproc)
   --device NAME               auto, cpu or cuda ($device)
   --conf FILE                 shell assignments of these options"
 
@@ -68,7 +70,7 @@ prepare_corpora() {
 
 # hear SET: its features and, as the teacher, the public encoder's embeddings
 hear() {
-  call svtok extract-features --data "data/$1" --config "$features_config" --out "feats/$1" ${jobs:+--jobs "$jobs"}
+  call_together extract-features --data "data/$1" --config "$features_config" --out "feats/$1" ${jobs:+--jobs "$jobs"}
   call svtok extract-embeddings --encoder resemblyzer --data "data/$1" --out "teacher/$1" --device "$device"
 }
 
@@ -80,7 +82,8 @@ train() {
     sets+=(--data "data/$part" --features "feats/$part" --teacher-embeddings "teacher/$part")
   done
   for change in $set; do sets+=(--set "$change"); done
-  call svtok train-student "${sets[@]}" --head cls-dist --config "$config" --seed "$seed" --device "$device" --out "$name"
+  call_together train-student "${sets[@]}" --head cls-dist --config "$config" --seed "$seed" --device "$device" \
+    --out "$name"
 }
 
 # measure NETWORK CORPUS: embeddings and warping, each alone, of the corpus' eval set
@@ -136,6 +139,7 @@ speechocean=$(absolute "$speechocean") arabic=$(absolute "$arabic") digits=$(abs
   fail "--speechocean '$speechocean' holds neither WAVE/ nor recordings.csv; svtok prepare speechocean762 --help says where it is"
 [[ -d "$arabic/dataset" ]] || fail "--arabic '$arabic' holds no dataset/; see egs/arabic_commands/run.sh"
 [[ -z "$digits" || -d "$digits/recordings" ]] || fail "--digits '$digits' holds no recordings/"
+check_nproc
 mkdir -p "$work"
 cd "$work"
 log "$invocation"
