@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -106,3 +107,15 @@ def test_a_voice_is_verified_without_a_word_about_a_network(tmp_path: Path, monk
     refused = run.invoke(program, ["verify", "--speaker", "anna", other])
     assert refused.exit_code == 3, refused.output
     assert refused.output.startswith("reject: 'anna' saying 'open' (the speaker")
+
+
+@pytest.mark.slow
+@real_speech
+def test_exported_it_hears_real_speech_of_several_lengths_as_torch_does(tmp_path: Path) -> None:
+    result = CliRunner().invoke(program, ["export", "--network", "pretrained", "--out", str(tmp_path / "onnx")])
+    assert result.exit_code == 0, result.output
+    sentences = sorted((REAL_SPEECH.parents[1] / "speechocean762").rglob("*.ogg"))[::500]
+    recordings = [*takes(3, "yes"), *takes(7, "zoom out"), *sentences]
+    assert len(sentences) == 10
+    ours, exported = (svtok.load_network(place) for place in (pretrained_network(), tmp_path / "onnx"))
+    np.testing.assert_allclose(exported.embed(recordings), ours.embed(recordings), atol=1e-4)
