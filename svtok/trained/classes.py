@@ -117,11 +117,16 @@ class ClassList:
         return cls(tuple(zip(*(column.to_pylist() for column in table.columns), strict=True)))
 
 
+def at_speed(name: str, speed: float) -> str:
+    """What a speaker, or an utterance, is called at another speed: `anna#0.9`."""
+    return f"{name}#{speed:g}"
+
+
 def with_speeds(utterances: pd.DataFrame, speeds: Sequence[float]) -> pd.DataFrame:
     """The utterances, then all of them again at each speed, by a speaker of its own such as `anna#0.9`."""
     import pandas as pd
 
-    faster = [utterances.assign(spk=[f"{spk}#{speed:g}" for spk in utterances["spk"]]) for speed in speeds]
+    faster = [utterances.assign(spk=[at_speed(spk, speed) for spk in utterances["spk"]]) for speed in speeds]
     return pd.concat([utterances, *faster], ignore_index=True)
 
 

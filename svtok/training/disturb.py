@@ -20,6 +20,7 @@ from svtok.features.config import FeaturesConfig
 from svtok.files import writing_folder
 from svtok.manifest.sets import TABLE_FILES, PreparedSet, audio_paths, refuse_other_files, write_tables
 from svtok.progress import progress
+from svtok.trained.classes import at_speed
 from svtok.trained.config import WaveformConfig, read_tree
 from svtok.training.waveforms import decoded, noises_of
 
@@ -133,7 +134,7 @@ def _at_speeds(utterances: pd.DataFrame, made: Sequence[tuple[int, float]]) -> p
     """Recordings at speeds, with names of their own such as `anna-1#0.9` of the speaker `anna#0.9`."""
     table = utterances.iloc[[place for place, _ in made]].reset_index(drop=True)
     names = {
-        column: [f"{name}#{speed:g}" for name, (_, speed) in zip(table[column], made, strict=True)]
+        column: [at_speed(name, speed) for name, (_, speed) in zip(table[column], made, strict=True)]
         for column in ("utt", "spk")
     }
     return table.assign(**names)

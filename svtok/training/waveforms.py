@@ -34,6 +34,7 @@ from svtok.fresh import fingerprint, state
 from svtok.manifest.sets import PreparedSet, audio_paths
 from svtok.progress import progress
 from svtok.ranks import ALONE, Ranks
+from svtok.trained.classes import at_speed
 from svtok.trained.config import WaveformConfig
 
 WAVEFORMS = "waveforms.int16"
@@ -59,7 +60,7 @@ def waveform_problems(source: Source, config: WaveformConfig) -> list[Problem]:
                 "babble is of other speakers, and the training set has 1: set training.waveform.babble_probability=0"
             )
         )
-    taken = sorted(speakers & {f"{spk}#{speed:g}" for spk in speakers for speed in config.speeds})
+    taken = sorted(speakers & {at_speed(spk, speed) for spk in speakers for speed in config.speeds})
     problems += [Problem(f"speaker '{spk}' has the name of another at a speed: rename the one") for spk in taken]
     absent = [path for path in dict.fromkeys(audio_paths(prepared)) if not path.is_file()]
     problems += [Problem("there is no such file; training.waveform reads the recordings", path) for path in absent]
