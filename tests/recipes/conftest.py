@@ -1,7 +1,9 @@
 import os
 import subprocess
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from subprocess import PIPE
 
 import pytest
 
@@ -50,3 +52,15 @@ def script(tmp_path: Path) -> Script:
         return result, calls.read_text().splitlines()
 
     return run
+
+
+@pytest.fixture(scope="session")
+def warm_svtok(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder whose program svtok has imported torch before it is called; see warm.py."""
+    folder = tmp_path_factory.mktemp("warm")
+    command = [sys.executable, str(Path(__file__).with_name("warm.py")), str(folder)]
+    with subprocess.Popen(command, stdout=PIPE, text=True) as server:
+        assert server.stdout is not None
+        assert server.stdout.readline() == "ready\n"
+        yield folder
+        server.terminate()

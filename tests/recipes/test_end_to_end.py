@@ -17,6 +17,7 @@ import soundfile
 pytestmark = pytest.mark.recipe
 
 ROOT = Path(__file__).resolve().parents[2]
+PROGRAMS = Path(sys.executable).parent
 SMALL = (
     "network.attention_heads=2 network.memory.slots=8 network.memory.key_dim=8 network.sampled.vectors=2 "
     "training.epochs=2 training.batch_size=8"
@@ -107,19 +108,25 @@ RECIPES = (
 )
 
 
-def run(recipe: Recipe, folder: Path, settings: str, systems: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
+COLD = "rsr2015"
+"""The recipe that runs with the program svtok as it is installed; the others with one that starts at once (warm.py)."""
+
+
+def run(
+    recipe: Recipe, folder: Path, warm: Path, settings: str, systems: tuple[str, ...]
+) -> subprocess.CompletedProcess[str]:
     """Run the recipe with the svtok that the tests run with."""
     options = [*recipe.options, "--work", "work", "--jobs", "1", "--systems", " ".join(systems), "--set", settings]
     if recipe is not RECIPES[0]:  # the others as in the paper
         options += ["--config", str(ROOT / "egs" / recipe.name / "conf/paper.yaml"), "--backend", "cosine"]
-    return run_script(folder, f"{recipe.name}/run.sh", *options, "--device", "cpu")
+    programs = PROGRAMS if recipe.name == COLD else warm
+    return run_script(folder, programs, f"{recipe.name}/run.sh", *options, "--device", "cpu")
 
 
-def run_script(folder: Path, script: str, *options: str) -> subprocess.CompletedProcess[str]:
-    """Run a script of egs/ in a folder."""
+def run_script(folder: Path, programs: Path, script: str, *options: str) -> subprocess.CompletedProcess[str]:
+    """Run a script of egs/ in a folder, with the svtok of another."""
     command = ["bash", str(ROOT / "egs" / script), *options]
-    scripts = str(Path(sys.executable).parent)
-    variables = {**os.environ, "VIRTUAL_ENV": sys.prefix, "PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}"}
+    variables = {**os.environ, "VIRTUAL_ENV": sys.prefix, "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}"}
     return subprocess.run(command, cwd=folder, env=variables, stdout=PIPE, stderr=STDOUT, text=True, check=False)
 
 
@@ -131,10 +138,12 @@ def worked(result: subprocess.CompletedProcess[str]) -> list[str]:
 
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.name)
-def test_a_recipe_runs_skips_what_is_done_and_redoes_what_changed(recipe: Recipe, tmp_path: Path) -> None:
+def test_a_recipe_runs_skips_what_is_done_and_redoes_what_changed(
+    recipe: Recipe, tmp_path: Path, warm_svtok: Path
+) -> None:
     recipe.make_corpus(tmp_path / "original")
 
-    first = run(recipe, tmp_path, recipe.settings, recipe.systems)
+    first = run(recipe, tmp_path, warm_svtok, recipe.settings, recipe.systems)
     assert first.returncode == 0, first.stdout
     work = tmp_path / "work"
     for name in ("train", "dev", "eval"):
@@ -154,7 +163,7 @@ def test_a_recipe_runs_skips_what_is_done_and_redoes_what_changed(recipe: Recipe
     assert all(f"| {system} " in table for system in recipe.systems)
     assert recipe.table_says in table
 
-    again = run(recipe, tmp_path, recipe.settings, recipe.systems)
+    again = run(recipe, tmp_path, warm_svtok, recipe.settings, recipe.systems)
     assert again.returncode == 0, again.stdout
     assert worked(again) == []
     assert (work / "exp" / "results.md").read_text() == table
@@ -162,7 +171,7 @@ def test_a_recipe_runs_skips_what_is_done_and_redoes_what_changed(recipe: Recipe
     if recipe is not RECIPES[0]:
         return  # what becomes of a changed configuration is up to recipe.sh, which is the same in all of them
     system = recipe.systems[0]
-    changed = run(recipe, tmp_path, recipe.settings.replace("epochs=2", "epochs=1"), (system,))
+    changed = run(recipe, tmp_path, warm_svtok, recipe.settings.replace("epochs=2", "epochs=1"), (system,))
     assert changed.returncode == 0, changed.stdout
     assert worked(changed)[0].startswith("train")
     assert worked(changed)[1:] == [*["extract-embeddings"] * 2, "score", "evaluate", "report"]  # of eval and of train
@@ -183,13 +192,13 @@ ABLATIONS = ("arabic_commands", "rsr2015")
 """The second is run in test_ablation_runner.py: what differs is only how its corpus is made, as by its recipe above."""
 
 
-def test_an_ablation_trains_scores_and_compares_and_does_nothing_twice(tmp_path: Path) -> None:
+def test_an_ablation_trains_scores_and_compares_and_does_nothing_twice(tmp_path: Path, warm_svtok: Path) -> None:
     arabic_tree(tmp_path / "original")
     (tmp_path / "plan.yaml").write_text(PLAN)
     options = ["--root", "original", "--folds", "1", "--work", "work", "--plan", "plan.yaml", "--device", "cpu"]
     command = ["arabic_commands/ablation.sh", *options, "--results", "results.json", "--jobs", "2"]
 
-    first = run_script(tmp_path, *command)
+    first = run_script(tmp_path, warm_svtok, *command)
     assert first.returncode == 0, first.stdout
     rows = json.loads((tmp_path / "results.json").read_text())
     conditions = ["TC-vs-IC", "TC-vs-TW", "TC-vs-IW", "pooled"]
@@ -205,7 +214,7 @@ def test_an_ablation_trains_scores_and_compares_and_does_nothing_twice(tmp_path:
         assert ("eer_resampled" in row) == (row["condition"] in conditions[:2])
     assert "| student |  1/1 |" in (tmp_path / "work/exp/ablation.md").read_text()
 
-    again = run_script(tmp_path, *command)
+    again = run_script(tmp_path, warm_svtok, *command)
     assert again.returncode == 0, again.stdout
     assert "2 runs asked for, 0 left" in again.stdout
     assert json.loads((tmp_path / "results.json").read_text()) == rows
