@@ -31,7 +31,7 @@ class ConvReluNorm(nn.Module):
     def forward(self, x: Tensor, rows: Rows) -> Tensor:
         """x (..., C_in) -> (..., C_out)."""
         x = self.conv(x) if isinstance(self.conv, nn.Linear) else self.conv(x, rows)
-        return self.norm(torch.relu(x), rows)
+        return self.norm(torch.relu_(x), rows)
 
 
 class SubsamplingConv(nn.Module):
@@ -77,8 +77,8 @@ class ResidualBlock(nn.Module):
         for number, (conv, norm) in enumerate(zip(self.convs, self.norms, strict=True)):
             out = norm(conv(out, rows), rows)
             if number + 1 < len(self.convs):
-                out = torch.relu(out)
-        return self.dropout(torch.relu(out + self.shortcut(x)))
+                out = torch.relu_(out)
+        return self.dropout(torch.relu_(out + self.shortcut(x)))
 
 
 class ResidualFrontEnd(nn.Module):
@@ -98,7 +98,7 @@ class ResidualFrontEnd(nn.Module):
     def forward(self, frames: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """frames (B, T, F), lengths (B,) -> states (B, T', D), mask (B, T')."""
         x, phonetic, rows = self.first(frames, lengths)
-        x = torch.relu(self.norm(x, rows))
+        x = torch.relu_(self.norm(x, rows))
         for block in self.blocks:
             x = block(beside(x, phonetic), rows)
         return rows.unpack(self.final_norm(x, rows)), rows.mask
@@ -171,7 +171,7 @@ class EcapaFrontEnd(nn.Module):
     def forward(self, frames: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """frames (B, T, F), lengths (B,) -> states (B, T', D), mask (B, T')."""
         x, phonetic, rows = self.first(frames, lengths)
-        outputs = [self.norm(torch.relu(x), rows)]
+        outputs = [self.norm(torch.relu_(x), rows)]
         for block in self.blocks:
             # each block reads the sum of all outputs before it (section 3.3)
             outputs.append(block(beside(sum(outputs[1:], outputs[0]), phonetic), rows))
@@ -198,7 +198,7 @@ class XVectorFrontEnd(nn.Module):
     def forward(self, frames: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """frames (B, T, F), lengths (B,) -> states (B, T', D), mask (B, T')."""
         x, phonetic, rows = self.first(frames, lengths)
-        x = self.norm(torch.relu(x), rows)
+        x = self.norm(torch.relu_(x), rows)
         for block in self.blocks:
             x = block(beside(x, phonetic), rows)
         return rows.unpack(x), rows.mask

@@ -46,17 +46,20 @@ class Rows:
 
     Attributes:
         mask: which of the frames are real, bool (B, T).
+        whole: whether they all are, where that is known without waiting for a GPU, and no graph is traced, which is for
+            other lengths too.
     """
 
     def __init__(self, lengths: Tensor, frames: int, device: torch.device, *, packed: bool) -> None:
         self.packed = packed
         known = frame_mask(lengths, frames)
         self.mask = sent(known, device)
+        self.whole = known.device.type == "cpu" and not torch.jit.is_tracing() and bool(known.all())
         self._real: Tensor | None = None  # the places (N,) of the rows among the B * T frames; None: all of them
         if packed:
             self._lengths, self._device = lengths, device
             self._edges: dict[tuple[int, int], Tensor] = {}
-            if not known.all():
+            if not self.whole:
                 self._real = sent(known.flatten().nonzero()[:, 0], device)
 
     def pack(self, x: Tensor) -> Tensor:
@@ -212,4 +215,9 @@ class RowNorm(nn.BatchNorm1d):
         """x (..., C) -> (..., C)."""
         if rows.packed:
             return super().forward(x)
-        return super().forward(x.transpose(1, 2)).transpose(1, 2) * rows.mask[..., None]
+        assert self.running_mean is not None
+        assert self.running_var is not None
+        # as one product and sum a value, the channels beside one another: a third of the time of torch's on a CPU
+        scale = self.weight * torch.rsqrt(self.running_var + self.eps)  # (C,)
+        out = torch.addcmul(self.bias - self.running_mean * scale, x, scale).to(x.dtype)
+        return out if rows.whole else out.mul_(rows.mask[..., None])
