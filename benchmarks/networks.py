@@ -17,8 +17,8 @@ from svtok.trained.inference import is_fast_in_bf16
 
 BANDS, CLASSES = 80, 100
 NO_BF16 = "not measured: this CPU has no bf16 instructions"
-SPEECHBRAIN = "pip install --no-deps speechbrain==1.0.3 hyperpyyaml==1.2.3 ruamel.yaml==0.19.1"
-"""What brings the peer: its other requirements are not needed for its network."""
+SPEECHBRAIN = "pip install -c constraints.txt -e '.[peers]'"
+"""What brings the peer."""
 
 
 def has_bf16() -> bool:

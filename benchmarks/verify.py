@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import click
 
-from benchmarks.sidebyside import compare, show
+from benchmarks.sidebyside import Comparison, compare, show
+from benchmarks.table import Row
 
 if TYPE_CHECKING:
     from svtok.verifier import Verifier
+
+LIMIT = 0.05
+"""Seconds for a file of 3 s."""
 
 
 @click.command("verify")
@@ -31,6 +35,21 @@ def verify(network: Path | None, seconds: float, takes: int, rounds: int, json_f
     Example:
       python -m benchmarks verify --rounds 30 --json verify.json
     """
+    show([_comparison(network, seconds, takes, rounds)], unit="call", per=1, json_file=json_file)
+
+
+def rows() -> Iterator[Row]:
+    """For the table."""
+    found = _comparison(None, 3.0, 3, 9)
+    measured = f"{1e3 * found.our_seconds:.1f} ms beside {1e3 * found.peer_seconds:.0f}"
+    yield Row(found.what, found.peer, found.ratio, 1, measured)
+    yield Row(
+        found.what, f"the limit of {1e3 * LIMIT:g} ms", LIMIT / found.our_seconds, 1, measured.partition(" be")[0]
+    )
+
+
+def _comparison(network: Path | None, seconds: float, takes: int, rounds: int) -> Comparison:
+    """The times of a call on both sides."""
     import numpy as np
     import soundfile
     import torch
@@ -53,8 +72,7 @@ def verify(network: Path | None, seconds: float, takes: int, rounds: int, json_f
         verifier.enroll("speaker", "phrase", enrolled)
         peer, theirs = _peer(verifier, enrolled[0], test)
         ours = lambda: verifier.verify("speaker", test)  # noqa: E731
-        comparison = compare(f"verify {seconds:g} s, {takes} takes", peer, theirs=theirs, ours=ours, rounds=rounds)
-    show([comparison], unit="call", per=1, json_file=json_file)
+        return compare(f"verify {seconds:g} s, {takes} takes", peer, theirs=theirs, ours=ours, rounds=rounds)
 
 
 def _peer(verifier: Verifier, enrolled: Path, test: Path) -> tuple[str, Callable[[], object]]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from benchmarks import on_one_thread
+from benchmarks.sidebyside import Comparison, compare, show
+from benchmarks.table import Row
 
 if TYPE_CHECKING:
     import numpy as np
@@ -119,27 +122,36 @@ def warping(rounds: int, trials: int, json_file: Path | None) -> None:
       python -m benchmarks warping --json warping.json
     """
     on_one_thread()
-    from benchmarks.sidebyside import compare, show
-    from svtok.scoring.warping import score_by_warping
-
-    rows = []
-    for seconds in SECONDS:
-        count = trials // seconds**2
-        prepared, few = trials_of(count), trials_of(PEER_TRIALS)
-        frames = Stored(sorted({*utts_of(prepared), *utts_of(few)}), seconds * FRAMES_A_SECOND)
-        row = compare(
-            f"{TAKES} takes, {seconds} s each",
-            "loops over trials and cells",
-            theirs=lambda: by_loops(few, frames),  # noqa: B023
-            ours=lambda: score_by_warping(prepared, frames),  # noqa: B023
-            rounds=rounds,
-            items=(PEER_TRIALS, count),
-        )
-        rows.append(row)
-    show(rows, unit="trial", per=1, json_file=json_file)
+    show([_comparison(seconds, trials, rounds) for seconds in SECONDS], unit="trial", per=1, json_file=json_file)
     for count in (trials, 4 * trials):
         prepared = trials_of(count)
         frames = Stored(utts_of(prepared), FRAMES_A_SECOND)
         click.echo(
             f"{count} trials of {TAKES} takes of 1 s: at most {peak_mb(prepared, frames):.0f} MB beside the frames"
         )
+
+
+def rows() -> Iterator[Row]:
+    """For the table."""
+    on_one_thread()
+    for seconds in SECONDS:
+        found = _comparison(seconds, 1000, 3)
+        theirs, ours = 1e3 * found.peer_seconds, 1e3 * found.our_seconds
+        yield Row(f"warping, {found.what}", found.peer, found.ratio, 1, f"{ours:.3g} ms a trial beside {theirs:.3g}")
+
+
+def _comparison(seconds: int, trials: int, rounds: int) -> Comparison:
+    """The times of a trial on both sides: of so many trials of one second, or of fewer that are longer."""
+    from svtok.scoring.warping import score_by_warping
+
+    count = trials // seconds**2
+    prepared, few = trials_of(count), trials_of(PEER_TRIALS)
+    frames = Stored(sorted({*utts_of(prepared), *utts_of(few)}), seconds * FRAMES_A_SECOND)
+    return compare(
+        f"{TAKES} takes, {seconds} s each",
+        "loops over trials and cells",
+        theirs=lambda: by_loops(few, frames),
+        ours=lambda: score_by_warping(prepared, frames),
+        rounds=rounds,
+        items=(PEER_TRIALS, count),
+    )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Iterable
 from typing import cast
 
@@ -14,6 +13,7 @@ from torch.nn import functional
 from svtok.nets.config import NetworkConfig
 from svtok.nets.initial import fill_normal
 from svtok.nets.memory import MemoryLayer
+from svtok.nets.rows import is_exporting
 
 
 class NoPositions(nn.Module):
@@ -142,8 +142,7 @@ class SelfAttention(nn.Module):
         if x.device.type != "cpu":
             return True
         dropped = self.training and self.dropout.p > 0
-        exported = "torch.onnx" in sys.modules and torch.onnx.is_in_onnx_export()  # it loads slowly when it is named
-        return not (dropped or torch.is_autocast_enabled("cpu") or exported)
+        return not (dropped or torch.is_autocast_enabled("cpu") or is_exporting())
 
     def _few(self, x: Tensor, mask: Tensor, rows: int) -> Tensor:
         """What `forward` gives for a few rows, without keys and values of all S: with an equal sum in another order.

@@ -7,6 +7,7 @@ exported, and a single recording has no padding anyway. Whatever treats each row
 
 from __future__ import annotations
 
+import sys
 from typing import Any, cast
 
 import torch
@@ -35,6 +36,11 @@ def sent(tensor: Tensor, device: torch.device) -> Tensor:
     return tensor.to(device, non_blocking=True)
 
 
+def is_exporting() -> bool:
+    """Whether an ONNX graph of the network is being made, and not an embedding."""
+    return "torch.onnx" in sys.modules and torch.onnx.is_in_onnx_export()  # it loads slowly when it is named
+
+
 class Rows:
     """Which frames of a batch the rows are.
 
@@ -46,15 +52,15 @@ class Rows:
 
     Attributes:
         mask: which of the frames are real, bool (B, T).
-        whole: whether they all are, where that is known without waiting for a GPU, and no graph is traced, which is for
-            other lengths too.
+        whole: whether they all are, where that is known without waiting for a GPU, and no graph is exported, which is
+            for other lengths too.
     """
 
     def __init__(self, lengths: Tensor, frames: int, device: torch.device, *, packed: bool) -> None:
         self.packed = packed
         known = frame_mask(lengths, frames)
         self.mask = sent(known, device)
-        self.whole = known.device.type == "cpu" and not torch.jit.is_tracing() and bool(known.all())
+        self.whole = known.device.type == "cpu" and not is_exporting() and bool(known.all())
         self._real: Tensor | None = None  # the places (N,) of the rows among the B * T frames; None: all of them
         if packed:
             self._lengths, self._device = lengths, device
