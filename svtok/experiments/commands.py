@@ -62,7 +62,7 @@ def commands(plan: Plan, run: Run, device: str) -> list[Command]:
     if system.fuse:
         return [*_fuse(plan, run, device), _evaluate(plan, run)]
     training: list[Command] = []
-    if not (system.network or system.warp):
+    if not (system.network or system.without_network):
         training = [*_hear_teachers(plan, run, device), training_command(plan, run, device)]
     return [*training, *_score(plan, run, [plan.test_set], run.folder, device), _evaluate(plan, run)]
 
@@ -151,15 +151,14 @@ def _fuse(plan: Plan, run: Run, device: str) -> list[Command]:
 
 def _score(plan: Plan, run: Run, sets: Sequence[str], folder: Path, device: str) -> list[Command]:
     """Score the trials of some sets by the system of a run; what this needs and makes is written to `folder`."""
-    system = plan.systems[run.system]
-    extracted = [] if system.warp else system.extracted_sets(sets)
+    extracted = plan.systems[run.system].extracted_sets(sets)
     extracting = [_extract(plan, run, name, folder, device) for name in extracted]
     return [*extracting, *(_score_set(plan, run, name, folder, device) for name in sets)]
 
 
 def _extract(plan: Plan, run: Run, name: str, folder: Path, device: str) -> Command:
     system = plan.systems[run.system]
-    command = ["extract-embeddings", *_input(plan, run, name), "--out", str(_embeddings(folder, name))]
+    command = ["extract-embeddings", *_input(plan, run, name), "--out", str(_embeddings(system, run, folder, name))]
     return [*command, "--device", device, *_filled(system.extract, plan, run, name, folder)]
 
 
@@ -171,7 +170,7 @@ def _score_set(plan: Plan, run: Run, name: str, folder: Path, device: str) -> Co
         return ["score", *given, *out, *options]
     if system.scorer == "score-phrases":
         return ["score-phrases", *_input(plan, run, name), *out, "--device", device, *options]
-    given = ["--embeddings", str(_embeddings(folder, name)), "--data", str(data(run, name))]
+    given = ["--embeddings", str(_embeddings(system, run, folder, name)), "--data", str(data(run, name))]
     return ["score", *given, *out, *options]
 
 
@@ -187,20 +186,22 @@ def _evaluate(plan: Plan, run: Run) -> Command:
     return [*command, "--json", str(evaluation(plan, run)), "--resamples", "0"]
 
 
-def _embeddings(folder: Path, name: str) -> Path:
-    return folder / "embeddings" / name
+def _embeddings(system: System, run: Run, folder: Path, name: str) -> Path:
+    """The embeddings of a set: those that are stored, or what the scoring in `folder` makes."""
+    return Path(system.embeddings) / f"fold{run.fold}" / name if system.embeddings else folder / "embeddings" / name
 
 
 def _filled(options: Iterable[str], plan: Plan, run: Run, scored: str, folder: Path) -> list[str]:
     """The options with their placeholders filled in, where the set `scored` is scored within `folder`."""
+    system = plan.systems[run.system]
     of_sets = {f"{name}_data": data(run, name) for name in ("train", "dev")}
-    of_sets |= {f"{name}_embeddings": _embeddings(folder, name) for name in ("train", "dev")}
-    of_sets |= {f"{name}_frames": frames(plan.systems[run.system], run, name) for name in ("train", "dev")}
+    of_sets |= {f"{name}_embeddings": _embeddings(system, run, folder, name) for name in ("train", "dev")}
+    of_sets |= {f"{name}_frames": frames(system, run, name) for name in ("train", "dev")}
     owners = network_owners(plan, run)
     values = {
         "data": data(run, scored),
-        "embeddings": _embeddings(folder, scored),
-        "frames": frames(plan.systems[run.system], run, scored),
+        "embeddings": _embeddings(system, run, folder, scored),
+        "frames": frames(system, run, scored),
         "network": network(owners[0]) if owners else "",
         "conf": plan.file("."),
         "fold": run.fold,
@@ -233,8 +234,12 @@ def check_inputs(plan: Plan, runs: Iterable[Run], work: Path) -> None:
             embeddings += stored_teachers(plan, owner)
         for name in plan.systems[run.system].fuse or (run.system,):
             system = plan.systems[name]
-            for of_set in ("train", "dev", plan.test_set) if system.warp else ():
-                needed |= {data(run, of_set): UTTERANCES_FILE, frames(system, run, of_set): ABOUT}
+            for of_set in ("train", "dev", plan.test_set) if system.without_network else ():
+                needed[data(run, of_set)] = UTTERANCES_FILE
+                if system.warp:
+                    needed[frames(system, run, of_set)] = ABOUT
+                else:
+                    embeddings.append(_embeddings(system, run, run.folder, of_set))
     missing = [path for path, file in needed.items() if not (work / path / file).is_file()]
     problems = [Problem("is missing: make it with svtok prepare or svtok extract-features", path) for path in missing]
     missing = [path for path in dict.fromkeys(embeddings) if not (work / path / EMBEDDINGS).is_file()]

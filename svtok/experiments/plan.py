@@ -42,7 +42,7 @@ Options = Annotated[tuple[str, ...], BeforeValidator(_split)]
 
 class System(Section):
     """One system: a network to train, or with `network` that of another system, and how its trials are scored; or with
-    `warp` features that are warped onto each other; or the fusion of other systems' scores."""
+    `warp` features that are warped onto each other; or stored `embeddings`; or the fusion of other systems' scores."""
 
     head: str | None = Field(None, description="head of the network; default: what the configuration says")
     config: str | None = Field(None, description="training configuration in place of the plan's")
@@ -65,6 +65,9 @@ class System(Section):
     features: str = Field("feats", description="folder of the features within the work folder: FEATURES/fold1/train")
     network: str | None = Field(None, description="system above whose network is taken; nothing is trained")
     warp: str | None = Field(None, description="folder of features, FEATURES/fold1/train, that are warped; no network")
+    embeddings: str | None = Field(
+        None, description="folder of stored embeddings, EMBEDDINGS/fold1/train, that are scored; no network"
+    )
     extract: Options = Field((), description="further options of svtok extract-embeddings")
     scorer: Literal["score", "score-phrases"] = Field(
         "score", description="the command that scores: by embeddings, or by the network's posteriors of the phrases"
@@ -80,6 +83,10 @@ class System(Section):
         return bool(self.teacher) or self.joint or bool(self.teacher_embeddings)
 
     @property
+    def without_network(self) -> bool:
+        return bool(self.warp or self.embeddings)
+
+    @property
     def used(self) -> tuple[str, ...]:
         """The systems that this one needs."""
         if self.fuse or self.network:
@@ -93,7 +100,7 @@ class System(Section):
 
     def extracted_sets(self, scored: Sequence[str]) -> list[str]:
         """The sets whose embeddings are needed: those that are scored, and those that the scoring names."""
-        if self.scorer == "score-phrases":
+        if self.scorer == "score-phrases" or self.without_network:
             return []
         named = [name for name in ("train", "dev") if f"{{{name}_embeddings}}" in " ".join(self.score)]
         return list(dict.fromkeys([*named, *scored]))
@@ -107,7 +114,8 @@ class System(Section):
         exclusive = (
             ("network", training),
             ("warp", (*training, *of_network)),
-            ("fuse", (*training, *of_network, "warp", "score")),
+            ("embeddings", (*training, *of_network, "warp")),
+            ("fuse", (*training, *of_network, "warp", "embeddings", "score")),
         )
         for name, useless in exclusive:
             given = [other for other in useless if other in self.model_fields_set]
@@ -147,7 +155,7 @@ class Plan(Section):
     def networks_of(self, name: str) -> tuple[str, ...]:
         """The systems whose networks give the scores of a system: itself, another one, several in a fusion, or none."""
         system = self.systems[name]
-        if system.warp:
+        if system.without_network:
             return ()
         if system.fuse:
             return tuple(dict.fromkeys(owner for other in system.fuse for owner in self.networks_of(other)))
@@ -217,7 +225,7 @@ def _wrong(plan: Plan) -> list[str]:
 
 
 def _wrong_settings(plan: Plan, name: str) -> list[str]:
-    if plan.systems[name].network or plan.systems[name].warp or plan.systems[name].fuse:
+    if plan.systems[name].network or plan.systems[name].without_network or plan.systems[name].fuse:
         return []
     try:
         plan.settings_of(name)
@@ -318,8 +326,8 @@ def run_key(plan: Plan, name: str) -> str:
     if system.fuse:
         members = [run_key(plan, other) for other in system.fuse]
         return _hash({"members": members, "test_set": plan.test_set, **_asked(plan, name, "fusion")})
-    if system.warp:
-        return _hash({"test_set": plan.test_set, **_asked(plan, name, "warp", "score")})
+    if system.without_network:
+        return _hash({"test_set": plan.test_set, **_asked(plan, name, "warp", "embeddings", "score")})
     options = _asked(plan, name, "extract", "scorer", "score")
     return _hash({"network": network_key(plan, name), "test_set": plan.test_set, **options})
 

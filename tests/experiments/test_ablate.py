@@ -298,6 +298,27 @@ def test_features_are_warped_without_a_network_and_fused_with_one(
     assert run_key(plan, "warped") != run_key(make_plan("warped: {warp: others}"), "warped")
 
 
+def test_stored_embeddings_are_scored_without_a_network(
+    make_plan: Callable[..., Plan], calls: Callable[[], list[str]], tmp_path: Path
+) -> None:
+    plan = make_plan("public: {embeddings: emb/public, score: '--backend plda --backend-train {train_embeddings}'}")
+    with pytest.raises(ProblemsError, match="emb/public/fold1/eval: is missing: make it with svtok extract-embeddings"):
+        run(plan, tmp_path)
+    for name in ("train", "dev", "eval"):
+        folder = tmp_path / "work/emb/public/fold1" / name
+        folder.mkdir(parents=True)
+        (folder / "embeddings.yaml").touch()
+    run(plan, tmp_path)
+    out = "exp/fold1/seed0/public"
+    assert calls() == [
+        f"score --embeddings emb/public/fold1/eval --data data/fold1/eval --out {out}/scores-eval.tsv --backend plda "
+        "--backend-train emb/public/fold1/train",
+        f"evaluate --scores {out}/scores-eval.tsv --data data/fold1/eval --json {out}/evaluation-eval.json "
+        "--resamples 0",
+    ]
+    assert run_key(plan, "public") != run_key(make_plan("public: {embeddings: emb/other}"), "public")
+
+
 def test_students_wait_for_their_teachers_and_others_do_not(
     make_plan: Callable[..., Plan], calls: Callable[[], list[str]], tmp_path: Path
 ) -> None:

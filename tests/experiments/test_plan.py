@@ -86,7 +86,8 @@ def test_a_fusion_has_systems_of_its_own_and_nothing_else(tmp_path: Path) -> Non
         tmp_path / "plan.yaml",
         "systems:\n  one: {fuse: a}\n  options: {head: avg, fusion: --rule both}\n"
         "  both: {fuse: [a, b], head: avg, scorer: score-phrases}\n  phrases: {scorer: score-phrases, extract: -x}\n"
-        "  warped: {warp: cepstra, network: one, head: avg, score: --norm s-norm}\n",
+        "  warped: {warp: cepstra, network: one, head: avg, score: --norm s-norm}\n"
+        "  stored: {embeddings: public, warp: cepstra, extract: -x}\n",
     )
     assert [text.partition(": ")[::2] for text in problems] == [
         ("systems.one", "a fusion has two or more systems in fuse"),
@@ -96,6 +97,10 @@ def test_a_fusion_has_systems_of_its_own_and_nothing_else(tmp_path: Path) -> Non
         (
             "systems.warped",
             "with network, head would do nothing and must go; with warp, head, network would do nothing and must go",
+        ),
+        (
+            "systems.stored",
+            "with warp, extract would do nothing and must go; with embeddings, extract, warp would do nothing and must go",
         ),
     ]
 
