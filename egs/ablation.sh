@@ -7,7 +7,8 @@
 #   prepare_fold K     writes data/foldK with svtok
 # Everything but the results is written under $work: data/foldK, feats/foldK and exp/; and where the plan has systems
 # with `features: feats-phonetic`, phonetic/foldK and feats-phonetic/foldK. Where they have other `features: feats-NAME` or
-# `warp: feats-NAME`, feats-NAME/foldK is extracted as conf/NAME.yaml says.
+# `warp: feats-NAME`, feats-NAME/foldK is extracted as conf/NAME.yaml says; where they have `embeddings: ENCODER`,
+# ENCODER/foldK has the embeddings of a public encoder.
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -60,6 +61,19 @@ further_features() {
   sed -nE 's/^[^#]*(features|warp): feats-([a-z]+).*/\2/p' "$plan" | sort -u | grep -vx phonetic || true
 }
 
+# The public encoders whose embeddings the plan asks for.
+encoders() {
+  sed -nE 's/^([^#]*[ {,])?embeddings: ([a-z]+).*/\2/p' "$plan" | sort -u
+}
+
+# encode FOLD ENCODER
+encode() {
+  local part
+  for part in train dev eval; do
+    call svtok extract-embeddings --encoder "$2" --data "data/fold$1/$part" --out "$2/fold$1/$part" --device "$device"
+  done
+}
+
 extract_phonetic_features() {
   local fold=$1 part
   call svtok train-phonetic --data "data/fold$fold/train" --features "feats/fold$fold/train" --dev "data/fold$fold/dev" \
@@ -90,6 +104,7 @@ run_ablation() {
     prepare_fold "$fold"
     extract_features "$fold" feats "$features_config"
     for name in $(further_features); do extract_features "$fold" "feats-$name" "$here/conf/$name.yaml"; done
+    for name in $(encoders); do encode "$fold" "$name"; done
     if grep -q '^[^#]*features: feats-phonetic' "$plan"; then extract_phonetic_features "$fold"; fi
   done
   call_together ablate "$plan" --work . --results "$results" --folds "$folds" --seeds "$seeds" --systems "$systems" \

@@ -100,7 +100,8 @@ def test_a_fusion_has_systems_of_its_own_and_nothing_else(tmp_path: Path) -> Non
         ),
         (
             "systems.stored",
-            "with warp, extract would do nothing and must go; with embeddings, extract, warp would do nothing and must go",
+            "with warp, extract would do nothing and must go; "
+            "with embeddings, extract, warp would do nothing and must go",
         ),
     ]
 

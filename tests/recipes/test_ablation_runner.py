@@ -25,9 +25,13 @@ def names(calls: list[str]) -> list[str]:
     return [re.sub(r"(\S+)(?:.* --out (\S+))?.*", r"\1 \2", call).strip() for call in calls]
 
 
-def of_fold(fold: int, first: str = "prepare", folders: tuple[str, ...] = ("feats", "feats-cepstra")) -> list[str]:
-    sets = [f"{folder}/fold{fold}/{name}" for folder in folders for name in ("train", "dev", "eval")]
-    return [f"{first} data/fold{fold}", *(f"extract-features {name}" for name in sets)]
+def of_fold(
+    fold: int, folders: tuple[str, ...] = ("feats", "feats-cepstra"), encoders: tuple[str, ...] = ("resemblyzer",)
+) -> list[str]:
+    parts = [f"fold{fold}/{name}" for name in ("train", "dev", "eval")]
+    extracted = [f"extract-features {folder}/{part}" for folder in folders for part in parts]
+    encoded = [f"extract-embeddings {encoder}/{part}" for encoder in encoders for part in parts]
+    return [f"prepare data/fold{fold}", *extracted, *encoded]
 
 
 def test_folds_are_prepared_and_the_plan_is_run_and_shown(arabic: Script, tmp_path: Path) -> None:
@@ -40,6 +44,9 @@ def test_folds_are_prepared_and_the_plan_is_run_and_shown(arabic: Script, tmp_pa
     conf = ROOT / "egs/arabic_commands/conf"
     assert calls[4] == (
         f"extract-features data/fold1/train --config {conf}/cepstra.yaml --out feats-cepstra/fold1/train --jobs 2"
+    )
+    assert calls[7] == (
+        "extract-embeddings --encoder resemblyzer --data data/fold1/train --out resemblyzer/fold1/train --device auto"
     )
     plan = conf / "ablation.plan.yaml"
     choice = "--folds 1 3 --seeds 0 --systems avg cls"
@@ -65,7 +72,7 @@ def test_phonetic_features_are_made_where_the_plan_has_systems_on_them(arabic: S
     assert result.returncode == 0, result.stderr
     parts = ("train", "dev", "eval")
     phonetic = ["train-phonetic phonetic/fold2", *(f"extract-features feats-phonetic/fold2/{part}" for part in parts)]
-    assert names(calls) == [*of_fold(2, folders=("feats",)), *phonetic, "ablate", "ablation-table"]
+    assert names(calls) == [*of_fold(2, folders=("feats",), encoders=()), *phonetic, "ablate", "ablation-table"]
     assert calls[4] == (
         "train-phonetic --data data/fold2/train --features feats/fold2/train --dev data/fold2/dev "
         f"--dev-features feats/fold2/dev --text-from phrase --lexicon {ROOT}/egs/arabic_commands/conf/lexicon.txt "
@@ -87,7 +94,7 @@ def test_each_synthetic_fold_is_a_corpus_of_its_own(script: Script) -> None:
     assert result.returncode == 0, result.stderr
     assert names(calls)[:6] == [
         "synthesize data/synthetic1",
-        *of_fold(1, folders=("feats",)),
+        *of_fold(1, folders=("feats",), encoders=()),
         "synthesize data/synthetic2",
     ]
     assert calls[5] == "synthesize rsr2015 --anew --out data/synthetic2 --part 2 --seed 2 --speakers 4"
