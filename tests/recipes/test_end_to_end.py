@@ -108,7 +108,7 @@ RECIPES = (
 )
 
 
-COLD = "rsr2015"
+COLD = "tdsv2024"
 """The recipe that runs with the program svtok as it is installed; the others with one that starts at once (warm.py)."""
 
 
