@@ -22,10 +22,11 @@ if TYPE_CHECKING:
 
 SECONDS = (2.0, 4.0)
 SPEAKERS = 8
+UTTERANCES = 48
 
 
 @click.command("augmenting")
-@click.option("--utterances", default=64, show_default=True, help="Utterances of an epoch, of 2 to 4 seconds.")
+@click.option("--utterances", default=UTTERANCES, show_default=True, help="Utterances of an epoch, of 2 to 4 seconds.")
 @click.option("--rounds", default=3, show_default=True, help="Rounds; the medians over them are printed.")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Set a field of the configuration.")
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the numbers to this file too.")
@@ -152,7 +153,7 @@ def steps(trainer: Trainer) -> None:
 
 def rows() -> Iterator[Row]:
     """For the table."""
-    found = compare_epochs(64, 3)
-    theirs, ours = (1e3 * seconds / 64 for seconds in (found.peer_seconds, found.our_seconds))
+    found = compare_epochs(UTTERANCES, 3)
+    theirs, ours = (1e3 * seconds / UTTERANCES for seconds in (found.peer_seconds, found.our_seconds))
     what = f"{ours:.1f} ms an utterance beside {theirs:.1f}"
     yield Row("an epoch that augments packed audio", "the same from stored features", found.ratio, 0.85, what)
