@@ -81,22 +81,25 @@ train() {
     --head "$system" --config "$config" --out "exp/$system" --seed "$seed" --anew ${device:+--device "$device"} "$@"
 }
 
+left= # systems that stage 4 trains beside the students
+
 train_teachers() {
-  local system alone=
+  local system alone= whole
   for system in $systems; do
     case "$system" in
       *-dist) ;;
+      "$teacher") alone="$system $alone" ;;
       *) alone="$alone $system" ;;
     esac
   done
-  each train_alone "$alone"
-}
-
-train_alone() {
-  case "$1" in
-    "$teacher") train "$1" train-teacher ;;
-    *) train "$1" train ;;
-  esac
+  # shellcheck disable=SC2086 # several names
+  set -- $alone
+  if [[ $# -gt "$at_once" && "$stop_stage" -gt 3 ]]; then # the last few alone would leave processors with nothing to do
+    whole=$(($# / at_once * at_once))
+    left=${*:whole + 1}
+    set -- "${@:1:whole}"
+  fi
+  each train_system "$*"
 }
 
 train_students() {
@@ -109,11 +112,15 @@ train_students() {
         ;;
     esac
   done
-  each train_student "$students"
+  each train_system "$left $students"
 }
 
-train_student() {
-  train "$1" train-student --teacher "exp/$teacher"
+train_system() {
+  case "$1" in
+    *-dist) train "$1" train-student --teacher "exp/$teacher" ;;
+    "$teacher") train "$1" train-teacher ;;
+    *) train "$1" train ;;
+  esac
 }
 
 extract_embeddings() {
@@ -134,11 +141,15 @@ score() {
     --out "exp/$1/scores$on_set.tsv" ${options[@]+"${options[@]}"}
 }
 
+evaluate() {
+  call svtok evaluate --scores "exp/$1/scores$on_set.tsv" --data "data/$corpus/$test_set" \
+    --json "exp/$1/evaluation$on_set.json" --det "exp/$1/det$on_set.png"
+}
+
 report() {
   local system evaluations=() folders=()
+  each evaluate "$systems"
   for system in $systems; do
-    call svtok evaluate --scores "exp/$system/scores$on_set.tsv" --data "data/$corpus/$test_set" \
-      --json "exp/$system/evaluation$on_set.json" --det "exp/$system/det$on_set.png"
     evaluations+=("$system=exp/$system/evaluation$on_set.json")
     folders+=("exp/$system")
   done

@@ -43,9 +43,9 @@ def test_all_stages_run_in_order_and_hand_their_results_on(recipe: Recipe, tmp_p
     assert names(calls) == [
         "prepare data/arabic-commands",
         "extract-features",
+        "train-teacher exp/cls-sampled",
         "train exp/avg",
         "train exp/cls",
-        "train-teacher exp/cls-sampled",
         "train-student exp/cls-sampled-dist",
         *(
             f"extract-embeddings exp/{system}/embeddings/{part}"
@@ -85,9 +85,16 @@ def test_several_systems_at_once_are_the_same_calls_and_each_says_whose_words_ar
     result, calls = recipe("--at-once", "2")
     assert result.returncode == 0, result.stderr
     assert sorted(calls) == sorted(one_by_one)
-    assert sorted(names(calls)[2:4]) == ["train exp/avg", "train exp/cls"]  # whichever began first
-    assert names(calls)[4:6] == ["train-teacher exp/cls-sampled", names(one_by_one)[5]]
+    assert sorted(names(calls)[2:4]) == ["train exp/avg", "train-teacher exp/cls-sampled"]  # whichever began first
+    assert sorted(names(calls)[4:6]) == ["train exp/cls", "train-student exp/cls-sampled-dist"]
     assert re.search(r"^cls: \S+ \S+ svtok train --data .* --head cls ", result.stderr, re.M)
+
+
+def test_all_that_have_no_teacher_are_trained_where_the_stages_end_with_them(recipe: Recipe) -> None:
+    result, calls = recipe("--at-once", "2", "--stop-stage", "3")
+    assert result.returncode == 0, result.stderr
+    assert sorted(names(calls)[2:]) == ["train exp/avg", "train exp/cls", "train-teacher exp/cls-sampled"]
+    assert names(calls)[4] == "train exp/cls"
 
 
 def test_several_processes_extract_and_train_by_torchrun(recipe: Recipe) -> None:
