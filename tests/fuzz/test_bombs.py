@@ -29,7 +29,7 @@ from svtok.scoring.submission import check_submission
 from svtok.trained.config import Config
 from svtok.trained.folder import load_network, write_settings, write_weights
 from svtok.training.checkpoint import restore_checkpoint
-from tests.fuzz.harness import in_child
+from tests.fuzz.harness import SECONDS, in_child
 from tests.fuzz.targets import write_checkpoint, write_prepared_set, write_zip
 from tests.test_damaged_folders import write_embeddings_here, write_network_here
 
@@ -53,7 +53,7 @@ def refused(capfd: pytest.CaptureFixture[str]) -> Callable[..., None]:
             with pytest.raises(SvtokError, match=match):
                 call()
 
-        status = in_child(work, memory=memory)
+        status = in_child(work, memory=memory, seconds=3 * SECONDS)  # coverage traces what it does
         assert status == 0, f"{status}: {capfd.readouterr().err[-2000:]}"
 
     return check
