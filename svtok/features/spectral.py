@@ -158,11 +158,9 @@ def with_deltas(features: np.ndarray, order: int) -> np.ndarray:
     derived = np.concatenate([np.repeat(features[:1], reach, 0), features, np.repeat(features[-1:], reach, 0)])
     parts = [features]
     for number in range(1, order + 1):
-        slope = derived[4:] - derived[:-4]  # two frames fewer on each side
-        slope *= 2
+        slope = 2 * (derived[4:] - derived[:-4])
         slope += derived[3:-1]
         slope -= derived[1:-3]
-        slope /= 10
-        derived = slope
+        derived = slope / 10  # two frames fewer on each side
         parts.append(derived[reach - WINDOW * number :][: len(features)])  # (T, F)
     return np.concatenate(parts, axis=1)

@@ -1,8 +1,8 @@
 """The frames of a batch as rows, and the layers that must know which row is which frame.
 
 In training, only the real frames are rows, one after the other, (N, C): nothing is spent on padding, and BatchNorm sees
-what it should. In evaluation the rows are (B, T, C), padded with 0: no length is looked at, so that a graph may be
-exported, and a single recording has no padding anyway. Whatever treats each row by itself need not know.
+what it should. In evaluation the rows are (B, T, C), padded with 0, where there is padding: a graph that is exported
+looks at no length, and a single recording has no padding anyway. Whatever treats each row by itself need not know.
 """
 
 from __future__ import annotations

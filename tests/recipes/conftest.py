@@ -58,8 +58,8 @@ def script(tmp_path: Path) -> Script:
 def warm_svtok(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A folder whose program svtok has imported torch before it is called; see warm.py."""
     folder = tmp_path_factory.mktemp("warm")
-    command = [sys.executable, str(Path(__file__).with_name("warm.py")), str(folder)]
-    with subprocess.Popen(command, stdout=PIPE, text=True) as server:
+    command = [sys.executable, "-m", "tests.recipes.warm", str(folder)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=PIPE, text=True) as server:
         assert server.stdout is not None
         assert server.stdout.readline() == "ready\n"
         yield folder

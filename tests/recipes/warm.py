@@ -1,6 +1,6 @@
 """A `svtok` for the recipes' tests that starts at once: a process that has imported all it needs forks for each call.
 
-    python warm.py FOLDER      serves; FOLDER gets the socket and a program svtok to put into PATH
+    python -m tests.recipes.warm FOLDER      serves; FOLDER gets the socket and a program svtok to put into PATH
 
 What a call does is what the installed program does, in a process of its own with the caller's folder, environment and
 streams; only that importing torch, three seconds of each of a recipe's fifty calls, was done before.
@@ -8,6 +8,7 @@ streams; only that importing torch, three seconds of each of a recipe's fifty ca
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import runpy
@@ -15,6 +16,8 @@ import signal
 import socket
 import sys
 from pathlib import Path
+
+from tests.processes import LOADED
 
 SOCKET = "socket"
 CLIENT = """#!{python} -IS
@@ -30,10 +33,8 @@ with socket.socket(socket.AF_UNIX) as server:
 
 def serve(folder: Path) -> None:
     """Answer calls until the process is stopped."""
-    import svtok.cli.main
-    import svtok.cli.report
-    import svtok.training.run  # noqa: F401
-
+    for module in LOADED:
+        importlib.import_module(module)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for those who answer
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(str(folder / SOCKET))
