@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from benchmarks import on_one_thread
+from benchmarks.sidebyside import COUNT, Comparison, compare, rounds_option, show
 from benchmarks.table import Row
 
 if TYPE_CHECKING:
     import torch
 
-    from benchmarks.sidebyside import Comparison
     from svtok.features.store import Source
     from svtok.training.loop import Trainer
 
@@ -26,8 +26,10 @@ UTTERANCES = 48
 
 
 @click.command("augmenting")
-@click.option("--utterances", default=UTTERANCES, show_default=True, help="Utterances of an epoch, of 2 to 4 seconds.")
-@click.option("--rounds", default=3, show_default=True, help="Rounds; the medians over them are printed.")
+@click.option(
+    "--utterances", default=UTTERANCES, show_default=True, type=COUNT, help="Utterances of an epoch, of 2 to 4 seconds."
+)
+@rounds_option(3)
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Set a field of the configuration.")
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the numbers to this file too.")
 def augmenting(utterances: int, rounds: int, settings: tuple[str, ...], json_file: Path | None) -> None:
@@ -39,16 +41,12 @@ def augmenting(utterances: int, rounds: int, settings: tuple[str, ...], json_fil
       python -m benchmarks augmenting --set training.workers=1 --json augmenting.json
     """
     on_one_thread()
-    from benchmarks.sidebyside import show
-
     show([compare_epochs(utterances, rounds, settings)], unit="utterance", per=utterances, json_file=json_file)
 
 
 def compare_epochs(utterances: int, rounds: int, settings: tuple[str, ...] = ()) -> Comparison:
     """The times of an epoch of so many utterances."""
     import torch
-
-    from benchmarks.sidebyside import compare
 
     torch.set_num_threads(1)
     with TemporaryDirectory() as scratch, ExitStack() as stack:

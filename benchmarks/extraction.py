@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from benchmarks import on_one_thread
-from benchmarks.sidebyside import Comparison, compare, show
+from benchmarks.sidebyside import Comparison, compare, rounds_option, show
 from benchmarks.table import Row
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @click.command("extraction")
 @click.option("--full/--quick", default=True, show_default=True, help="quick: tiny sizes, to try it out.")
-@click.option("--rounds", default=5, show_default=True, help="Rounds; the medians over them are printed.")
+@rounds_option(5)
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the numbers to this file too.")
 def extraction(full: bool, rounds: int, json_file: Path | None) -> None:
     """Embeddings of features by a class token and by ECAPA-TDNN, and of audio files, on one thread.

@@ -7,14 +7,16 @@ from pathlib import Path
 
 import click
 
-from benchmarks.sidebyside import Comparison, compare, show
+from benchmarks.sidebyside import COUNT, Comparison, compare, rounds_option, show
 from benchmarks.table import Row
 
 
 @click.command("features")
 @click.option("--seconds", default=3.0, show_default=True, help="Length of an utterance.")
-@click.option("--utterances", default=16, show_default=True, help="Utterances a round, one after the other.")
-@click.option("--rounds", default=15, show_default=True, help="Rounds; the medians over them are printed.")
+@click.option(
+    "--utterances", default=16, show_default=True, type=COUNT, help="Utterances a round, one after the other."
+)
+@rounds_option(15)
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the numbers to this file too.")
 def features(seconds: float, utterances: int, rounds: int, json_file: Path | None) -> None:
     """Filter banks and MFCC against torchaudio's Kaldi ones, on one thread.

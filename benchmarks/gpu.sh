@@ -10,6 +10,9 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 case "${1:-}" in
   "" | -*) sed -n '2,6s/^# \{0,1\}//p' benchmarks/gpu.sh && exit 2 ;;
 esac
+if [[ $# -gt 2 || "${2:---rehearse}" != --rehearse ]]; then
+  echo "benchmarks/gpu.sh: unknown arguments '${*:2}' (known: --rehearse)" >&2 && exit 2
+fi
 mkdir -p "$1"
 out=$(realpath "$1")
 

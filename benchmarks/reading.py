@@ -5,20 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
 
 import click
 
+from benchmarks.sidebyside import COUNT, Comparison, compare, rounds_option, show
 from benchmarks.table import Row
-
-if TYPE_CHECKING:
-    from benchmarks.sidebyside import Comparison
 
 
 @click.command("reading")
 @click.option("--seconds", default=3.0, show_default=True, help="Length of a clip.")
-@click.option("--clips", default=300, show_default=True, help="Clips a round, in random order.")
-@click.option("--rounds", default=15, show_default=True, help="Rounds; the medians over them are printed.")
+@click.option("--clips", default=300, show_default=True, type=COUNT, help="Clips a round, in random order.")
+@rounds_option(15)
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the numbers to this file too.")
 def reading(seconds: float, clips: int, rounds: int, json_file: Path | None) -> None:
     """Clips as float32 from a packed set, each by `read_audio` with its part of the file, against `soundfile.read` of a
@@ -28,8 +25,6 @@ def reading(seconds: float, clips: int, rounds: int, json_file: Path | None) -> 
     Example:
       python -m benchmarks reading --rounds 30 --json reading.json
     """
-    from benchmarks.sidebyside import show
-
     show([compare_reading(seconds, clips, rounds)], unit="clip", per=clips, json_file=json_file)
 
 
@@ -39,7 +34,6 @@ def compare_reading(seconds: float, clips: int, rounds: int) -> Comparison:
     import pandas as pd
     import soundfile
 
-    from benchmarks.sidebyside import compare
     from svtok.features.extract import utterances_of
     from svtok.features.pack import pack
     from svtok.manifest.sets import PreparedSet, read_set, write_set

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from benchmarks import on_one_thread, table
+from benchmarks.sidebyside import rounds_option
 
 if TYPE_CHECKING:
     from benchmarks.scoring_parts import Row
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 @click.command("scoring")
 @click.option("--full/--quick", default=True, show_default=True, help="quick: a hundredth of the sizes, to try it out.")
-@click.option("--rounds", default=5, show_default=True, help="Rounds; the medians over them are printed.")
+@rounds_option(5)
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the numbers to this file too.")
 def scoring(full: bool, rounds: int, json_file: Path | None) -> None:
     """Trials, cosines, scores, error rates and AS-norm against what is usual, on one thread.

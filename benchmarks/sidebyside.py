@@ -8,9 +8,19 @@ import statistics
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import click
+
+COUNT = click.IntRange(min=1)
+"""The type of an option that counts something."""
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def rounds_option(default: int) -> Callable[[F], F]:
+    """--rounds, of every benchmark that compares."""
+    text = "Rounds; the medians over them are printed."
+    return click.option("--rounds", default=default, show_default=True, type=COUNT, help=text)
 
 
 class Comparison(NamedTuple):

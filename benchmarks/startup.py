@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import click
 
+from benchmarks.sidebyside import rounds_option
 from benchmarks.table import Row
 
 LIMITS = {
@@ -36,7 +37,7 @@ class Started(NamedTuple):
 
 
 @click.command("startup")
-@click.option("--rounds", default=7, show_default=True, help="Rounds; the medians over them are printed.")
+@rounds_option(7)
 def startup(rounds: int) -> None:
     """Whole processes from their start to their end, each command once a round; on one thread.
 

@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 import click
 
 from benchmarks import on_one_thread
-from benchmarks.sidebyside import Comparison, compare, show
+from benchmarks.sidebyside import Comparison, compare, rounds_option, show
 from benchmarks.table import Row
 
 GOALS = {
@@ -25,7 +25,7 @@ GOALS = {
 
 @click.command("training")
 @click.option("--full/--quick", default=True, show_default=True, help="quick: tiny sizes, to try it out.")
-@click.option("--rounds", default=5, show_default=True, help="Rounds; the medians over them are printed.")
+@rounds_option(5)
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the numbers to this file too.")
 def training(full: bool, rounds: int, json_file: Path | None) -> None:
     """Training steps of the encoder and of ECAPA-TDNN, and an epoch of mixed lengths, on one thread.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from benchmarks.sidebyside import Comparison, compare, show
+from benchmarks.sidebyside import COUNT, Comparison, compare, rounds_option, show
 from benchmarks.table import Row
 
 if TYPE_CHECKING:
@@ -22,8 +22,8 @@ LIMIT = 0.05
 @click.command("verify")
 @click.option("--network", type=click.Path(path_type=Path), help="Network with a scorer; default: that in the box.")
 @click.option("--seconds", default=3.0, show_default=True, help="Length of a recording.")
-@click.option("--takes", default=3, show_default=True, help="Enrolled takes.")
-@click.option("--rounds", default=15, show_default=True, help="Rounds; the medians over them are printed.")
+@click.option("--takes", default=3, show_default=True, type=COUNT, help="Enrolled takes.")
+@rounds_option(15)
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the numbers to this file too.")
 def verify(network: Path | None, seconds: float, takes: int, rounds: int, json_file: Path | None) -> None:
     """Verifier.verify of a file against an enrolled voice, on one thread: beside SpeechBrain's verify_files with ECAPA

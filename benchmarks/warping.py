@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from benchmarks import on_one_thread
-from benchmarks.sidebyside import Comparison, compare, show
+from benchmarks.sidebyside import COUNT, Comparison, compare, rounds_option, show
 from benchmarks.table import Row
 
 if TYPE_CHECKING:
@@ -111,8 +111,8 @@ def peak_mb(prepared: PreparedSet, frames: Stored) -> float:
 
 
 @click.command("warping")
-@click.option("--rounds", default=5, show_default=True, help="Rounds; the medians over them are printed.")
-@click.option("--trials", default=2000, show_default=True, help="Trials of a round, each of three takes.")
+@rounds_option(5)
+@click.option("--trials", default=2000, show_default=True, type=COUNT, help="Trials of a round, each of three takes.")
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the numbers to this file too.")
 def warping(rounds: int, trials: int, json_file: Path | None) -> None:
     """The time of a trial by dynamic time warping against plain loops, on one thread, and the memory of many trials.

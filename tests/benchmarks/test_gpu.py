@@ -31,6 +31,12 @@ def test_a_rehearsal_measures_every_line_but_those_that_need_a_gpu(tmp_path: Pat
     assert all(f"## {title}" in text for title in content["tables"])
 
 
+def test_unknown_arguments_stop_the_script_before_anything_is_made(tmp_path: Path) -> None:
+    done = subprocess.run(["bash", str(SCRIPT), str(tmp_path / "out"), "--try"], capture_output=True, text=True)
+    assert (done.returncode, "unknown arguments '--try' (known: --rehearse)" in done.stderr) == (2, True)
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_table_that_fails_costs_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(SCRIPT.parents[1])
     from benchmarks.gpu import Line, Tables

@@ -60,6 +60,13 @@ def test_without_the_rows_of_a_module_the_readme_stays(tmp_path: Path, monkeypat
     assert readme.read_text() == "as it was"
 
 
+@pytest.mark.parametrize(("name", "option"), [("features", "--rounds"), ("warping", "--trials")])
+def test_nothing_is_not_measured(name: str, option: str) -> None:
+    command = [sys.executable, "-m", "benchmarks", name, option, "0"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, f"'{option}': 0 is not in the range x>=1" in done.stderr) == (2, True)
+
+
 SMALL = (
     "network.front_end={channels: 4, blocks: [4]}",
     *("network.attention_heads=1", "network.layers=1", "training.batch_size=4"),
