@@ -105,6 +105,14 @@ def fuse() -> None:
     help="linear: a weighted sum of the scores. both: one such sum against each type of non-targets, joined so that "
     "what any of them refuses is refused; speaker and phrase must both be right.",
 )
+@click.option(
+    "--ridge",
+    type=click.FloatRange(min=0),
+    default=0.0,
+    show_default=True,
+    help="What large weights cost in the fit. Where a few speakers are fitted on, 1 gives each system about the weight "
+    "that it would have without the others.",
+)
 @_fit_options
 @makes("out", format=FORMAT, shows=always)
 def fit_fusion(scores: tuple[Path, ...], rule: Any, **options: Any) -> None:
@@ -155,6 +163,7 @@ def _fit(
     c_fa: float,
     p_target: float,
     rule: Rule,
+    ridge: float = 0.0,
 ) -> None:
     """Fit on the trials of a set, write the file, print what it does there."""
     from svtok.metrics import Cost
@@ -164,7 +173,8 @@ def _fit(
     trials, stacked = read_stack(scores)
     typed = by_type(trials, stacked, set_or_list(data, trial_list), path=scores[0])
     cost = Cost(c_miss=c_miss, c_fa=c_fa, p_target=p_target)
-    fusion = fit_fusion(typed, [str(path) for path in scores], rule=rule, shares=dict(nontargets) or None, cost=cost)
+    names, shares = [str(path) for path in scores], dict(nontargets) or None
+    fusion = fit_fusion(typed, names, rule=rule, shares=shares, cost=cost, ridge=ridge)
     write_fusion(out, fusion)
     click.echo(f"{out}: fitted on {data or trial_list}\n\n{fusion_table(fusion, typed)}")
 

@@ -30,10 +30,6 @@ class Enrolled:
         starts = np.cumsum(self.counts) - self.counts
         return (np.add.reduceat(values, starts, axis=0) / self.counts[:, None]).astype(np.float32)
 
-    def mean_embeddings(self) -> NDArray[np.float32]:
-        """One embedding a model (M, D): the mean of its length-normalised ones, length-normalised again."""
-        return normalise_length(self.means(normalise_length(self.vectors)))
-
     def of(self, models: NDArray[np.integer]) -> Enrolled:
         """Some of the models, by their places, in this order."""
         counts = self.counts[models]

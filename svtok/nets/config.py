@@ -161,6 +161,13 @@ class NetworkConfig(BaseModel, extra="forbid", frozen=True):
     """A speaker-verification network: front-end, tokens, attention layers with memory, embedding, classifier."""
 
     head: Head = Field("cls", description="what becomes the embedding: averaged frames, or a token's state")
+    streams: tuple[Literal["features", "cepstra"], ...] = Field(
+        ("features",),
+        min_length=1,
+        max_length=8,
+        description="ways in which the features are read, each by front-end, tokens, attention and classifier of its "
+        "own, whose embeddings stand side by side: as they are, or as cepstra of log-mel filter banks, computed inside",
+    )
     front_end: FrontEndConfig = ResidualConfig()
     positions: Literal["none", "sinusoidal", "learned", "rotary"] = Field(
         "sinusoidal",
@@ -226,7 +233,7 @@ class NetworkConfig(BaseModel, extra="forbid", frozen=True):
     @property
     def test_dim(self) -> int:
         """Dimension of the test embedding."""
-        return 2 * self.state_dim if self.embedding == "concat" else self.state_dim
+        return len(self.streams) * (2 if self.embedding == "concat" else 1) * self.state_dim
 
     @property
     def longest_utterance(self) -> int | None:

@@ -35,7 +35,7 @@ class Backend(Protocol):
         """Rows (M, K) of models, from the means (M, P) of the projections of `counts` (M,) utterances each."""
 
     def tests(self, projected: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Rows (T, K) of test utterances, from their projections (T, P)."""
+        """Rows (T, K) of test utterances, from their projections (T, P), or means of those of several utterances."""
 
 
 def model_rows(backend: Backend, enrolled: Enrolled, enrollment: Enrollment) -> NDArray[np.float32]:
@@ -79,7 +79,7 @@ class Cosine:
         return normalise_length(means)
 
     def tests(self, projected: NDArray[np.float32]) -> NDArray[np.float32]:
-        return projected
+        return normalise_length(projected)
 
 
 SHRINKAGE, PHRASE_SHRINKAGE = 0.1, 0.8

@@ -26,7 +26,9 @@ class Affine(NamedTuple):
     offset: float
 
 
-def fit_affine(targets: Array, nontargets: Sequence[Array], shares: Sequence[float], *, prior: float) -> Affine:
+def fit_affine(
+    targets: Array, nontargets: Sequence[Array], shares: Sequence[float], *, prior: float, ridge: float = 0.0
+) -> Affine:
     """The affine map from scores to natural-log likelihood ratios that costs least at a prior probability of a target.
 
     The cost is the cross-entropy of the posteriors that the ratios l give with the prior P:
@@ -39,11 +41,17 @@ def fit_affine(targets: Array, nontargets: Sequence[Array], shares: Sequence[flo
     shown), and of N non-targets 1 / (N + 2) like the targets. The ratios of a sample without an error are then between
     about 1 / T and N; on thousands of trials that overlap this changes next to nothing.
 
+    Trials of a few speakers are far from independent, and the weights of systems that say nearly the same may then be
+    anything, negative ones too. With a ridge r, the cost of the weights w, of scores brought to a deviation of 1, is r
+    |w|^2 times the least of P and 1 - P more; then length and offset alone are fitted again without it. With a large r
+    each system has the weight that it would have if the others said nothing.
+
     Args:
         targets: scores (T, S).
         nontargets: scores (N_k, S) of each of K kinds of non-targets.
         shares: (K,) of the kinds among non-targets; they sum to 1.
         prior: P, in (0, 1).
+        ridge: r, at least 0; of one system it changes nothing.
 
     Returns:
         The map, whose ratios are natural logarithms.
@@ -65,11 +73,14 @@ def fit_affine(targets: Array, nontargets: Sequence[Array], shares: Sequence[flo
         raise ValueError(f"{[len(kind) for kind in kinds]} trials with deviations {deviation} cannot be separated")
     scores = np.column_stack([(scores - mean) / deviation, np.ones(len(scores))])  # (N, S + 1)
     for_target, for_nontarget = _evidence([len(kind) for kind in kinds], shares)
-    solution = _regression(
-        scores, prior * for_target, (1 - prior) * for_nontarget, float(np.log(prior) - np.log1p(-prior))
-    )
-    weights = solution[:-1] / deviation
-    return Affine(weights, float(solution[-1] - weights @ mean))
+    evidence = prior * for_target, (1 - prior) * for_nontarget, float(np.log(prior) - np.log1p(-prior))
+    *weights, offset = _regression(scores, *evidence, ridge if len(targets[0]) > 1 else 0)
+    if ridge and len(weights) > 1:
+        along = np.column_stack([scores[:, :-1] @ weights, np.ones(len(scores))])  # (N, 2)
+        length, offset = _regression(along, *evidence)
+        weights = [length * weight for weight in weights]
+    own = np.array(weights) / deviation  # of the scores as they were
+    return Affine(own, float(offset - own @ mean))
 
 
 def _evidence(sizes: Sequence[int], shares: Sequence[float]) -> tuple[Array, Array]:
@@ -82,22 +93,27 @@ def _evidence(sizes: Sequence[int], shares: Sequence[float]) -> tuple[Array, Arr
     return for_target, (1 - unlike_nontarget) * of_nontargets + unlike_nontarget * of_targets
 
 
-def _regression(rows: Array, for_target: Array, for_nontarget: Array, prior_odds: float) -> Array:
-    """The parameters (S + 1,) of least weighted cross-entropy on rows (N, S + 1), each with evidence for both sides."""
+def _regression(rows: Array, for_target: Array, for_nontarget: Array, prior_odds: float, ridge: float = 0.0) -> Array:
+    """The parameters (S + 1,) of least weighted cross-entropy on rows (N, S + 1), each with evidence for both sides.
+
+    The ridge is on the squares of all but the last.
+    """
     from scipy.optimize import minimize  # slow to load, and needed by those alone who fit
     from scipy.special import expit
 
     scale = 1 / min(for_target.sum(), for_nontarget.sum())  # so that any prior asks for the same accuracy
     both = for_target + for_nontarget
+    penalty = ridge * np.array([*np.ones(rows.shape[1] - 1), 0.0])  # (S + 1,)
 
     def cost(parameters: Array) -> tuple[float, Array]:
         odds = rows @ parameters + prior_odds
         value = for_target @ np.logaddexp(0, -odds) + for_nontarget @ np.logaddexp(0, odds)
-        return scale * value, scale * (both * expit(odds) - for_target) @ rows
+        slope = scale * (both * expit(odds) - for_target) @ rows
+        return scale * value + penalty @ parameters**2, slope + 2 * penalty * parameters
 
     def curvature(parameters: Array) -> Array:
         posterior = expit(rows @ parameters + prior_odds)
-        return scale * (rows.T * (both * posterior * (1 - posterior))) @ rows
+        return scale * (rows.T * (both * posterior * (1 - posterior))) @ rows + 2 * np.diag(penalty)
 
     start = np.zeros(rows.shape[1])
     found = minimize(cost, start, jac=True, hess=curvature, method="trust-exact", options={"gtol": 1e-9})

@@ -76,6 +76,7 @@ class Fusion(Section):
     scores: tuple[str, ...] = Field(min_length=1, description="the files of scores that it was fitted on, in order")
     trials: dict[str, int] = Field(description="how many of each type there were")
     operating_point: OperatingPoint = Field(description="what it was fitted for")
+    ridge: float = Field(0.0, ge=0, description="what kept its weights small in the fit")
     threshold: FiniteFloat = Field(description="accept from this log likelihood ratio on")
     parts: tuple[Part, ...] = Field(min_length=1)
     svtok: str = Field(description="the version that fitted it")
@@ -104,7 +105,13 @@ class Fusion(Section):
 
 
 def fit_fusion(
-    by_type: TypedScores, names: Sequence[str], *, rule: Rule, shares: Mapping[str, float] | None, cost: Cost
+    by_type: TypedScores,
+    names: Sequence[str],
+    *,
+    rule: Rule,
+    shares: Mapping[str, float] | None,
+    cost: Cost,
+    ridge: float = 0.0,
 ) -> Fusion:
     """The fusion of S systems, whose files are named, that costs least on trials of known types.
 
@@ -114,6 +121,7 @@ def fit_fusion(
         rule: one affine map against all non-targets, or one against each type; see the module.
         shares: how much each type of non-targets counts (positive; only the ratios matter); None: each trial alike.
         cost: the operating point; the regression is weighted at its effective prior.
+        ridge: as of `fit_affine`.
 
     Raises:
         SvtokError: there are no targets or none of the non-targets asked for, a system's scores add nothing to those
@@ -130,13 +138,14 @@ def fit_fusion(
         )
     groups = [[name] for name in counted] if rule == "both" else [list(counted)]
     parts = [
-        _fit_part(np.concatenate(targets), by_type, names, {name: counted[name] for name in group}, cost)
+        _fit_part(np.concatenate(targets), by_type, names, {name: counted[name] for name in group}, cost, ridge)
         for group in groups
     ]
     return Fusion(
         scores=tuple(names),
         trials={name: len(scores) for name, scores in by_type.items()},
         operating_point=OperatingPoint(c_miss=cost.c_miss, c_fa=cost.c_fa, p_target=cost.p_target),
+        ridge=ridge,
         threshold=cost.threshold,
         parts=tuple(parts),
         svtok=svtok.__version__,
@@ -159,13 +168,13 @@ def _normalised_shares(by_type: TypedScores, shares: Mapping[str, float] | None)
 
 
 def _fit_part(
-    targets: Array, by_type: TypedScores, names: Sequence[str], shares: Mapping[str, float], cost: Cost
+    targets: Array, by_type: TypedScores, names: Sequence[str], shares: Mapping[str, float], cost: Cost, ridge: float
 ) -> Part:
     """The part for targets against the types of non-targets that have shares."""
     nontargets = [by_type[name] for name in shares]
     _refuse_dependent(names, np.concatenate([targets, *nontargets]))
     within = np.array(list(shares.values())) / sum(shares.values())
-    weights, offset = fit_affine(targets, nontargets, within.tolist(), prior=cost.effective_prior)
+    weights, offset = fit_affine(targets, nontargets, within.tolist(), prior=cost.effective_prior, ridge=ridge)
     if len(names) == 1 and weights[0] <= 0:
         raise SvtokError(
             f"{names[0]}: targets do not score higher than non-targets ({', '.join(shares)}), the weight would be "

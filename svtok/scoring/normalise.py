@@ -123,8 +123,9 @@ CohortOf = Literal["utterances", "speakers", "classes"]
 class Cohort:
     """C members to compare models and tests with: the embeddings of each and, where it is known, its phrase (C,).
 
-    Tests are compared with members enrolled like models; models with members as if each were one test utterance, its
-    mean embedding.
+    Tests are compared with members enrolled like models; models with members as if each were one test utterance, which
+    lies at the mean of its projections. (The projection of its mean embedding, made longer again by the normalisation
+    of lengths, has scores more extreme than any utterance's.)
     """
 
     members: Enrolled

@@ -262,8 +262,8 @@ class Config(Section):
         return self
 
     def _needs_all_classes(self) -> Iterator[str]:
-        if self.training.classes == "both":
-            yield "training.classes 'both', which are two softmaxes; take 'speaker-phrase' or 'speaker'"
+        if self.training.classes == "both" or len(self.network.streams) > 1:
+            yield "training.classes 'both' or several network.streams, with a softmax each; take one class, one stream"
         if self.objective.loss == "adcf":
             yield "objective.loss 'adcf', whose false alarms are those of all classes; take 'aam' or 'cross-entropy'"
         if not self.network.head.endswith("-dist"):

@@ -21,7 +21,7 @@ from svtok.errors import Problem, SvtokError, raise_problems
 from svtok.features.store import PHONETIC
 from svtok.files import write_text, writing_folder
 from svtok.manifest.sets import refuse_other_files
-from svtok.nets.network import Network
+from svtok.nets.network import Network, is_of_classes
 from svtok.trained.classes import NONE, ClassList
 from svtok.trained.folder import CLASSES, CONFIG, WEIGHTS, TrainedNetwork, weights_hash, write_weights
 
@@ -131,7 +131,7 @@ def _write_without_classes(trained: TrainedNetwork, folder: Path) -> None:
     with torch.device("meta"):
         shapes = Network(config, features.dim, len(one), features.phonetic_dim, one.factors).state_dict()
     weights = {
-        name: torch.zeros(shapes[name].shape) if name.startswith("classifiers.") else tensor
+        name: torch.zeros(shapes[name].shape) if is_of_classes(name) else tensor
         for name, tensor in trained.network.state_dict().items()
     }
     write_weights(folder, weights)

@@ -18,7 +18,7 @@ from svtok.errors import SvtokError, first_few
 from svtok.features.store import FeatureStore
 from svtok.manifest.sets import PreparedSet
 from svtok.manifest.trial_types import rows_in
-from svtok.nets.network import Network
+from svtok.nets.network import Network, over_streams
 from svtok.trained.classes import ClassList
 from svtok.trained.inference import compute_all
 
@@ -78,7 +78,8 @@ def score_phrases(
     def log_odds(frames: Tensor, lengths: Tensor) -> Tensor:
         states = network(frames, lengths)
         name = "cls" if "cls" in states else next(iter(states))
-        return phrase_log_odds(network.classify({name: states[name]})[name], list(members.values()))
+        logits = over_streams(network.classify({name: states[name]})[name])  # (B, classes)
+        return phrase_log_odds(logits, list(members.values()))
 
     scores = compute_all(log_odds, network, store, list(tests), device, what="phrases")  # (tests, phrases)
     return scores[test_of_trial, phrase_of_trial]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from svtok.errors import Problem
 from svtok.features.config import FeaturesConfig, differences
-from svtok.nets.network import Network
+from svtok.nets.network import Network, is_of_classes
 from svtok.trained.classes import ClassList
 from svtok.trained.config import Config
 from svtok.trained.folder import TrainedNetwork
@@ -22,7 +22,9 @@ def unfit_initial(folder: Path, initial: TrainedNetwork, config: Config, feature
         features: that it is trained on.
     """
     problems = differences(initial.features, features, f"that of {folder}", "the training set's")
-    theirs, mine = (each.network.front_end.model_dump() for each in (initial.config, config))
+    theirs, mine = (
+        {**each.network.front_end.model_dump(), "reads": each.network.streams[0]} for each in (initial.config, config)
+    )
     names = ["kind"] if theirs["kind"] != mine["kind"] else [name for name in mine if mine[name] != theirs[name]]
     mend = f"begin without --init, or with its front-end (--config {folder}/config.yaml has it)"
     return problems + [
@@ -52,7 +54,7 @@ def begin_with(network: Network, classes: ClassList, folder: Path, initial: Trai
     taken = {
         name: weights
         for name, weights in other.items()
-        if name in own and own[name].shape == weights.shape and (same_classes or not name.startswith("classifiers."))
+        if name in own and own[name].shape == weights.shape and (same_classes or not is_of_classes(name))
     }
     network.load_state_dict({**own, **taken})
     anew = dict.fromkeys(".".join(name.split(".")[:2]) for name in own if name not in taken)

@@ -24,7 +24,7 @@ from svtok.nets.losses import (
     embedding_distance,
     hard_distillation,
 )
-from svtok.nets.network import Network
+from svtok.nets.network import Network, over_streams
 from svtok.trained.config import Config, ObjectiveConfig
 from svtok.training.data import Batch, View
 from svtok.training.partial_softmax import PartialSoftmax
@@ -84,8 +84,9 @@ class Classification(Objective):
             loss, accuracy = self.label_loss.of_some_classes(next(iter(states.values())), progress)
             return loss, {"loss": loss.detach(), "accuracy": accuracy}
         state, logits = first_state(network, states)
-        loss = self.label_loss(state, logits, batch.labels, progress)
-        return loss, {"loss": loss.detach(), **accuracies(logits, batch.labels, self.label_loss.groups)}
+        labels = for_streams(batch.labels, state)
+        loss = self.label_loss(rows(state), rows(logits), labels, progress)
+        return loss, {"loss": loss.detach(), **accuracies(rows(logits), labels, self.label_loss.groups)}
 
 
 class ClassGroups:
@@ -172,8 +173,25 @@ class LabelLoss(nn.Module):
         return self.config.margin * (min(1.0, progress / rise) if rise else 1.0)
 
 
+def rows(of_streams: Tensor) -> Tensor:
+    """What each of S streams has of an utterance, (B, S, K), as that of an utterance of its own: (B S, K).
+
+    What has no streams (B, K) stays as it is. The mean loss over these rows is that over the streams: each learns by
+    itself, as if it were alone.
+    """
+    return of_streams if of_streams.dim() == 2 else of_streams.flatten(0, 1)
+
+
+def for_streams(of_utterances: Tensor, states: Tensor) -> Tensor:
+    """What belongs to each utterance (B, K) for the `rows` of states (B, D) or (B, S, D)."""
+    return of_utterances if states.dim() == 2 else of_utterances.repeat_interleave(states.shape[1], dim=0)
+
+
 def first_state(network: Network, states: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
-    """A network's only state, or its class token's, (B, D), and the logits (B, classes) of that state."""
+    """A network's only state, or its class token's, (B, D), and the logits (B, classes) of that state.
+
+    Of S streams, (B, S, D) and (B, S, classes).
+    """
     name = next(iter(states))
     return states[name], network.classify({name: states[name]})[name]
 
@@ -254,7 +272,7 @@ class Distillation(Objective):
             teacher.eval()
             with torch.no_grad():
                 states = teacher(*batch.views[self.config.teacher_sees])
-                targets.append(Target(first_state(teacher, states)[1], teacher.join(states)))
+                targets.append(Target(over_streams(first_state(teacher, states)[1]), teacher.join(states)))
         return targets
 
     def student_loss(
@@ -273,7 +291,9 @@ class Distillation(Objective):
         logits = {} if partial else student.classify(states)
         with torch.autocast(states["dist"].device.type, enabled=False):
             state = at_least_fp32(states["dist"])
-            distillation_loss = self.distance(state, logits.get("dist", state), targets, batch.stored)
+            targets = [Target(for_streams(t.logits, state), for_streams(t.embeddings, state)) for t in targets]
+            stored = [for_streams(embeddings, state) for embeddings in batch.stored]
+            distillation_loss = self.distance(rows(state), rows(logits.get("dist", state)), targets, stored)
         loss = self.weight(progress) * distillation_loss
         if not self.config.class_weight:  # the labels may be unknown
             return loss, {"loss": loss.detach(), "distillation_loss": distillation_loss.detach()}
@@ -281,8 +301,9 @@ class Distillation(Objective):
             label_loss, accuracy = self.label_loss.of_some_classes(states["cls"], progress)
             shares = {"accuracy": accuracy}
         else:
-            label_loss = self.label_loss(states["cls"], logits["cls"], batch.labels, progress)
-            shares = accuracies(logits["cls"], batch.labels, self.label_loss.groups)
+            labels = for_streams(batch.labels, states["cls"])
+            label_loss = self.label_loss(rows(states["cls"]), rows(logits["cls"]), labels, progress)
+            shares = accuracies(rows(logits["cls"]), labels, self.label_loss.groups)
         loss = self.config.class_weight * label_loss + loss
         return loss, {
             "loss": loss.detach(),
@@ -363,11 +384,13 @@ class JointDistillation(Objective):
         teacher = _joint_teacher(networks)
         states = teacher(*batch.views[self.teacher_sees])
         state, logits = first_state(teacher, states)
-        teacher_loss = self.teacher_loss(state, logits, batch.labels, progress)
-        target = Target(logits.detach(), teacher.join(states).detach())
+        labels = for_streams(batch.labels, state)
+        teacher_loss = self.teacher_loss(rows(state), rows(logits), labels, progress)
+        target = Target(over_streams(logits).detach(), teacher.join(states).detach())
         targets = [target, *self.distillation.frozen_targets(networks, batch)]
         loss, values = self.distillation.student_loss(networks.network, batch, targets, progress)
-        of_teacher = {"loss": teacher_loss.detach(), **accuracies(logits, batch.labels, self.teacher_loss.groups)}
+        shares = accuracies(rows(logits), labels, self.teacher_loss.groups)
+        of_teacher = {"loss": teacher_loss.detach(), **shares}
         return loss + teacher_loss, {**values, **{f"teacher_{name}": value for name, value in of_teacher.items()}}
 
 

@@ -16,6 +16,7 @@ import torch
 from svtok.errors import Problem, first_few, raise_problems, warn
 from svtok.features.config import differences
 from svtok.features.store import PHONETIC, FeatureStore, Source, about_source
+from svtok.nets.cepstra import CEPSTRA
 from svtok.nets.network import Network
 from svtok.ranks import ALONE, Ranks
 from svtok.trained.classes import ClassList, with_speeds
@@ -82,6 +83,7 @@ def misfits(run: Run, measure: Measure | None, teachers: Sequence[TrainedNetwork
         if trained is not None:
             problems += _too_long(trained, store, augmented=True)
             problems += _too_long(trained, run.dev.store, augmented=False) if run.dev else []
+            problems += _no_cepstra(trained, store)
     if config.training.waveform:
         problems += waveform_problems(run.train, config.training.waveform)
     return problems + _teaching(run) + _unfit_teachers(run, teachers, classes) + _unfit_embeddings(run)
@@ -170,6 +172,21 @@ def _too_long(config: Config, store: FeatureStore, *, augmented: bool) -> list[P
         Problem(
             f"{store.folder}: the longest utterance has {longest} frames (tempo changes included), the learned "
             f"positions end after {limit}: raise network.max_frames, or set training.crop_frames"
+        )
+    ]
+
+
+def _no_cepstra(config: Config, store: FeatureStore) -> list[Problem]:
+    """A problem where a stream reads cepstra, and the features are not what these are computed of."""
+    features = store.config
+    plain = features.kind == "fbank" and not features.log_energy and not features.deltas
+    fit = plain and len(features.bands) == 1 and features.normalise in ("none", "mean")
+    if "cepstra" not in config.network.streams or (fit and features.bands[0] >= CEPSTRA):
+        return []
+    return [
+        Problem(
+            f"{store.folder}: network.streams has cepstra, which are computed of one bank of {CEPSTRA} log-mel filters "
+            "or more: extract features of kind fbank without log_energy and deltas, of normalise mean or none"
         )
     ]
 

@@ -113,6 +113,22 @@ def test_a_fusion_of_speaker_and_phrase_refuses_wrong_phrases(work: Path, rule: 
     assert eer_of("fused.tsv", "TC-vs-IC") < 25
 
 
+def test_with_a_ridge_two_systems_of_the_same_scores_have_one_weight(work: Path) -> None:
+    table = read_scores(Path("speaker-dev.tsv"))
+    rounded = table.assign(score=table["score"].round(2))
+    rounded.to_csv("rounded.tsv", sep="\t", index=False)
+    options = ["--scores", "speaker-dev.tsv", "--scores", "rounded.tsv", "--data", "data/my/dev", "--out", "f.yaml"]
+    called("fuse", "fit", *options)
+    (part,) = read_fusion(Path("f.yaml")).parts
+    assert min(part.weights) < 0 < max(part.weights)
+    called("fuse", "fit", *options, "--ridge", "1")
+    fusion = read_fusion(Path("f.yaml"))
+    assert fusion.ridge == 1
+    assert np.ptp(fusion.parts[0].weights) < 0.01 * max(fusion.parts[0].weights)
+    done = shell("fuse", "fit", *options, "--ridge", "-1")
+    assert (done.returncode, "-1.0 is not in the range x>=0" in done.stderr) == (2, True)
+
+
 def test_other_trials_end_with_a_message_and_nothing_written(work: Path) -> None:
     header, _, *rest = Path("phrase-dev.tsv").read_text().splitlines(keepends=True)
     Path("phrase-dev.tsv").write_text("".join([header, *rest, "s0p0\ts9-p0-1\t0.5\n"]))

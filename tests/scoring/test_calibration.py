@@ -19,7 +19,9 @@ def normal_scores(seed: int, systems: int = 1) -> tuple[np.ndarray, list[np.ndar
     return targets, nontargets
 
 
-def reference(targets: np.ndarray, nontargets: list[np.ndarray], shares: list[float], prior: float) -> Affine:
+def reference(
+    targets: np.ndarray, nontargets: list[np.ndarray], shares: list[float], prior: float, ridge: float = 1e-12
+) -> Affine:
     """By scikit-learn: each trial is there twice, as a target and as a non-target, with the weights of the two."""
     rows, labels, weights = [], [], []
     unlike_target, unlike_nontarget = 1 / (len(targets) + 2), 1 / (sum(map(len, nontargets)) + 2)
@@ -33,7 +35,9 @@ def reference(targets: np.ndarray, nontargets: list[np.ndarray], shares: list[fl
             rows += [row, row]
             labels += [1, 0]
             weights += [prior * as_target * share / len(kind), (1 - prior) * as_nontarget * share / len(kind)]
-    model = LogisticRegression(C=1e12, solver="newton-cholesky", tol=1e-12, max_iter=1000)
+    # it minimises |w|^2 / 2 + C sum(weight * loss), and fits better where the weights are large
+    unit = 1e4 * min(prior, 1 - prior)
+    model = LogisticRegression(C=1 / (2 * ridge * unit), solver="newton-cholesky", tol=1e-12, max_iter=1000)
     model.fit(np.array(rows), labels, sample_weight=1e4 * np.array(weights))
     return Affine(model.coef_[0], model.intercept_[0] - np.log(prior / (1 - prior)))
 
@@ -45,6 +49,33 @@ def test_it_agrees_with_scikit_learn(systems: int, prior: float) -> None:
     expected = reference(targets, nontargets, [0.8, 0.2], prior)
     np.testing.assert_allclose(ours.weights, expected.weights, rtol=1e-4)
     assert ours.offset == pytest.approx(expected.offset, rel=1e-4)
+
+
+@pytest.mark.parametrize("ridge", [0.01, 1.0])
+def test_with_a_ridge_the_direction_is_that_of_scikit_learn_and_what_is_left_is_calibrated(ridge: float) -> None:
+    targets, nontargets = normal_scores(1, 3)
+    together = np.concatenate([targets, *nontargets])
+    targets, *nontargets = ((kind - together.mean(axis=0)) / together.std(axis=0) for kind in (targets, *nontargets))
+    ours = fit_affine(targets, nontargets, [0.8, 0.2], prior=0.1, ridge=ridge)
+    expected = reference(targets, nontargets, [0.8, 0.2], 0.1, ridge).weights
+    np.testing.assert_allclose(
+        ours.weights / np.linalg.norm(ours.weights), expected / np.linalg.norm(expected), rtol=1e-3
+    )
+    fused = [(kind @ ours.weights)[:, None] + ours.offset for kind in (targets, *nontargets)]
+    again = fit_affine(fused[0], fused[1:], [0.8, 0.2], prior=0.1)
+    assert again.weights[0] == pytest.approx(1, abs=1e-4)
+    assert again.offset == pytest.approx(0, abs=1e-4)
+
+
+def test_a_ridge_gives_systems_that_say_the_same_the_same_weight_and_one_system_its_own() -> None:
+    random = np.random.default_rng(0)
+    targets, nontargets = random.normal(2, 1, (300, 1)), random.normal(0, 1, (300, 1))
+    noise = [0.01 * random.normal(size=(300, 2)) for _ in range(2)]
+    twice = targets + noise[0], [nontargets + noise[1]]
+    assert np.ptp(fit_affine(*twice, [1], prior=0.5).weights) > 5  # as the noise has it
+    assert np.ptp(fit_affine(*twice, [1], prior=0.5, ridge=1).weights) < 0.01
+    one, kept = (fit_affine(targets, [nontargets], [1], prior=0.5, ridge=ridge) for ridge in (0, 1))
+    assert kept == one
 
 
 @pytest.mark.parametrize("prior", [0.5, 0.05])
