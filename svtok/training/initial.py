@@ -22,11 +22,12 @@ def unfit_initial(folder: Path, initial: TrainedNetwork, config: Config, feature
         features: that it is trained on.
     """
     problems = differences(initial.features, features, f"that of {folder}", "the training set's")
-    theirs, mine = (
-        {**each.network.front_end.model_dump(), "reads": each.network.streams[0]} for each in (initial.config, config)
-    )
+    theirs, mine = (each.network.front_end.model_dump() for each in (initial.config, config))
     names = ["kind"] if theirs["kind"] != mine["kind"] else [name for name in mine if mine[name] != theirs[name]]
     mend = f"begin without --init, or with its front-end (--config {folder}/config.yaml has it)"
+    reads, should_read = (each.network.streams[0] for each in (initial.config, config))
+    if reads != should_read:
+        problems.append(Problem(f"network.streams: that of {folder} is {reads} first, not {should_read}; {mend}"))
     return problems + [
         Problem(
             f"network.front_end.{name}: that of {folder} is {theirs[name]}, the configuration's {mine[name]}; {mend}"

@@ -40,7 +40,9 @@ def test_some_models_keep_their_utterances_in_any_order() -> None:
 
 
 def test_an_embedding_of_zeros_does_not_become_nan() -> None:
-    np.testing.assert_array_equal(normalise_length(np.array([[0, 0], [3, 4]], np.float32)), np.array([[0, 0], [0.6, 0.8]], np.float32))
+    np.testing.assert_array_equal(
+        normalise_length(np.array([[0, 0], [3, 4]], np.float32)), np.array([[0, 0], [0.6, 0.8]], np.float32)
+    )
 
 
 def test_missing_embeddings_are_counted_and_named() -> None:

@@ -61,6 +61,7 @@ KINDS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         },
         {},
     ),
+    "cls, streams": ({"head": "cls", "streams": ["features", "cepstra"]}, {"bands": 24, "vad": {}}),
     "cls-dist": (
         {"head": "cls-dist", "embedding": "mean", "skip": "statistics", "after_attention": "feed-forward"},
         {"vad": {"context": 3}, "log_energy": True},

@@ -102,3 +102,13 @@ def test_ring_loss_is_added_to_any_loss_and_has_a_radius_to_train(batch: Batch) 
         lengths = state.norm(dim=1)
         torch.testing.assert_close(ringed - plain, 0.2 * 0.5 * (lengths - lengths.mean()).square().mean())
     assert [p.ndim for p in Classification(config(ring_weight=0.2), [4]).parameters()] == [0]
+
+
+def test_each_stream_has_a_loss_of_its_own_and_their_mean_is_the_loss(batch: Batch) -> None:
+    streams = ["features", "features"]
+    loss, values, logits = classify(config(network={"streams": streams}, loss="aam"), [2, 4], batch)
+    label_loss = LabelLoss(config(loss="aam"), [2, 4])
+    each = [label_loss(torch.empty(0), logits[:, stream], batch.labels, 0.0) for stream in (0, 1)]
+    torch.testing.assert_close(loss, (each[0] + each[1]) / 2)
+    right = (logits[:, :, 2:].argmax(dim=2) == batch.labels[:, 1:]).float()
+    assert values["accuracy"].item() == pytest.approx(right.mean().item())

@@ -9,7 +9,7 @@ from torch.nn import functional
 from svtok.nets.network import Network
 from svtok.trained.config import Config
 from svtok.training.data import Batch
-from svtok.training.objectives import Distillation, JointDistillation, Networks
+from svtok.training.objectives import Distillation, JointDistillation, Networks, Target
 
 pytestmark = pytest.mark.slow
 
@@ -206,3 +206,22 @@ def test_frozen_and_stored_teachers_count_beside_one_trained_in_the_loop(pairs: 
     torch.testing.assert_close(values["distillation_loss"], torch.stack(distances).mean().detach())
     total = 0.5 * values["label_loss"] + values["distillation_loss"] + values["teacher_loss"]
     torch.testing.assert_close(loss.detach(), total)
+
+
+@pytest.mark.parametrize("distillation", ["kl", "hard", "cosine"])
+def test_each_stream_of_a_student_learns_from_all_of_its_teacher(pairs: Any, distillation: str) -> None:
+    streams = {"streams": ["features", "features"]}
+    settings, teacher_config = config(network=streams, distillation=distillation), config("avg", network=streams)
+    student, teacher = make(settings, 0).eval(), make(teacher_config, 1).eval()
+    objective = Distillation(settings, [4], [teacher_config.network])
+    loss, values = objective(Networks(student, [teacher]), pairs, 0.0)
+    states = student(pairs.frames, pairs.lengths)
+    logits = student.classify(states)
+    of_teacher = teacher(pairs.frames, pairs.lengths)
+    target = Target(teacher.classify(of_teacher)["avg"].mean(dim=1), teacher.join(of_teacher))
+    each = [objective.distance(states["dist"][:, one], logits["dist"][:, one], [target]) for one in (0, 1)]
+    torch.testing.assert_close(values["distillation_loss"], (each[0] + each[1]) / 2)
+    on_labels = [functional.cross_entropy(logits["cls"][:, one], pairs.labels[:, 0]) for one in (0, 1)]
+    torch.testing.assert_close(values["label_loss"], (on_labels[0] + on_labels[1]) / 2)
+    weights = settings.objective.class_weight, settings.objective.distillation_weight
+    torch.testing.assert_close(loss, weights[0] * values["label_loss"] + weights[1] * values["distillation_loss"])

@@ -101,3 +101,5 @@ def test_another_front_end_or_other_features_are_refused_with_both_values(
         ProblemsError, match=r"network\.front_end\.kind: that of .* is residual, the configuration's x-"
     ):
         train_network(make_run("second", init=first.out, network={"front_end": {"kind": "x-vector", "channels": 4}}))
+    with pytest.raises(ProblemsError, match=r"network\.streams: that of .* is features first, not cepstra; begin"):
+        train_network(make_run("second", init=first.out, network={"streams": ["cepstra", "features"]}))

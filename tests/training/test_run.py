@@ -267,6 +267,31 @@ def test_factored_classes_and_the_skip_learn_and_come_back(
     assert (classifier.own is not None) == residual
 
 
+def test_streams_are_trained_side_by_side_cut_off_and_read_again(
+    make_run: Callable[..., Run],
+    assert_same_weights: Callable[[Path, Path], None],
+    cut_off: Callable[[Run, int], None],
+    rows: Callable[[Path], list[dict[str, Any]]],
+) -> None:
+    fields = {"head": "cls", "network": {"streams": ["features", "features"]}, "training": {"epochs": 4}}
+    train_network(whole := make_run("whole", **fields))
+    cut_off(make_run("cut", **fields), 3)
+    train_network(cut := make_run("cut", **fields))
+    assert_same_weights(whole.out, cut.out)
+    log = rows(whole.out)
+    assert log[-1]["loss"] < log[0]["loss"]
+    network = load_network(whole.out).network
+    first, second = (one.classifiers["cls"].state_dict() for one in (network, *network.others))
+    assert all((first[name] != second[name]).any() for name in first)
+
+
+def test_cepstra_are_computed_of_enough_filter_banks(make_run: Callable[..., Run]) -> None:
+    run = make_run(network={"streams": ["cepstra"]})  # the features have 5 bands
+    with pytest.raises(ProblemsError, match=r"feats/tiny/train: network\.streams has cepstra, .* 20 log-mel filters"):
+        train_network(run)
+    assert not run.out.exists()
+
+
 def test_a_training_that_diverged_names_the_step_and_goes_on_with_other_values(
     make_run: Callable[..., Run], rows: Callable[[Path], list[dict[str, Any]]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
