@@ -26,7 +26,9 @@ def names(calls: list[str]) -> list[str]:
 
 
 def of_fold(
-    fold: int, folders: tuple[str, ...] = ("feats", "feats-cepstra"), encoders: tuple[str, ...] = ("resemblyzer",)
+    fold: int,
+    folders: tuple[str, ...] = ("feats", "feats-cepstra", "feats-speech"),
+    encoders: tuple[str, ...] = ("resemblyzer",),
 ) -> list[str]:
     parts = [f"fold{fold}/{name}" for name in ("train", "dev", "eval")]
     extracted = [f"extract-features {folder}/{part}" for folder in folders for part in parts]
@@ -45,7 +47,7 @@ def test_folds_are_prepared_and_the_plan_is_run_and_shown(arabic: Script, tmp_pa
     assert calls[4] == (
         f"extract-features data/fold1/train --config {conf}/cepstra.yaml --out feats-cepstra/fold1/train --jobs 2"
     )
-    assert calls[7] == (
+    assert calls[10] == (
         "extract-embeddings --encoder resemblyzer --data data/fold1/train --out resemblyzer/fold1/train --device auto"
     )
     plan = conf / "ablation.plan.yaml"
@@ -62,7 +64,7 @@ def test_several_processes_share_features_and_runs_by_torchrun(arabic: Script) -
     _, alone = arabic("--folds", "1")
     result, calls = arabic("--folds", "1", "--nproc", "2")
     assert (result.returncode, calls) == (0, alone), result.stderr
-    assert result.stderr.count("by torchrun") == 6 + 1
+    assert result.stderr.count("by torchrun") == 9 + 1
     assert "torchrun --standalone --nproc-per-node 2 -m svtok ablate" in result.stderr
 
 
