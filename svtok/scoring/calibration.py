@@ -74,8 +74,9 @@ def fit_affine(
     scores = np.column_stack([(scores - mean) / deviation, np.ones(len(scores))])  # (N, S + 1)
     for_target, for_nontarget = _evidence([len(kind) for kind in kinds], shares)
     evidence = prior * for_target, (1 - prior) * for_nontarget, float(np.log(prior) - np.log1p(-prior))
-    *weights, offset = _regression(scores, *evidence, ridge if len(targets[0]) > 1 else 0)
-    if ridge and len(weights) > 1:
+    ridge = ridge if scores.shape[1] > 2 else 0.0
+    *weights, offset = _regression(scores, *evidence, ridge)
+    if ridge:
         along = np.column_stack([scores[:, :-1] @ weights, np.ones(len(scores))])  # (N, 2)
         length, offset = _regression(along, *evidence)
         weights = [length * weight for weight in weights]
