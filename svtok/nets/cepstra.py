@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from svtok.nets.rows import frame_mask, sent
 
+# The numbers of svtok.features.spectral and .frames once more, of which nets know nothing; a test compares the two.
 CEPSTRA = 20
 """With C0, and with derivatives of two orders beside them: 60 dimensions, as the MFCC of egs/*/conf/cepstra.yaml."""
 ORDERS = 2

@@ -259,10 +259,10 @@ class Network(nn.Module):
         For evaluation mode; of S streams, each reads from its own vector of the same number. ValueError for a class
         token that is not drawn from several vectors.
         """
-        if self.others:
-            parts = [self._own_embed_each(frames, lengths), *(one.embed_each(frames, lengths) for one in self.others)]
-            return _side_by_side(parts)
-        return self._own_embed_each(frames, lengths)
+        own = self._own_embed_each(frames, lengths)
+        if not self.others:
+            return own
+        return _side_by_side([own, *(other.embed_each(frames, lengths) for other in self.others)])
 
     def _own_embed_each(self, frames: Tensor, lengths: Tensor) -> Tensor:
         """Those of the first stream."""

@@ -35,7 +35,10 @@ class Backend(Protocol):
         """Rows (M, K) of models, from the means (M, P) of the projections of `counts` (M,) utterances each."""
 
     def tests(self, projected: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Rows (T, K) of test utterances, from their projections (T, P), or means of those of several utterances."""
+        """Rows (T, K) of test utterances, from their projections (T, P)."""
+
+    def mean_tests(self, means: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Rows (C, K) of members of a cohort as tests, from the means (C, P) of the projections of each."""
 
 
 def model_rows(backend: Backend, enrolled: Enrolled, enrollment: Enrollment) -> NDArray[np.float32]:
@@ -79,7 +82,10 @@ class Cosine:
         return normalise_length(means)
 
     def tests(self, projected: NDArray[np.float32]) -> NDArray[np.float32]:
-        return normalise_length(projected)
+        return projected
+
+    def mean_tests(self, means: NDArray[np.float32]) -> NDArray[np.float32]:
+        return normalise_length(means)
 
 
 SHRINKAGE, PHRASE_SHRINKAGE = 0.1, 0.8

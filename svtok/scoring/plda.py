@@ -179,6 +179,10 @@ class Plda:
         ones = np.ones((len(projected), 1), np.float32)
         return np.hstack([ones, projected, projected**2])
 
+    def mean_tests(self, means: NDArray[np.float32]) -> NDArray[np.float32]:
+        """As `tests`: means are in the space of the model, where no length is normalised."""
+        return self.tests(means)
+
 
 def fit_plda(
     vectors: NDArray[np.float32],

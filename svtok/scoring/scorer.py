@@ -137,7 +137,7 @@ class Scorer:
         """The cohort for a phrase as models and as tests: (C, K) each. Made once."""
         if phrase not in self._cohorts:
             members = norm.cohort_of(phrase).members
-            as_tests = backend.tests(members.means(backend.project(members.vectors)))
+            as_tests = backend.mean_tests(members.means(backend.project(members.vectors)))
             self._cohorts[phrase] = model_rows(backend, members, self.enrollment), as_tests
         return self._cohorts[phrase]
 

@@ -36,7 +36,7 @@ def test_a_cohort_of_utterances_is_all_embeddings_or_those_of_a_set() -> None:
 
 def mean_directions(cohort: Cohort) -> np.ndarray:
     cosine = Cosine()
-    return cosine.tests(cohort.members.means(cosine.project(cohort.members.vectors)))
+    return cosine.mean_tests(cohort.members.means(cosine.project(cohort.members.vectors)))
 
 
 def test_a_cohort_of_speakers_or_classes_is_of_means() -> None:

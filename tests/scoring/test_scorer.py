@@ -51,7 +51,7 @@ def one_by_one(
     if cohort is None:
         return float(model @ test)
     as_models = model_rows(backend, cohort.members, enrollment)
-    as_tests = backend.tests(cohort.members.means(backend.project(cohort.members.vectors)))
+    as_tests = backend.mean_tests(cohort.members.means(backend.project(cohort.members.vectors)))
     of_model = sorted((float(model @ other) for other in as_tests), reverse=True)[:top]
     of_test = sorted((float(test @ other) for other in as_models), reverse=True)[:top]
     return float(np.mean([(model @ test - np.mean(some)) / np.std(some) for some in (of_model, of_test)]))
