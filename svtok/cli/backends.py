@@ -184,6 +184,13 @@ backend_options = together(
         show_default="length-norm",
         help="Divide vectors by their length between LDA and PLDA.",
     ),
+    click.option(
+        "--parts",
+        type=AT_LEAST_ONE,
+        show_default="1",
+        help="Parts of one length that an embedding has side by side, such as the network.streams of a network: each "
+        "has a back-end and a normalisation of its own, and the score is the mean of theirs.",
+    ),
 )
 """The options that are the fields of BackendChoice."""
 
@@ -200,15 +207,16 @@ class BackendChoice:
     lda_dim: int | None
     shrinkage: float | None
     length_norm: bool | None
+    parts: int | None
 
     def __post_init__(self) -> None:
         """Refuse options that lack another one, or would do nothing."""
-        chosen = (self.backend_train, self.backend_data, self.backend_classes, self.lda_dim, self.shrinkage)
+        chosen = (self.backend_train, self.backend_data, self.backend_classes, *self._fields().values())
         if self.backend in ("cosine", "dtw"):
-            if any(one is not None for one in (*chosen, self.length_norm)) or self.backend_by != "all":
+            if any(one is not None for one in chosen) or self.backend_by != "all":
                 raise click.UsageError(
-                    "--backend-..., --lda-dim, --shrinkage and --length-norm are of a trained back-end: choose one "
-                    "with --backend"
+                    "--backend-..., --lda-dim, --shrinkage, --length-norm and --parts are of a trained back-end: "
+                    "choose one with --backend"
                 )
         elif self.backend_train is None or self.backend_data is None:
             raise click.UsageError(
@@ -219,6 +227,15 @@ class BackendChoice:
             raise click.UsageError("--length-norm is of --backend plda; the cosine after LDA has no lengths")
         if self.backend_by == "phrase" and self.backend_classes:
             raise click.UsageError("--backend-by phrase separates speakers; --backend-classes is of --backend-by all")
+
+    def _fields(self) -> dict[str, float | None]:
+        """What was given of `BackendConfig`; None: its default."""
+        return {
+            "lda_dim": self.lda_dim,
+            "shrinkage": self.shrinkage,
+            "length_norm": self.length_norm,
+            "parts": self.parts,
+        }
 
     def fit(
         self, of_trials: Embeddings, phrases: list[str], *, every_phrase: bool = False
@@ -233,8 +250,7 @@ class BackendChoice:
             return Cosine(), ""
         train, utterances = read_embeddings(self.backend_train), read_labels(self.backend_data)
         refuse_unfit(train, of_trials, "training set of the back-end")
-        fields = {"lda_dim": self.lda_dim, "shrinkage": self.shrinkage, "length_norm": self.length_norm}
-        given = {name: value for name, value in fields.items() if value is not None}
+        given = {name: value for name, value in self._fields().items() if value is not None}
         config = BackendConfig.model_validate({"name": self.backend, **given})
         note = f", {self.backend} trained on {len(utterances)} utterances"
         if self.backend_by == "phrase":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,6 +88,42 @@ class Cosine:
         return normalise_length(means)
 
 
+@dataclass(frozen=True)
+class Parts:
+    """Back-ends of the parts of an embedding, which stand side by side and are of one length, as a network's streams.
+
+    Each compares and is normalised by itself, and a trial's score is the mean of theirs: parts that were trained apart
+    do not vary together as one covariance would have it, fitted to few classes. Rows of all parts stand side by side.
+    """
+
+    backends: tuple[Backend, ...]
+
+    def project(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+        return self._beside("project", vectors)
+
+    def models(self, means: NDArray[np.float32], counts: NDArray[np.integer]) -> NDArray[np.float32]:
+        return self._beside("models", means, counts)
+
+    def tests(self, projected: NDArray[np.float32]) -> NDArray[np.float32]:
+        return self._beside("tests", projected)
+
+    def mean_tests(self, means: NDArray[np.float32]) -> NDArray[np.float32]:
+        return self._beside("mean_tests", means)
+
+    def _beside(
+        self, does: Literal["project", "models", "tests", "mean_tests"], given: NDArray[np.float32], *more: Any
+    ) -> NDArray[np.float32]:
+        """What each back-end makes of its columns of (N, S K), beside one another."""
+        columns = np.split(given, len(self.backends), axis=1)  # S of (N, K)
+        made = [getattr(one, does)(some, *more) for one, some in zip(self.backends, columns, strict=True)]
+        return np.hstack(made)
+
+
+def each_part(backend: Backend, rows: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+    """The rows (N, K) of a back-end as those of each of its S parts, (N, K / S); where it has none, as they are."""
+    return np.split(rows, len(backend.backends), axis=1) if isinstance(backend, Parts) else [rows]
+
+
 SHRINKAGE, PHRASE_SHRINKAGE = 0.1, 0.8
 """Chosen, as the other defaults, by the dev set of Arabic Speech Commands: 18 training speakers say 40 phrases six
 times each, in 256 dimensions. A phrase alone has too few speakers and utterances to show how they vary."""
@@ -105,9 +141,25 @@ class BackendConfig(Section):
         description="Part of the within-class covariance made the same all round; default: 0.1, by phrase 0.8.",
     )
     length_norm: bool = Field(True, description="Before PLDA, vectors are divided by their length.")
+    parts: int = Field(1, ge=1, description="Of an embedding, side by side; each has a back-end of its own.")
 
     def fit(self, vectors: NDArray[np.float32], classes: NDArray[np.integer]) -> Backend:
-        """The back-end trained on embeddings (N, D) whose classes (N,) are numbers from 0 on."""
+        """The back-end trained on embeddings (N, D) whose classes (N,) are numbers from 0 on.
+
+        Raises:
+            SvtokError: D is no multiple of the number of parts, or as `fit_lda` and `fit_plda`.
+        """
+        if self.parts == 1:
+            return self._fit(vectors, classes)
+        if vectors.shape[1] % self.parts:
+            raise SvtokError(
+                f"embeddings of {vectors.shape[1]} dimensions are not {self.parts} parts of one length: the parts of a "
+                "network's embeddings are its network.streams"
+            )
+        return Parts(tuple(self._fit(some, classes) for some in np.split(vectors, self.parts, axis=1)))
+
+    def _fit(self, vectors: NDArray[np.float32], classes: NDArray[np.integer]) -> Backend:
+        """That of one part."""
         shrinkage = SHRINKAGE if self.shrinkage is None else self.shrinkage
         if self.name == "lda":
             return Cosine(fit_lda(vectors, classes, dim=self.lda_dim, shrinkage=shrinkage))

@@ -59,15 +59,20 @@ class Plda:
 
     enrollment_: Enrollment = "by-the-book"
 
-    def __init__(self, *, lda_dim: int | None = None, shrinkage: float = 0.1, length_norm: bool = True) -> None:
+    def __init__(
+        self, *, lda_dim: int | None = None, shrinkage: float = 0.1, length_norm: bool = True, parts: int = 1
+    ) -> None:
         """Args:
         lda_dim: directions that LDA keeps; None: all that there are.
         shrinkage: the part of the covariance within classes that is made the same in all directions, 0 to 1.
         length_norm: whether vectors are divided by their length after LDA.
+        parts: of an embedding, side by side and of one length, such as the streams of a network; each has a model of
+            its own, and the score is the mean of theirs.
         """
         self.lda_dim = lda_dim
         self.shrinkage = shrinkage
         self.length_norm = length_norm
+        self.parts = parts
 
     def fit(self, x: ArrayLike, y: ArrayLike) -> Plda:
         """Fit the model, and return it.
@@ -86,8 +91,14 @@ class Plda:
         if not 0 <= self.shrinkage <= 1:
             raise SvtokError(f"the shrinkage is between 0 and 1, not {self.shrinkage}")
         self.classes_, codes = np.unique(labels, return_inverse=True)
+        if self.parts < 1:
+            raise SvtokError(f"an embedding has 1 part or more, not {self.parts}")
         config = BackendConfig(
-            name="plda", lda_dim=self.lda_dim, shrinkage=self.shrinkage, length_norm=self.length_norm
+            name="plda",
+            lda_dim=self.lda_dim,
+            shrinkage=self.shrinkage,
+            length_norm=self.length_norm,
+            parts=self.parts,
         )
         self.backend_ = config.fit(vectors, codes)
         self.n_features_in_ = vectors.shape[1]

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from svtok.embeddings.store import Embeddings
 from svtok.errors import SvtokError, first_few
-from svtok.scoring.backend import Backend, Cosine, Enrollment, model_rows, utterance_rows
+from svtok.scoring.backend import Backend, Cosine, Enrollment, each_part, model_rows, utterance_rows
 from svtok.scoring.normalise import Norm, cohort_statistics, symmetric_norm
 from svtok.scoring.trials import TrialSides, trial_sides
 
@@ -121,15 +121,17 @@ class Scorer:
             )
 
     def _scores(self, sides: TrialSides, backend: Backend, phrase: str) -> NDArray[np.float32]:
-        models = model_rows(backend, sides.enrolled, self.enrollment)
-        tests = utterance_rows(backend, sides.test_vectors)
-        scores = inner_products(models, tests, sides.model_index, sides.test_index)
+        """Those of one back-end, the mean of those of its parts where it has several."""
+        models = each_part(backend, model_rows(backend, sides.enrolled, self.enrollment))
+        tests = each_part(backend, utterance_rows(backend, sides.test_vectors))
         if self.norm is None:
-            return scores
-        as_models, as_tests = self._cohort_rows(self.norm, backend, phrase)
-        of_models = cohort_statistics(models, as_tests, top=self.norm.top)
-        of_tests = cohort_statistics(tests, as_models, top=self.norm.top)
-        return symmetric_norm(scores, of_models, of_tests, sides.model_index, sides.test_index)
+            scores = [
+                inner_products(m, t, sides.model_index, sides.test_index) for m, t in zip(models, tests, strict=True)
+            ]
+        else:
+            cohort = [each_part(backend, rows) for rows in self._cohort_rows(self.norm, backend, phrase)]
+            scores = [_normalised(sides, *rows, top=self.norm.top) for rows in zip(models, tests, *cohort, strict=True)]
+        return scores[0] if len(scores) == 1 else np.mean(scores, axis=0, dtype=np.float32)
 
     def _cohort_rows(
         self, norm: Norm, backend: Backend, phrase: str
@@ -140,6 +142,22 @@ class Scorer:
             as_tests = backend.mean_tests(members.means(backend.project(members.vectors)))
             self._cohorts[phrase] = model_rows(backend, members, self.enrollment), as_tests
         return self._cohorts[phrase]
+
+
+def _normalised(
+    sides: TrialSides,
+    models: NDArray[np.float32],
+    tests: NDArray[np.float32],
+    as_models: NDArray[np.float32],
+    as_tests: NDArray[np.float32],
+    *,
+    top: int | None,
+) -> NDArray[np.float32]:
+    """Scores of trials (N,), of rows (M, K) and (T, K), by a cohort as models and as tests (C, K)."""
+    scores = inner_products(models, tests, sides.model_index, sides.test_index)
+    of_models = cohort_statistics(models, as_tests, top=top)
+    of_tests = cohort_statistics(tests, as_models, top=top)
+    return symmetric_norm(scores, of_models, of_tests, sides.model_index, sides.test_index)
 
 
 def score_trials(prepared: PreparedSet, embeddings: Embeddings) -> NDArray[np.float32]:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, model_validator
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
@@ -17,7 +17,7 @@ from svtok.config import Section, read_about, write_yaml
 from svtok.embeddings.enroll import Enrolled
 from svtok.errors import SvtokError
 from svtok.files import writing_folder
-from svtok.scoring.backend import Backend, Cosine, Enrollment
+from svtok.scoring.backend import Backend, Cosine, Enrollment, Parts
 from svtok.scoring.decision import Aspect, Decision, Ranked
 from svtok.scoring.fitted import FittedScorer, Warping
 from svtok.scoring.fusion import Fusion
@@ -56,12 +56,19 @@ class About(Section):
     dim: int = Field(ge=1, description="Of these embeddings.")
     backend: Literal["cosine", "lda", "plda"]
     length_norm: bool = Field(False, description="Of plda: whether vectors are divided by their length after LDA.")
+    parts: int = Field(1, ge=1, description="Of an embedding, each of which has a back-end of its own.")
     phrases: tuple[str, ...] | None = Field(None, description="Where each phrase has a back-end of its own: these.")
     enrollment: Enrollment
     norm: NormAbout | None = None
     warping: WarpingAbout | None = None
     decisions: dict[Aspect, Fusion] = Field(description="How scores become log likelihood ratios, by what is decided.")
     svtok: str = Field(description="The version that fitted it.")
+
+    @model_validator(mode="after")
+    def _check(self) -> About:
+        if self.dim % self.parts:
+            raise ValueError(f"dim ({self.dim}) must be a multiple of parts ({self.parts})")
+        return self
 
 
 def write_scorer(folder: Path, scorer: FittedScorer) -> None:
@@ -80,8 +87,9 @@ def write_scorer(folder: Path, scorer: FittedScorer) -> None:
     by_phrase = scorer.scorer.backend if isinstance(scorer.scorer.backend, Mapping) else None
     backends: list[Backend] = list(by_phrase.values()) if by_phrase else [scorer.scorer.backend]  # type: ignore[list-item]
     arrays: Arrays = {}
-    for place, backend in enumerate(backends):
-        kind, length_norm = _describe(backend, arrays, f"backend.{place}")
+    of_parts = [backend.backends if isinstance(backend, Parts) else (backend,) for backend in backends]
+    for place, one in enumerate(one for parts in of_parts for one in parts):
+        kind, length_norm = _describe(one, arrays, f"backend.{place}")
     norm = scorer.scorer.norm
     norm_about = None
     if norm is not None:
@@ -100,6 +108,7 @@ def write_scorer(folder: Path, scorer: FittedScorer) -> None:
         dim=scorer.dim,
         backend=kind,
         length_norm=length_norm,
+        parts=len(of_parts[0]),
         phrases=tuple(by_phrase) if by_phrase else None,
         enrollment=scorer.scorer.enrollment,
         norm=norm_about,
@@ -152,7 +161,7 @@ def load_scorer(folder: str | Path) -> FittedScorer:
         raise SvtokError(f"{folder}: not the folder of a scorer (it has no {ABOUT}); `svtok fit-scorer` makes one")
     about = read_about(folder / ABOUT, About, format_number=FOLDER_FORMAT, remedy=REMEDY)
     arrays = _Arrays(folder / ARRAYS)
-    backends = [_backend(arrays, about, f"backend.{place}") for place in range(len(about.phrases or ("",)))]
+    backends = [_backend(arrays, about, place) for place in range(len(about.phrases or ("",)))]
     backend = backends[0] if about.phrases is None else dict(zip(about.phrases, backends, strict=True))
     scorer = Scorer(backend, about.enrollment, None if about.norm is None else _norm(arrays, about, about.norm))
     decisions = {aspect: _decision(arrays, aspect, fusion) for aspect, fusion in about.decisions.items()}
@@ -191,12 +200,18 @@ class _Arrays:
         return array
 
 
-def _backend(arrays: _Arrays, about: About, key: str) -> Backend:
+def _backend(arrays: _Arrays, about: About, place: int) -> Backend:
+    """That of the phrase at the place, or the only one."""
+    parts = [_backend_of_part(arrays, about, f"backend.{about.parts * place + part}") for part in range(about.parts)]
+    return parts[0] if about.parts == 1 else Parts(tuple(parts))
+
+
+def _backend_of_part(arrays: _Arrays, about: About, key: str) -> Backend:
     if about.backend == "cosine":
         return Cosine()
     space = Projection(
-        arrays.take(f"{key}.space.mean", np.float32, about.dim),
-        arrays.take(f"{key}.space.directions", np.float32, about.dim, None),
+        arrays.take(f"{key}.space.mean", np.float32, about.dim // about.parts),
+        arrays.take(f"{key}.space.directions", np.float32, about.dim // about.parts, None),
     )
     if about.backend == "lda":
         return Cosine(space)

@@ -97,6 +97,7 @@ def test_scores_of_plda_are_log_likelihood_ratios_without_a_threshold_to_choose(
         ["--backend-by", "phrase"],
         ["--lda-dim", "4"],
         ["--shrinkage", "0.9"],
+        ["--parts", "2"],
         ["--backend-classes", "speaker"],
         ["--enroll", "mean-score"],
         ["--enroll", "joined-audio", "--joined-embeddings", "joined"],
@@ -139,6 +140,7 @@ def test_cosines_of_mean_scores_and_joined_audio() -> None:
         (["--backend", "lda", "--backend-train", "train"], "--backend lda is trained"),
         (TRAINED, "are of a trained back-end"),
         (["--lda-dim", "3"], "are of a trained back-end"),
+        (["--parts", "2"], "are of a trained back-end"),
         (["--backend-by", "phrase"], "are of a trained back-end"),
         (["--backend", "lda", *TRAINED, "--length-norm"], "--length-norm is of --backend plda"),
         (
@@ -155,6 +157,12 @@ def test_options_that_lack_another_or_do_nothing_are_usage_errors(options: list[
     result = call(*options)
     assert result.exit_code == 2
     assert message in " ".join(result.output.split())
+    assert not Path("scores.tsv").exists()
+
+
+def test_parts_that_do_not_divide_the_embedding_are_an_error_and_leave_nothing() -> None:
+    result = call("--backend", "plda", *TRAINED, "--parts", str(DIM - 1))
+    assert f"embeddings of {DIM} dimensions are not {DIM - 1} parts of one length" in str(result.exception)
     assert not Path("scores.tsv").exists()
 
 

@@ -39,6 +39,14 @@ def test_plda_scores_as_the_back_end_of_svtok_score() -> None:
     np.testing.assert_allclose(plda.score(MODELS, TESTS), by_the_engine(Scorer(backend, "by-the-book")), rtol=1e-5)
 
 
+def test_parts_of_an_embedding_are_scored_apart_and_averaged() -> None:
+    found = Plda(parts=2).fit(X, Y).score(MODELS, TESTS)
+    halves = [
+        Plda().fit(X[:, some], Y).score([X[:3, some], X[6, some]], TESTS[:, some]) for some in (slice(2), slice(2, 4))
+    ]
+    np.testing.assert_allclose(found, np.mean(halves, axis=0), rtol=1e-4, atol=1e-5)
+
+
 @pytest.mark.parametrize("top", [None, 7])
 def test_as_norm_normalises_the_cosine_or_a_fitted_back_end(top: int | None) -> None:
     members = Enrolled(COHORT.astype(np.float32), np.ones(20, np.intp))
@@ -74,6 +82,8 @@ def test_a_calibration_is_the_logistic_regression_and_several_systems_are_fused(
         (lambda: Plda().fit(X[0], Y), r"embeddings have the shape \(N, D\), not \(4,\)"),
         (lambda: Plda().fit(np.where(X > 0, X, np.nan), Y), "an embedding holds NaN"),
         (lambda: Plda(shrinkage=2).fit(X, Y), "the shrinkage is between 0 and 1, not 2"),
+        (lambda: Plda(parts=0).fit(X, Y), "an embedding has 1 part or more, not 0"),
+        (lambda: Plda(parts=3).fit(X, Y), "embeddings of 4 dimensions are not 3 parts of one length"),
         (lambda: Plda().fit(X, np.arange(30)), "several utterances"),
         (lambda: AsNorm().fit(COHORT), "the 300 highest scores cannot be taken of a cohort of 20"),
         (lambda: Plda().fit(X, Y).score(MODELS, np.ones((1, 5))), r"the tests: an array of shape \(1, 5\)"),

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from svtok.embeddings.store import Embeddings
 from svtok.errors import ProblemsError, SvtokError
-from svtok.scoring.backend import BackendConfig, Cosine, fit_backend, fit_phrase_backends
+from svtok.scoring.backend import BackendConfig, Cosine, Parts, fit_backend, fit_phrase_backends
 from svtok.scoring.plda import Plda, Projection
 
 UTTERANCES = pd.DataFrame(
@@ -77,6 +77,26 @@ def test_plda_follows_the_configuration() -> None:
     assert (backend.between.shape, backend.length_norm) == ((2,), False)
 
 
+def test_each_part_of_an_embedding_has_a_back_end_of_its_columns() -> None:
+    beside = Embeddings(EMBEDDINGS.utts, np.hstack([EMBEDDINGS.vectors, EMBEDDINGS.vectors**2]), "hash")
+    squares = Embeddings(EMBEDDINGS.utts, EMBEDDINGS.vectors**2, "hash")
+    config = BackendConfig(name="plda", lda_dim=2, parts=2)
+    both = fit_backend(config, beside, UTTERANCES, "speaker")
+    assert isinstance(both, Parts)
+    for part, alone in zip(both.backends, (EMBEDDINGS, squares), strict=True):
+        expected = fit_backend(BackendConfig(name="plda", lda_dim=2), alone, UTTERANCES, "speaker")
+        assert isinstance(part, Plda)
+        assert isinstance(expected, Plda)
+        np.testing.assert_allclose(part.between, expected.between, rtol=1e-5)
+        np.testing.assert_allclose(part.basis, expected.basis, rtol=1e-3, atol=1e-5)
+
+
+def test_parts_that_are_not_of_one_length_are_refused() -> None:
+    dims = EMBEDDINGS.vectors.shape[1]
+    with pytest.raises(SvtokError, match=f"embeddings of {dims} dimensions are not {dims + 1} parts of one length"):
+        fit_backend(BackendConfig(name="lda", parts=dims + 1), EMBEDDINGS, UTTERANCES, "speaker")
+
+
 def test_shrinkage_of_zero_is_not_the_default() -> None:
     none, default, same = (
         space_of(fit_backend(config, EMBEDDINGS, UTTERANCES, "speaker")).directions
@@ -86,7 +106,9 @@ def test_shrinkage_of_zero_is_not_the_default() -> None:
     assert np.abs(none - default).max() > 0.01
 
 
-@pytest.mark.parametrize("wrong", [{"shrinkage": 1.5}, {"lda_dim": 0}, {"name": "cosine"}, {"lda_dims": 3}])
+@pytest.mark.parametrize(
+    "wrong", [{"shrinkage": 1.5}, {"lda_dim": 0}, {"name": "cosine"}, {"lda_dims": 3}, {"parts": 0}]
+)
 def test_values_out_of_range_and_unknown_fields_are_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(ValidationError, match=next(iter(wrong))):
         BackendConfig.model_validate({"name": "lda", **wrong})

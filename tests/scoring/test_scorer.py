@@ -7,7 +7,7 @@ import pytest
 
 from svtok.embeddings.enroll import Enrolled
 from svtok.errors import SvtokError
-from svtok.scoring.backend import Backend, Cosine, Enrollment, model_rows, utterance_rows
+from svtok.scoring.backend import Backend, Cosine, Enrollment, Parts, model_rows, utterance_rows
 from svtok.scoring.normalise import Cohort, Norm
 from svtok.scoring.plda import fit_plda
 from svtok.scoring.scorer import Scorer
@@ -102,6 +102,46 @@ def test_by_phrase_the_cohort_says_the_phrase_of_the_model(sides: TrialSides, co
         for n, model in enumerate(sides.model_index)
     ]
     np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("enrollment", ["by-the-book", "mean-score"])
+@pytest.mark.parametrize("normalised", [True, False])
+def test_each_part_of_an_embedding_is_scored_and_normalised_by_itself(
+    sides: TrialSides, cohort: Cohort, enrollment: Enrollment, normalised: bool
+) -> None:
+    backends = some_plda(0), some_plda(1)
+
+    def beside(first: Enrolled) -> Enrolled:
+        """Enrolled embeddings, with twice their opposites behind them."""
+        return Enrolled(np.hstack([first.vectors, -2 * first.vectors]), first.counts)
+
+    both = TrialSides(
+        beside(sides.enrolled),
+        sides.phrases,
+        np.hstack([sides.test_vectors, -2 * sides.test_vectors]),
+        sides.model_index,
+        sides.test_index,
+    )
+    second = TrialSides(
+        Enrolled(-2 * sides.enrolled.vectors, sides.enrolled.counts),
+        sides.phrases,
+        -2 * sides.test_vectors,
+        sides.model_index,
+        sides.test_index,
+    )
+    opposite = Cohort(Enrolled(-2 * cohort.members.vectors, cohort.members.counts), cohort.phrases)
+    norms = [
+        Norm(members, 7) if normalised else None
+        for members in (Cohort(beside(cohort.members), cohort.phrases), cohort, opposite)
+    ]
+    found = Scorer(Parts(backends), enrollment, norms[0]).scores(both)
+    alone = [
+        Scorer(backend, enrollment, norm).scores(some)
+        for backend, norm, some in zip(backends, norms[1:], (sides, second), strict=True)
+    ]
+    assert found.dtype == np.float32
+    assert np.abs(alone[0] - alone[1]).max() > 0.1
+    np.testing.assert_allclose(found, (alone[0] + alone[1]) / 2, rtol=1e-4, atol=1e-5)
 
 
 def test_a_cohort_too_small_for_a_phrase_is_refused(sides: TrialSides, cohort: Cohort) -> None:

@@ -30,8 +30,8 @@ def vectors(number: int, seed: int) -> NDArray[np.float32]:
     return np.random.default_rng(seed).normal(size=(number, DIM)).astype(np.float32)
 
 
-def a_scorer(*, by_phrase: bool = False) -> FittedScorer:
-    config = BackendConfig(name="plda", lda_dim=4)
+def a_scorer(*, by_phrase: bool = False, parts: int = 1) -> FittedScorer:
+    config = BackendConfig(name="plda", lda_dim=4 // parts, parts=parts)
     train = vectors(len(CLASSES), 0) + 2 * vectors(12, 1)[CLASSES]
     backend = config.fit(train, CLASSES)
     phrases = np.array(["no", "yes"] * 6, object)
@@ -46,9 +46,10 @@ def a_scorer(*, by_phrase: bool = False) -> FittedScorer:
     return FittedScorer(scorer, "a network", DIM, fit_decisions(by_type, cost=Cost(1, 1, 0.5)))
 
 
+@pytest.mark.parametrize("parts", [1, 2])
 @pytest.mark.parametrize("by_phrase", [False, True])
-def test_a_loaded_scorer_gives_the_very_numbers_of_the_saved_one(tmp_path: Path, by_phrase: bool) -> None:
-    scorer = a_scorer(by_phrase=by_phrase)
+def test_a_loaded_scorer_gives_the_very_numbers_of_the_saved_one(tmp_path: Path, by_phrase: bool, parts: int) -> None:
+    scorer = a_scorer(by_phrase=by_phrase, parts=parts)
     write_scorer(tmp_path / "scorer", scorer)
     loaded = load_scorer(str(tmp_path / "scorer"))
     models, tests, phrases = [vectors(3, 4), vectors(1, 5)], vectors(5, 6), ["yes", "no"] if by_phrase else None
@@ -61,6 +62,14 @@ def test_a_loaded_scorer_gives_the_very_numbers_of_the_saved_one(tmp_path: Path,
         )
         assert loaded.threshold(of, false_accept_rate=0.1) == scorer.threshold(of, false_accept_rate=0.1)
     assert loaded.phrases == (["no", "yes"] if by_phrase else None)
+
+
+def test_parts_that_do_not_divide_the_embedding_are_named(tmp_path: Path) -> None:
+    write_scorer(tmp_path / "scorer", a_scorer(parts=2))
+    about = tmp_path / "scorer/scorer.yaml"
+    about.write_text(about.read_text().replace("parts: 2", "parts: 4"))
+    with pytest.raises(SvtokError, match=r"scorer.yaml.*dim \(6\) must be a multiple of parts \(4\)"):
+        load_scorer(tmp_path / "scorer")
 
 
 def test_the_recordings_that_normalise_warping_come_back_in_16_bits(tmp_path: Path) -> None:
