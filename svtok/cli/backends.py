@@ -187,9 +187,9 @@ backend_options = together(
     click.option(
         "--parts",
         type=AT_LEAST_ONE,
-        show_default="1",
-        help="Parts of one length that an embedding has side by side, such as the network.streams of a network: each "
-        "has a back-end and a normalisation of its own, and the score is the mean of theirs.",
+        show_default="network.streams of the network",
+        help="Parts of one length that an embedding has side by side: each has a back-end and a normalisation of its "
+        "own, and the score is the mean of theirs.",
     ),
 )
 """The options that are the fields of BackendChoice."""
@@ -250,7 +250,7 @@ class BackendChoice:
             return Cosine(), ""
         train, utterances = read_embeddings(self.backend_train), read_labels(self.backend_data)
         refuse_unfit(train, of_trials, "training set of the back-end")
-        given = {name: value for name, value in self._fields().items() if value is not None}
+        given = {"parts": train.parts} | {name: value for name, value in self._fields().items() if value is not None}
         config = BackendConfig.model_validate({"name": self.backend, **given})
         note = f", {self.backend} trained on {len(utterances)} utterances"
         if self.backend_by == "phrase":

@@ -156,7 +156,7 @@ def extract_embeddings(
             refuse_other_names(out, names)
         vectors = embed_all(given.trained.network, source, names, device, f"embeddings {out}", ranks)
     if ranks.is_first:
-        write_embeddings(out, names, vectors, given.trained.hash)
+        write_embeddings(out, names, vectors, given.trained.hash, given.trained.network.config.parts)
     return len(names)
 
 
@@ -218,7 +218,9 @@ def extract_exported_embeddings(network_folder: Path, data: Path, out: Path) -> 
     raise_problems(problems)
     if not vectors:
         raise SvtokError(f"{data}: has no utterances")
-    write_embeddings(out, [utterance.utt for utterance in utterances], np.stack(vectors), network.hash)
+    write_embeddings(
+        out, [utterance.utt for utterance in utterances], np.stack(vectors), network.hash, network.about.parts
+    )
     return len(utterances)
 
 

@@ -23,12 +23,14 @@ ARRAY, INDEX, ABOUT = "embeddings.npy", "embeddings.tsv", "embeddings.yaml"
 class Embeddings:
     """One vector an utterance, and the hash of the network that made them.
 
-    `utts` has N names, each once; `vectors` is (N, D) float32, a row for each in that order.
+    `utts` has N names, each once; `vectors` is (N, D) float32, a row for each in that order, with `parts` parts of one
+    length side by side: the streams of the network.
     """
 
     utts: list[str]
     vectors: NDArray[np.float32]
     network_hash: str
+    parts: int = 1
 
 
 class About(Section, coerce_numbers_to_str=True):
@@ -39,9 +41,13 @@ class About(Section, coerce_numbers_to_str=True):
     """SHA-256 of the weights of the network that made them; of imported ones, the name that they were given."""
     utterances: int
     dim: int
+    parts: int = 1
+    """Side by side in an embedding: the streams of the network."""
 
 
-def write_embeddings(folder: Path, utts: Sequence[str], vectors: NDArray[np.float32], network_hash: str) -> None:
+def write_embeddings(
+    folder: Path, utts: Sequence[str], vectors: NDArray[np.float32], network_hash: str, parts: int = 1
+) -> None:
     """Write embeddings.npy (N, D), embeddings.tsv (`utt`, the name of each row) and embeddings.yaml, all or nothing.
 
     Args:
@@ -49,6 +55,7 @@ def write_embeddings(folder: Path, utts: Sequence[str], vectors: NDArray[np.floa
         utts: N names, in any order; rows are written in their bytewise order.
         vectors: (N, D), a row a name.
         network_hash: of the network that made them.
+        parts: of one length, side by side in an embedding.
 
     Raises:
         SvtokError: a name is there twice, or a value is not finite.
@@ -62,7 +69,7 @@ def write_embeddings(folder: Path, utts: Sequence[str], vectors: NDArray[np.floa
         raise ValueError(f"{len(utts)} utterances need vectors of shape ({len(utts)}, D), not {vectors.shape}")
     _check(utts, vectors, f"the embeddings for {folder}")
     order = sorted(range(len(utts)), key=utts.__getitem__)
-    about = About(network=network_hash, utterances=len(utts), dim=vectors.shape[1])
+    about = About(network=network_hash, utterances=len(utts), dim=vectors.shape[1], parts=parts)
     with writing_folder(folder) as temporary:
         write_array(temporary / ARRAY, vectors[order].astype(np.float32, copy=False))
         write_rows(pd.DataFrame({"utt": [utts[row] for row in order]}), temporary / INDEX, delimiter="\t", header=True)
@@ -92,8 +99,10 @@ def read_embeddings(folder: Path) -> Embeddings:
             f"{folder} is damaged: {ARRAY} has shape {vectors.shape}, {INDEX} names {len(utts)} utterances, {ABOUT} "
             f"says {about.utterances} of {about.dim} dimensions; {remedy}"
         )
+    if about.parts < 1 or about.dim % about.parts:
+        raise SvtokError(f"{folder} is damaged: {ABOUT} says {about.parts} parts of {about.dim} dimensions; {remedy}")
     _check(utts, vectors, str(folder))
-    return Embeddings(utts, vectors, about.network)
+    return Embeddings(utts, vectors, about.network, about.parts)
 
 
 def _check(utts: Sequence[str], vectors: NDArray[np.float32], where: str) -> None:

@@ -233,7 +233,12 @@ class NetworkConfig(BaseModel, extra="forbid", frozen=True):
     @property
     def test_dim(self) -> int:
         """Dimension of the test embedding."""
-        return len(self.streams) * (2 if self.embedding == "concat" else 1) * self.state_dim
+        return self.parts * (2 if self.embedding == "concat" else 1) * self.state_dim
+
+    @property
+    def parts(self) -> int:
+        """How many parts of one length stand side by side in the test embedding: one a stream."""
+        return len(self.streams)
 
     @property
     def longest_utterance(self) -> int | None:

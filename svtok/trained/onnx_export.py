@@ -67,6 +67,7 @@ def export_onnx(
             graph=sha256_of_files([temporary / GRAPH]),
             layer=layer,
             dim=trained.network.config.test_dim,
+            parts=trained.network.config.parts,
             longest=longest,
             int8=False,
             deviation=0,

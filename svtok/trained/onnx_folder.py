@@ -41,6 +41,7 @@ class About(Section):
     graph: str = Field(description="SHA-256 of network.onnx.")
     layer: int = Field(ge=-1, description="Layer of the encoder whose states of frames are given; -1: the features.")
     dim: int = Field(ge=1, description="Of the embeddings.")
+    parts: int = Field(1, ge=1, description="Of one length, side by side in an embedding: the network's streams.")
     longest: int | None = Field(ge=1, description="Samples that can be read; null: any number.")
     int8: bool = Field(description="Whether the weights are rounded to 8 bits.")
     deviation: float = Field(

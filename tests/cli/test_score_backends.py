@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from svtok.cli.main import svtok
-from svtok.embeddings.store import write_embeddings
+from svtok.embeddings.store import read_embeddings, write_embeddings
 from svtok.errors import ProblemsError, SvtokError
 from svtok.manifest.sets import PreparedSet, write_set
 from svtok.metrics import eer
@@ -158,6 +158,15 @@ def test_options_that_lack_another_or_do_nothing_are_usage_errors(options: list[
     assert result.exit_code == 2
     assert message in " ".join(result.output.split())
     assert not Path("scores.tsv").exists()
+
+
+def test_each_stream_of_the_network_is_a_part_unless_the_option_says_otherwise() -> None:
+    plda = ["--backend", "plda", *TRAINED]
+    one, two = scored(*plda)[1], scored(*plda, "--parts", "2")[1]
+    train = read_embeddings(Path("train"))
+    write_embeddings(Path("train"), train.utts, train.vectors, train.network_hash, parts=2)
+    pd.testing.assert_frame_equal(scored(*plda)[1], two)
+    pd.testing.assert_frame_equal(scored(*plda, "--parts", "1")[1], one)
 
 
 def test_parts_that_do_not_divide_the_embedding_are_an_error_and_leave_nothing() -> None:

@@ -96,12 +96,13 @@ def test_a_teachers_head_is_the_sampled_token_unless_another_is_given(teacher: P
 def test_a_student_learns_from_its_teacher_and_gives_embeddings_without_stored_features(
     work: Path, teacher: Path
 ) -> None:
-    run(work, "train-student", "--teacher", str(teacher), "--config", "conf.yaml", "--out", "exp/student")
+    streams = ("--set", "network.streams=[features, features]")
+    run(work, "train-student", "--teacher", str(teacher), "--config", "conf.yaml", "--out", "exp/student", *streams)
     run(work, "extract-embeddings", "--network", "exp/student")
     embeddings = read_embeddings(work / "exp/student/embeddings/eval")
     utts = read_set(work / "data/tones/eval").utterances["utt"].tolist()
     assert embeddings.utts == utts
-    assert embeddings.vectors.shape == (16, 8)
+    assert (embeddings.vectors.shape, embeddings.parts) == ((16, 2 * 8), 2)
     assert not (work / "feats/tones/eval").exists()
 
 

@@ -26,6 +26,17 @@ def test_what_is_written_is_read_sorted_by_utterance(folder: Path) -> None:
     assert (folder / "embeddings.tsv").read_text(encoding="utf-8") == "utt\na\nb\né\n"
 
 
+def test_the_parts_of_an_embedding_are_kept_and_divide_it(tmp_path: Path) -> None:
+    write_embeddings(tmp_path / "e", ["a"], np.ones((1, 6), np.float32), "h", parts=3)
+    assert read_embeddings(tmp_path / "e").parts == 3
+    about = tmp_path / "e/embeddings.yaml"
+    about.write_text(about.read_text().replace("parts: 3", "parts: 4"))
+    with pytest.raises(SvtokError, match=r"e is damaged: embeddings\.yaml says 4 parts of 6 dimensions; run"):
+        read_embeddings(tmp_path / "e")
+    about.write_text(about.read_text().replace("parts: 4\n", ""))  # as older versions wrote it
+    assert read_embeddings(tmp_path / "e").parts == 1
+
+
 def test_a_hash_that_looks_like_a_number_stays_text(tmp_path: Path) -> None:
     write_embeddings(tmp_path / "e", ["a"], np.ones((1, 2), np.float32), "12345678")
     assert read_embeddings(tmp_path / "e").network_hash == "12345678"
@@ -73,7 +84,7 @@ def test_damaged_files_are_refused(folder: Path) -> None:
 
 def test_the_format_has_a_number_and_a_folder_without_one_is_of_the_first(folder: Path) -> None:
     about = "network: a1b2\nutterances: 3\ndim: 2\n"
-    assert (folder / "embeddings.yaml").read_text() == f"format: 1\n{about}"
+    assert (folder / "embeddings.yaml").read_text() == f"format: 1\n{about}parts: 1\n"
     (folder / "embeddings.yaml").write_text(about)
     assert read_embeddings(folder).network_hash == "a1b2"
     (folder / "embeddings.yaml").write_text(f"format: 2\n{about}other: 1\n")

@@ -96,7 +96,8 @@ def test_every_kind_of_network_is_exported(kind: str, make_network: MakeNetwork,
     network = make_network(*KINDS[kind])
     layer = max(network.layers)
     exported = export_onnx(network, tmp_path / "onnx", layer=layer)
-    assert exported.about.dim == network.network.config.test_dim
+    config = network.network.config
+    assert (exported.about.dim, exported.about.parts) == (config.test_dim, len(config.streams))
     same(network, exported, layer)
     wave = signals(network)[1]
     np.testing.assert_allclose(exported.embed((wave, RATE)), network.embed((wave, RATE)), atol=1e-3)
