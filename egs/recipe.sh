@@ -16,7 +16,7 @@ top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 stage=0
 stop_stage=7
 work=$here
-features_config=$here/conf/features.yaml
+features_config=$here/conf/speech.yaml
 config=$here/conf/train.yaml
 systems="avg cls cls-sampled cls-sampled-dist"
 teacher=cls-sampled
@@ -49,7 +49,7 @@ Options of every recipe:
   --systems NAMES,...          heads to train and compare ($systems)
   --teacher NAME               the system that teaches the students ($teacher)
   --config FILE                configuration of training (conf/train.yaml)
-  --features-config FILE       configuration of features (conf/features.yaml)
+  --features-config FILE       configuration of features (conf/speech.yaml)
   --set \"KEY=VALUE ...\"        changes of the training configuration, such as training.epochs=5
   --backend plda|cosine        plda: of the training speakers' phrases, normalised by the nearest of these (AS-norm) ($backend)
   --nearest N                  how many are nearest ($nearest)
@@ -134,7 +134,7 @@ extract_embeddings() {
 score() {
   local train=exp/$1/embeddings/train options=()
   if [[ -n "$of_training" ]]; then
-    options=(--backend plda --shrinkage 0.003 --backend-train "$train" --backend-data "data/$corpus/train"
+    options=(--backend plda --shrinkage 0.02 --backend-train "$train" --backend-data "data/$corpus/train"
       --norm as-norm --top "$nearest" --cohort "$train" --cohort-data "data/$corpus/train" --cohort-of classes)
   fi
   call svtok score --embeddings "exp/$1/embeddings/$test_set" --data "data/$corpus/$test_set" \

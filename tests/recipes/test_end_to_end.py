@@ -74,10 +74,11 @@ RECIPES = (
             "--synthetic",
             "--synthesize-options",
             "--speakers 4 --dev-speakers 4 --eval-speakers 4 --phrases 2 --sessions 5",
+            *("--nearest", "4"),
         ),
         ("cls",),
         "SYNTHETIC speech",
-        TINY,
+        TINY_ECAPA,
     ),
     Recipe(
         "deepmine",
@@ -117,8 +118,16 @@ def run(
 ) -> subprocess.CompletedProcess[str]:
     """Run the recipe with the svtok that the tests run with."""
     options = [*recipe.options, "--work", "work", "--jobs", "1", "--systems", " ".join(systems), "--set", settings]
-    if recipe is not RECIPES[0]:  # the others as in the paper
-        options += ["--config", str(ROOT / "egs" / recipe.name / "conf/paper.yaml"), "--backend", "cosine"]
+    if recipe.settings == TINY:  # as in the paper
+        conf = ROOT / "egs" / recipe.name / "conf"
+        options += [
+            "--config",
+            f"{conf}/paper.yaml",
+            "--features-config",
+            f"{conf}/features.yaml",
+            "--backend",
+            "cosine",
+        ]
     programs = PROGRAMS if recipe.name == COLD else warm
     return run_script(folder, programs, f"{recipe.name}/run.sh", *options, "--device", "cpu")
 
@@ -159,6 +168,9 @@ def test_a_recipe_runs_skips_what_is_done_and_redoes_what_changed(
         assert len((work / "exp" / system / "scores.tsv").read_text().splitlines()) == len(trials)
         conditions = json.loads((work / "exp" / system / "evaluation.json").read_text())["conditions"]
         assert {f"TC-vs-{name}" for name in recipe.wrong_types} <= {condition["name"] for condition in conditions}
+    parts = 1 if recipe.settings == TINY else 4
+    about = work / "exp" / recipe.systems[0] / "embeddings/eval/embeddings.yaml"
+    assert f"parts: {parts}\n" in about.read_text()
     table = (work / "exp" / "results.md").read_text()
     assert all(f"| {system} " in table for system in recipe.systems)
     assert recipe.table_says in table

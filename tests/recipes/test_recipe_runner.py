@@ -66,7 +66,7 @@ def test_all_stages_run_in_order_and_hand_their_results_on(recipe: Recipe, tmp_p
     )
     assert calls[14] == (
         "score --embeddings exp/avg/embeddings/eval --data data/arabic-commands/eval --out exp/avg/scores.tsv "
-        "--backend plda --shrinkage 0.003 --backend-train exp/avg/embeddings/train "
+        "--backend plda --shrinkage 0.02 --backend-train exp/avg/embeddings/train "
         "--backend-data data/arabic-commands/train --norm as-norm --top 18 --cohort exp/avg/embeddings/train "
         "--cohort-data data/arabic-commands/train --cohort-of classes"
     )
