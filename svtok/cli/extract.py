@@ -118,7 +118,7 @@ def _embedded(given: Options) -> object:
     "--encoder",
     type=click.Choice(ENCODERS),
     help="In place of --network, a public speaker encoder, which reads the recordings at 16 kHz; resemblyzer: "
-    "pip install --no-deps Resemblyzer==0.1.4.",
+    "pip install 'svtok[resemblyzer]'.",
 )
 @data_option("eval")
 @features_option

@@ -31,7 +31,7 @@ PART_FRAMES, PART_STEP, LEAST_COVERED = 160, 77, 0.75
 LEAST_LEVEL = 10 ** (-30 / 20)
 """Root mean square to which quieter recordings are raised: -30 dB of full scale."""
 PARTS_AT_ONCE = 64
-INSTALL = "pip install --no-deps Resemblyzer==0.1.4"
+INSTALL = "pip install 'svtok[resemblyzer]', or, without a compiler, pip install --no-deps Resemblyzer==0.1.4"
 
 
 def weights_file(encoder: str) -> Path:
