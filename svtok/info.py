@@ -176,7 +176,8 @@ def _embeddings(folder: Path) -> Facts:
 
     found = read_embeddings(folder)
     size, dim = found.vectors.shape
-    return {"kind": "embeddings", "utterances": size, "dimensions": dim, "network": found.network_hash}
+    facts = {"utterances": size, "dimensions": dim, "parts": found.parts, "network": found.network_hash}
+    return {"kind": "embeddings", **facts}
 
 
 def _states(folder: Path) -> Facts:
@@ -198,6 +199,7 @@ def _scorer(folder: Path) -> Facts:
         "kind": "scorer",
         "back-end": tree.get("backend"),
         "dimensions": scorer.dim,
+        "parts": tree.get("parts", 1),
         "phrases": scorer.phrases,
         "normalised by a cohort": scorer.scorer.norm is not None,
         "warps frame states": scorer.warping is not None,

@@ -84,11 +84,12 @@ def test_a_network_is_described_by_its_configuration_its_weights_and_its_trainin
 
 def test_embeddings_scorers_and_stores_name_their_network(work: Path) -> None:
     write_embeddings(work / "emb", ["a1", "a2"], np.eye(2, 3, dtype=np.float32), "a hash")
-    assert describe(work / "emb") == {"kind": "embeddings", "utterances": 2, "dimensions": 3, "network": "a hash"}
+    facts = {"kind": "embeddings", "utterances": 2, "dimensions": 3, "parts": 1, "network": "a hash"}
+    assert describe(work / "emb") == facts
     write_scorer(work / "scorer", FittedScorer(Scorer(Cosine()), network="a hash", dim=3))
     facts = describe(work / "scorer")
     assert facts["kind"] == "scorer"
-    assert (facts["back-end"], facts["dimensions"], facts["network"]) == ("cosine", 3, "a hash")
+    assert (facts["back-end"], facts["dimensions"], facts["parts"], facts["network"]) == ("cosine", 3, 1, "a hash")
 
 
 def test_a_store_of_voices_is_counted(work: Path) -> None:
