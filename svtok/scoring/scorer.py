@@ -122,16 +122,28 @@ class Scorer:
 
     def _scores(self, sides: TrialSides, backend: Backend, phrase: str) -> NDArray[np.float32]:
         """Those of one back-end, the mean of those of its parts where it has several."""
-        models = each_part(backend, model_rows(backend, sides.enrolled, self.enrollment))
-        tests = each_part(backend, utterance_rows(backend, sides.test_vectors))
+        rows = [model_rows(backend, sides.enrolled, self.enrollment), utterance_rows(backend, sides.test_vectors)]
+        if self.norm is not None:
+            rows += self._cohort_rows(self.norm, backend, phrase)
+        first, *others = zip(*(each_part(backend, some) for some in rows), strict=True)
+        scores = self._scores_of_part(sides, *first)
+        for part in others:
+            scores += self._scores_of_part(sides, *part)
+        if others:
+            scores /= 1 + len(others)
+        return scores
+
+    def _scores_of_part(
+        self, sides: TrialSides, models: NDArray[np.float32], tests: NDArray[np.float32], *cohort: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        """Scores of trials (N,), of rows (M, K) and (T, K); those of a cohort are (C, K) as models, and as tests."""
+        scores = inner_products(models, tests, sides.model_index, sides.test_index)
         if self.norm is None:
-            scores = [
-                inner_products(m, t, sides.model_index, sides.test_index) for m, t in zip(models, tests, strict=True)
-            ]
-        else:
-            cohort = [each_part(backend, rows) for rows in self._cohort_rows(self.norm, backend, phrase)]
-            scores = [_normalised(sides, *rows, top=self.norm.top) for rows in zip(models, tests, *cohort, strict=True)]
-        return scores[0] if len(scores) == 1 else np.mean(scores, axis=0, dtype=np.float32)
+            return scores
+        as_models, as_tests = cohort
+        of_models = cohort_statistics(models, as_tests, top=self.norm.top)
+        of_tests = cohort_statistics(tests, as_models, top=self.norm.top)
+        return symmetric_norm(scores, of_models, of_tests, sides.model_index, sides.test_index)
 
     def _cohort_rows(
         self, norm: Norm, backend: Backend, phrase: str
@@ -142,22 +154,6 @@ class Scorer:
             as_tests = backend.mean_tests(members.means(backend.project(members.vectors)))
             self._cohorts[phrase] = model_rows(backend, members, self.enrollment), as_tests
         return self._cohorts[phrase]
-
-
-def _normalised(
-    sides: TrialSides,
-    models: NDArray[np.float32],
-    tests: NDArray[np.float32],
-    as_models: NDArray[np.float32],
-    as_tests: NDArray[np.float32],
-    *,
-    top: int | None,
-) -> NDArray[np.float32]:
-    """Scores of trials (N,), of rows (M, K) and (T, K), by a cohort as models and as tests (C, K)."""
-    scores = inner_products(models, tests, sides.model_index, sides.test_index)
-    of_models = cohort_statistics(models, as_tests, top=top)
-    of_tests = cohort_statistics(tests, as_models, top=top)
-    return symmetric_norm(scores, of_models, of_tests, sides.model_index, sides.test_index)
 
 
 def score_trials(prepared: PreparedSet, embeddings: Embeddings) -> NDArray[np.float32]:
