@@ -242,6 +242,7 @@ class BackendChoice:
     ) -> tuple[Backend | dict[str, Backend], str]:
         """The back-end, or that of each of the phrases (and of every other that can have one), and a word on it."""
         from svtok.embeddings.store import read_embeddings
+        from svtok.errors import SvtokError
         from svtok.manifest.kaldi.listed import read_labels
         from svtok.scoring.backend import BackendConfig, Cosine, fit_backend, fit_phrase_backends, fittable_phrases
         from svtok.scoring.normalise import refuse_unfit
@@ -250,6 +251,11 @@ class BackendChoice:
             return Cosine(), ""
         train, utterances = read_embeddings(self.backend_train), read_labels(self.backend_data)
         refuse_unfit(train, of_trials, "training set of the back-end")
+        if train.parts > 1 and self.parts and train.parts % self.parts:
+            raise SvtokError(
+                f"{self.backend_train}: embeddings of {train.parts} streams are no {self.parts} parts: name a "
+                f"--parts that divides {train.parts}, or none"
+            )
         given = {"parts": train.parts} | {name: value for name, value in self._fields().items() if value is not None}
         config = BackendConfig.model_validate({"name": self.backend, **given})
         note = f", {self.backend} trained on {len(utterances)} utterances"

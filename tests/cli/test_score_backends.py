@@ -167,6 +167,8 @@ def test_each_stream_of_the_network_is_a_part_unless_the_option_says_otherwise()
     write_embeddings(Path("train"), train.utts, train.vectors, train.network_hash, parts=2)
     pd.testing.assert_frame_equal(scored(*plda)[1], two)
     pd.testing.assert_frame_equal(scored(*plda, "--parts", "1")[1], one)
+    refused = call(*plda, "--parts", "3")
+    assert "train: embeddings of 2 streams are no 3 parts: name a --parts that divides 2" in str(refused.exception)
 
 
 def test_parts_that_do_not_divide_the_embedding_are_an_error_and_leave_nothing() -> None:
