@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -99,24 +99,20 @@ class Parts:
     backends: tuple[Backend, ...]
 
     def project(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-        return self._beside("project", vectors)
+        return np.hstack([one.project(some) for one, some in self._each(vectors)])
 
     def models(self, means: NDArray[np.float32], counts: NDArray[np.integer]) -> NDArray[np.float32]:
-        return self._beside("models", means, counts)
+        return np.hstack([one.models(some, counts) for one, some in self._each(means)])
 
     def tests(self, projected: NDArray[np.float32]) -> NDArray[np.float32]:
-        return self._beside("tests", projected)
+        return np.hstack([one.tests(some) for one, some in self._each(projected)])
 
     def mean_tests(self, means: NDArray[np.float32]) -> NDArray[np.float32]:
-        return self._beside("mean_tests", means)
+        return np.hstack([one.mean_tests(some) for one, some in self._each(means)])
 
-    def _beside(
-        self, does: Literal["project", "models", "tests", "mean_tests"], given: NDArray[np.float32], *more: Any
-    ) -> NDArray[np.float32]:
-        """What each back-end makes of its columns of (N, S K), beside one another."""
-        columns = np.split(given, len(self.backends), axis=1)  # S of (N, K)
-        made = [getattr(one, does)(some, *more) for one, some in zip(self.backends, columns, strict=True)]
-        return np.hstack(made)
+    def _each(self, beside: NDArray[np.float32]) -> Iterator[tuple[Backend, NDArray[np.float32]]]:
+        """Each of S back-ends with its columns (N, K) of (N, S K)."""
+        return zip(self.backends, each_part(self, beside), strict=True)
 
 
 def each_part(backend: Backend, rows: NDArray[np.float32]) -> list[NDArray[np.float32]]:
