@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from svtok.experiments import ablate
 from svtok.experiments.plan import Plan, read_plan
 from svtok.experiments.results import Row
+from tests.experiments.stand_in import ABOUT, STAND_IN, rows_of
 
 MakePlan = Callable[..., Plan]
 MakeRow = Callable[..., Row]
@@ -44,3 +46,31 @@ def make_row() -> MakeRow:
         return Row.model_validate({"system": system, "fold": fold, "seed": seed, "eer": eer, **usual, **values})
 
     return make
+
+
+@pytest.fixture
+def calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[str]]:
+    """Puts the stand-in in svtok's place, and two folds into tmp_path/work; gives the calls since last asked."""
+    package = tmp_path / "package/svtok"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text("")  # or another svtok on PYTHONPATH would come first
+    (package / "__main__.py").write_text(STAND_IN)
+    monkeypatch.setattr(ablate, "PACKAGE_ROOT", package.parent)
+    monkeypatch.setenv("CALLS", str(tmp_path / "calls"))
+    monkeypatch.setattr(ablate, "rows_of", rows_of)
+    for fold in (1, 2):
+        for name in ("train", "dev", "eval"):
+            data, features = (tmp_path / f"work/{room}/fold{fold}/{name}" for room in ("data", "feats"))
+            data.mkdir(parents=True)
+            (data / "utterances.tsv").write_text("utt\tpath\tphrase\tspk\na\ta.wav\tp\ts\n")
+            features.mkdir(parents=True)
+            (features / "features.tsv").write_text("utt\tstart\tframes\na\t0\t9\n")
+            (features / "features.yaml").write_text(ABOUT)
+
+    def noted() -> list[str]:
+        path = tmp_path / "calls"
+        lines = path.read_text().splitlines() if path.exists() else []
+        path.unlink(missing_ok=True)
+        return lines
+
+    return noted

@@ -1,4 +1,4 @@
-"""Running plans, with a stand-in for svtok that only notes its calls and makes what it is asked to make."""
+"""Running plans, with a stand-in for svtok."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -20,110 +19,14 @@ from click.testing import CliRunner
 from svtok.cli.ablate import ablate as command
 from svtok.errors import ProblemsError, SvtokError
 from svtok.experiments import ablate as module
-from svtok.experiments import ablate as pool
 from svtok.experiments.ablate import Ablation
-from svtok.experiments.commands import Command
-from svtok.experiments.plan import Choice, Plan, Run, read_plan, run_key, runs_of_plan
-from svtok.experiments.results import Row, read_results
+from svtok.experiments.plan import Choice, Plan, read_plan, runs_of_plan
+from svtok.experiments.results import read_results
 from svtok.ranks import current_ranks
+from tests.experiments.stand_in import FOUR, ablation, rows_of, run, trained, up_to_date_in
 from tests.processes import together
 
 pytestmark = pytest.mark.slow
-
-STAND_IN = """
-import os, sys, time
-from pathlib import Path
-
-words = sys.argv[1:]
-with open(os.environ["CALLS"], "a") as stream:
-    stream.write(" ".join(words) + "\\n")
-options = dict(zip(words, words[1:]))
-for name in ("--teacher", "--network", "--init"):
-    if name in options and not Path(options[name], "network.safetensors").exists():
-        sys.exit(f"error: {options[name]} is not there")
-if os.environ.get("SLEEP_AT", "nothing") in " ".join(words):
-    Path("pid").write_text(str(os.getpid()))
-    time.sleep(60)
-if os.environ.get("FAIL_AT", "nothing") in " ".join(words):
-    print("a line before", "error: wrong", f"  in {os.getcwd()}/data", sep="\\n", file=sys.stderr)
-    sys.exit(1)
-made = Path(options.get("--out") or options["--json"])
-made.parent.mkdir(parents=True, exist_ok=True)
-if made.suffix:
-    made.write_text("{}")
-else:
-    made.mkdir(exist_ok=True)
-    (made / "network.safetensors").write_text("")
-with open(os.environ["CALLS"] + ".ended", "a") as stream:
-    stream.write(" ".join(words) + "\\n")
-"""
-ABOUT = "features: {bands: [64]}\nfingerprint: aa\nsvtok: 0.1.0\n"
-FOUR = ("avg: {head: avg}", "cls: {head: cls}", "student: {teacher: cls}", "norm: {network: avg}")
-
-
-@pytest.fixture
-def calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[str]]:
-    """Puts the stand-in in svtok's place, and two folds into tmp_path/work; gives the calls since last asked."""
-    package = tmp_path / "package/svtok"
-    package.mkdir(parents=True)
-    (package / "__init__.py").write_text("")  # or another svtok on PYTHONPATH would come first
-    (package / "__main__.py").write_text(STAND_IN)
-    monkeypatch.setattr(pool, "PACKAGE_ROOT", package.parent)
-    monkeypatch.setenv("CALLS", str(tmp_path / "calls"))
-    monkeypatch.setattr(module, "rows_of", rows_of)
-    for fold in (1, 2):
-        for name in ("train", "dev", "eval"):
-            data, features = (tmp_path / f"work/{room}/fold{fold}/{name}" for room in ("data", "feats"))
-            data.mkdir(parents=True)
-            (data / "utterances.tsv").write_text("utt\tpath\tphrase\tspk\na\ta.wav\tp\ts\n")
-            features.mkdir(parents=True)
-            (features / "features.tsv").write_text("utt\tstart\tframes\na\t0\t9\n")
-            (features / "features.yaml").write_text(ABOUT)
-
-    def noted() -> list[str]:
-        path = tmp_path / "calls"
-        lines = path.read_text().splitlines() if path.exists() else []
-        path.unlink(missing_ok=True)
-        return lines
-
-    return noted
-
-
-def rows_of(plan: Plan, run: Run, work: Path, *, hardware: str, commit: str) -> list[Row]:
-    """What the files of the stand-in do not hold."""
-    assert (work / run.folder / "evaluation-eval.json").is_file()
-    about = {"hardware": hardware, "commit": commit, "settings": run_key(plan, run.system)}
-    return [Row(system=run.system, fold=run.fold, seed=run.seed, condition="TC-vs-IC", eer=0.125, **about)]
-
-
-def ablation(plan: Plan, tmp_path: Path, jobs: int = 1, said: list[str] | None = None) -> Ablation:
-    say = print if said is None else said.append
-    given = (plan, tmp_path / "work", tmp_path / "results.json", torch.device("cpu"), up_to_date_in(tmp_path))
-    return Ablation(*given, jobs, say)
-
-
-def up_to_date_in(tmp_path: Path) -> Callable[[Command], bool]:
-    """In place of what the commands know: a call is up to date that has ended, and whose output is there."""
-
-    def look(arguments: Command) -> bool:
-        ended = tmp_path / "calls.ended"
-        options = dict(pairwise(arguments))
-        made = tmp_path / "work" / (options.get("--out") or options["--json"])
-        if not made.suffix:
-            made = made / "network.safetensors"
-        return made.exists() and ended.is_file() and " ".join(arguments) in ended.read_text().splitlines()
-
-    return look
-
-
-def run(plan: Plan, tmp_path: Path, jobs: int = 1, choice: Choice | None = None, said: list[str] | None = None) -> None:
-    ablation(plan, tmp_path, jobs, said).run(runs_of_plan(plan, choice or Choice()))
-
-
-def trained(calls: list[str]) -> list[str]:
-    """The folders that were trained, in the order of their trainings."""
-    words = [call.split() for call in calls if call.startswith("train")]
-    return [each[each.index("--out") + 1].removeprefix("exp/").removesuffix("/network") for each in words]
 
 
 def test_runs_go_by_seed_then_fold_then_system(
@@ -132,191 +35,6 @@ def test_runs_go_by_seed_then_fold_then_system(
     run(make_plan(*FOUR[:2], folds="[1, 2]", seeds="[0, 1]"), tmp_path)
     expected = [f"fold{fold}/seed{seed}/{name}" for seed in (0, 1) for fold in (1, 2) for name in ("avg", "cls")]
     assert trained(calls()) == expected
-
-
-def test_a_run_is_the_public_commands(
-    make_plan: Callable[..., Plan], calls: Callable[[], list[str]], tmp_path: Path
-) -> None:
-    (tmp_path / "c.yaml").write_text("{}\n")
-    norm = "norm: {network: student, extract: '--device cuda', score: '--cohort {train_embeddings} --top 3'}"
-    run(make_plan(FOUR[1], "student: {teacher: cls, set: {training.epochs: 2}}", norm, config="c.yaml"), tmp_path)
-    cls, student, scored = (f"exp/fold1/seed0/{name}" for name in ("cls", "student", "norm"))
-    sets = (
-        "--data data/fold1/train --features feats/fold1/train --dev data/fold1/dev --dev-features feats/fold1/dev "
-        f"--config {tmp_path}/c.yaml"
-    )
-    of_eval = "--data data/fold1/eval --features feats/fold1/eval"
-    said = calls()
-    assert said[:5] == [
-        f"train {sets} --head cls --out {cls}/network --seed 0 --device cpu --anew",
-        f"extract-embeddings --network {cls}/network {of_eval} --out {cls}/embeddings/eval --device cpu",
-        f"score --embeddings {cls}/embeddings/eval --data data/fold1/eval --out {cls}/scores-eval.tsv",
-        f"evaluate --scores {cls}/scores-eval.tsv --data data/fold1/eval --json {cls}/evaluation-eval.json "
-        "--resamples 0",
-        f"train-student {sets} --set training.epochs=2 --teacher {cls}/network --out {student}/network --seed 0 "
-        "--device cpu --anew",
-    ]
-    assert said[8:11] == [
-        f"extract-embeddings --network {student}/network --data data/fold1/train --features feats/fold1/train "
-        f"--out {scored}/embeddings/train --device cpu --device cuda",
-        f"extract-embeddings --network {student}/network {of_eval} --out {scored}/embeddings/eval "
-        "--device cpu --device cuda",
-        f"score --embeddings {scored}/embeddings/eval --data data/fold1/eval --out {scored}/scores-eval.tsv "
-        f"--cohort {scored}/embeddings/train --top 3",
-    ]
-
-
-def test_a_system_begins_with_the_weights_of_another_one_which_is_trained_before(
-    make_plan: Callable[..., Plan], calls: Callable[[], list[str]], tmp_path: Path
-) -> None:
-    plan = make_plan("first: {head: cls}", "tuned: {head: cls, init: first}")
-    run(plan, tmp_path, choice=Choice(systems=["tuned"]))
-    said = calls()
-    assert trained(said) == ["fold1/seed0/first", "fold1/seed0/tuned"]
-    assert "--head cls --init exp/fold1/seed0/first/network --out exp/fold1/seed0/tuned/network" in said[4]
-    changed = make_plan("first: {head: avg}", "tuned: {head: cls, init: first}")
-    run(changed, tmp_path, choice=Choice(systems=["tuned"]))
-    assert trained(calls()) == ["fold1/seed0/first", "fold1/seed0/tuned"]
-
-
-def test_further_sets_and_stored_teachers_are_named_to_the_training_and_must_be_there(
-    make_plan: Callable[..., Plan], calls: Callable[[], list[str]], tmp_path: Path
-) -> None:
-    plan = make_plan(
-        "more: {head: cls, data: other/train}",
-        "taught: {teacher_embeddings: 'emb/fold{fold}', data: [other/train, third/train], fold_data: false}",
-    )
-    with pytest.raises(ProblemsError) as caught:
-        run(plan, tmp_path)
-    assert [str(problem).partition(":")[0] for problem in caught.value.problems] == [
-        *("data/other/train", "feats/other/train", "data/third/train", "feats/third/train", "emb/fold1")
-    ]
-    for name in ("other", "third"):
-        for room in ("data", "feats"):
-            shutil.copytree(tmp_path / f"work/{room}/fold1/train", tmp_path / f"work/{room}/{name}/train")
-    (tmp_path / "work/emb/fold1").mkdir(parents=True)
-    (tmp_path / "work/emb/fold1/embeddings.yaml").touch()
-    run(plan, tmp_path)
-    more, taught = (f"exp/fold1/seed0/{name}/network --seed 0 --device cpu --anew" for name in ("more", "taught"))
-    own, dev = (
-        "--data data/fold1/train --features feats/fold1/train",
-        "--dev data/fold1/dev --dev-features feats/fold1/dev",
-    )
-    other, third = (f"--data data/{name}/train --features feats/{name}/train" for name in ("other", "third"))
-    assert [call for call in calls() if call.startswith("train")] == [
-        f"train {own} {other} {dev} --head cls --out {more}",
-        f"train-student {other} {third} {dev} --teacher-embeddings emb/fold1 --out {taught}",
-    ]
-
-
-def test_a_teacher_of_other_features_is_heard_first_and_teaches_by_its_embeddings(
-    make_plan: Callable[..., Plan], calls: Callable[[], list[str]], tmp_path: Path
-) -> None:
-    shutil.copytree(tmp_path / "work/feats", tmp_path / "work/cepstra")
-    plan = make_plan(
-        "wide: {head: avg}",
-        "same: {head: cls, features: cepstra}",
-        "taught: {teacher: [wide, same], features: cepstra}",
-    )
-    assert plan.settings_of("taught").objective.distillation == "cosine"
-    run(plan, tmp_path)
-    made = calls()
-    at = [call.startswith("train-student") for call in made].index(True)
-    heard, trained = made[at - 1 : at + 1]
-    exp = "exp/fold1/seed0"
-    out = f"{exp}/taught/teachers/wide/1"
-    assert heard == (
-        f"extract-embeddings --network {exp}/wide/network --data data/fold1/train --features feats/fold1/train "
-        f"--out {out} --device cpu"
-    )
-    assert f"--teacher {exp}/same/network --teacher-embeddings {out} --out {exp}/taught/network" in trained
-
-
-def test_a_fusion_scores_by_its_members_and_is_fitted_on_the_dev_set(
-    make_plan: Callable[..., Plan], calls: Callable[[], list[str]], tmp_path: Path
-) -> None:
-    plan = make_plan(
-        "cls: {head: cls}",
-        "phrases: {network: cls, scorer: score-phrases}",
-        "plda: {network: cls, score: '--backend plda --backend-train {train_embeddings}'}",
-        "fused: {fuse: [plda, phrases], fusion: '--rule both'}",
-    )
-    run(plan, tmp_path, choice=Choice(systems=["fused"]))
-    network, fused = "exp/fold1/seed0/cls/network", "exp/fold1/seed0/fused"
-    plda, phrases = f"{fused}/members/plda", f"{fused}/members/phrases"
-    of = {name: f"--data data/fold1/{name} --features feats/fold1/{name}" for name in ("train", "dev", "eval")}
-    said = calls()
-    assert [call.split()[0] for call in said[:4]] == ["train", "extract-embeddings", "score", "evaluate"]
-    assert said[4:] == [
-        *(
-            f"extract-embeddings --network {network} {of[name]} --out {plda}/embeddings/{name} --device cpu"
-            for name in ("train", "dev", "eval")
-        ),
-        *(
-            f"score --embeddings {plda}/embeddings/{name} --data data/fold1/{name} --out {plda}/scores-{name}.tsv "
-            f"--backend plda --backend-train {plda}/embeddings/train"
-            for name in ("dev", "eval")
-        ),
-        *(
-            f"score-phrases --network {network} {of[name]} --out {phrases}/scores-{name}.tsv --device cpu"
-            for name in ("dev", "eval")
-        ),
-        f"fuse fit --scores {plda}/scores-dev.tsv --scores {phrases}/scores-dev.tsv --data data/fold1/dev "
-        f"--out {fused}/fusion.yaml --rule both",
-        f"fuse apply {fused}/fusion.yaml --scores {plda}/scores-eval.tsv --scores {phrases}/scores-eval.tsv "
-        f"--out {fused}/scores-eval.tsv",
-        f"evaluate --scores {fused}/scores-eval.tsv --data data/fold1/eval --json {fused}/evaluation-eval.json "
-        "--resamples 0",
-    ]
-
-
-def test_features_are_warped_without_a_network_and_fused_with_one(
-    make_plan: Callable[..., Plan], calls: Callable[[], list[str]], tmp_path: Path
-) -> None:
-    plan = make_plan(
-        "cls: {head: cls}",
-        "warped: {warp: cepstra, score: '--norm s-norm --cohort {train_frames} --cohort-data {train_data}'}",
-        "fused: {fuse: [cls, warped]}",
-    )
-    with pytest.raises(ProblemsError, match="cepstra/fold1/eval: is missing"):
-        run(plan, tmp_path)
-    for name in ("train", "dev", "eval"):
-        folder = tmp_path / "work/cepstra/fold1" / name
-        folder.mkdir(parents=True)
-        (folder / "features.yaml").write_text(ABOUT)
-    run(plan, tmp_path)
-    said = calls()
-    norm = "--norm s-norm --cohort cepstra/fold1/train --cohort-data data/fold1/train"
-
-    def warped(folder: str, name: str) -> str:
-        frames = f"--backend dtw --frames cepstra/fold1/{name} --data data/fold1/{name}"
-        return f"score {frames} --out exp/fold1/seed0/{folder}/scores-{name}.tsv {norm}"
-
-    assert warped("warped", "eval") in said
-    assert [warped("fused/members/warped", name) in said for name in ("dev", "eval")] == [True, True]
-    assert sum(call.startswith("train") for call in said) == 1
-    assert run_key(plan, "warped") != run_key(make_plan("warped: {warp: others}"), "warped")
-
-
-def test_stored_embeddings_are_scored_without_a_network(
-    make_plan: Callable[..., Plan], calls: Callable[[], list[str]], tmp_path: Path
-) -> None:
-    plan = make_plan("public: {embeddings: emb/public, score: '--backend plda --backend-train {train_embeddings}'}")
-    with pytest.raises(ProblemsError, match="emb/public/fold1/eval: is missing: make it with svtok extract-embeddings"):
-        run(plan, tmp_path)
-    for name in ("train", "dev", "eval"):
-        folder = tmp_path / "work/emb/public/fold1" / name
-        folder.mkdir(parents=True)
-        (folder / "embeddings.yaml").touch()
-    run(plan, tmp_path)
-    out = "exp/fold1/seed0/public"
-    assert calls() == [
-        f"score --embeddings emb/public/fold1/eval --data data/fold1/eval --out {out}/scores-eval.tsv --backend plda "
-        "--backend-train emb/public/fold1/train",
-        f"evaluate --scores {out}/scores-eval.tsv --data data/fold1/eval --json {out}/evaluation-eval.json "
-        "--resamples 0",
-    ]
-    assert run_key(plan, "public") != run_key(make_plan("public: {embeddings: emb/other}"), "public")
 
 
 def test_students_wait_for_their_teachers_and_others_do_not(
@@ -531,7 +249,7 @@ def test_the_command_ends_with_what_was_done(
 def ablate_together(tmp_path: Path) -> None:
     patch = pytest.MonkeyPatch()
     patch.setenv("CALLS", str(tmp_path / "calls"))
-    patch.setattr(pool, "PACKAGE_ROOT", tmp_path / "package")
+    patch.setattr(module, "PACKAGE_ROOT", tmp_path / "package")
     patch.setattr(module, "rows_of", rows_of)
     patch.setattr(module, "default_jobs", lambda: 1)
     plan = read_plan(tmp_path / "plan.yaml")
