@@ -46,8 +46,9 @@ def rows_of(plan: Plan, run: Run, work: Path, *, hardware: str, commit: str) -> 
         SvtokError: a file is missing or not as it should be.
     """
     owners = network_owners(plan, run)
-    networks = [load_network(work / network(owner)).network for owner in owners]
-    parameters = sum(p.numel() for each in networks for p in each.parameters())
+    networks = [load_network(work / network(owner)) for owner in owners]
+    parameters = sum(p.numel() for each in networks for p in each.network.parameters())
+    precisions = sorted({each.config.training.precision for each in networks})
     seconds = training_seconds(work / network(run)) if owners == [run] else 0.0
     draws = resampled_eers(
         work / scores(run.folder, plan.test_set), read_set(work / data(run, plan.test_set)), run.fold
@@ -65,6 +66,7 @@ def rows_of(plan: Plan, run: Run, work: Path, *, hardware: str, commit: str) -> 
             parameters=parameters,
             seconds=seconds,
             hardware=hardware,
+            precision=" and ".join(precisions) or None,
             commit=commit,
             corpus=evaluated.corpus,
             eer_resampled=draws[condition.name].eers if condition.name in draws else None,

@@ -48,6 +48,9 @@ class Row(Section):
     """Of training, all epochs together; 0 for a system that trains no network."""
     hardware: str
     """The processor and the number of threads, or the GPU."""
+    precision: str | None = None
+    """The arithmetic that its networks were trained in: fp32 or bf16, as `auto` was settled by the processor or GPU.
+    None without networks, and of older rows."""
     commit: str
     settings: str
     """Hash of what the plan asks of the system, see `svtok.experiments.plan.run_key`."""
@@ -105,7 +108,7 @@ def _place(condition: str | None) -> int:
 
 def _fields(row: Row) -> dict[str, object]:
     """The row without the fields of few rows, where it has none."""
-    few = ("error", "eer_resampled", "speakers")
+    few = ("error", "eer_resampled", "speakers", "precision")
     return {k: v for k, v in row.model_dump().items() if v is not None or k not in few}
 
 

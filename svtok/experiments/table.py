@@ -159,6 +159,7 @@ def _notes(ablated: Ablated) -> list[str]:
         ),
         *(f"Minus {other}: difference of the EERs over the runs that both have." for other in ablated.against),
         f"Seconds: of training, the mean of a run, on {_tally(row.hardware for row in _ended(ablated))}.",
+        *_precisions(ablated),
         f"Commits: {_tally(row.commit for row in _ended(ablated))}.",
     ]
     for system in ablated.chosen.systems:
@@ -174,6 +175,12 @@ def _notes(ablated: Ablated) -> list[str]:
 def _ended(ablated: Ablated) -> list[Row]:
     """A row for each run that ended well."""
     return [row for system in ablated.chosen.systems for row in ablated.done(system).values()]
+
+
+def _precisions(ablated: Ablated) -> list[str]:
+    """A note on the arithmetic of the trainings, where it is known of any."""
+    known = [row.precision for row in _ended(ablated) if row.precision]
+    return [f"Networks trained in: {_tally(known)}."] if known else []
 
 
 def _tally(names: Iterable[str]) -> str:

@@ -98,8 +98,8 @@ def test_the_table_shows_numbers_and_names_every_run_that_is_not_counted(make_ro
     rows = [
         make_row("avg", 1, 0, 0.10, eer_resampled=[0.08, 0.12], corpus="rsr2015 (SYNTHETIC speech)"),
         make_row("avg", 1, 0, 0.02, condition="TC-vs-TW"),
-        make_row("avg", 2, 0, 0.20, eer_resampled=[0.18, 0.22], seconds=120.0),
-        make_row("cls", 1, 0, 0.09, eer_resampled=[0.07, 0.11], parameters=1234567, hardware="a GPU"),
+        make_row("avg", 2, 0, 0.20, eer_resampled=[0.18, 0.22], seconds=120.0, precision="fp32"),
+        make_row("cls", 1, 0, 0.09, eer_resampled=[0.07, 0.11], parameters=1234567, hardware="a GPU", precision="bf16"),
         make_row("cls", 2, 0, None, condition=None, error="it broke"),
     ]
     text = ablation_text(ablated(rows, Choice([1, 2], [0], ["cls", "avg", "gone"]), against=["avg"]))
@@ -112,6 +112,7 @@ def test_the_table_shows_numbers_and_names_every_run_that_is_not_counted(make_ro
     assert "FAILED: fold2/seed0/cls: it broke" in text
     assert "Missing: fold1/seed0/gone, fold2/seed0/gone." in text
     assert "on a GPU (1 run), a processor, 1 thread (2 runs)." in text
+    assert "Networks trained in: bf16 (1 run), fp32 (1 run)." in text
     markdown = ablation_markdown(ablated(rows, against=["avg"]))
     assert "| avg    |" in markdown
     assert "- FAILED: fold2/seed0/cls: it broke" in markdown

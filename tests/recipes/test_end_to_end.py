@@ -228,6 +228,7 @@ def test_an_ablation_trains_scores_and_compares_and_does_nothing_twice(tmp_path:
         assert row["eer"] == round(evaluated[row["condition"]]["eer"], 6)
         assert row["parameters"] > 1000
         assert row["seconds"] > 0
+        assert f"precision: {row['precision']}\n" in (evaluation.parent / "network/config.yaml").read_text()
         assert ("eer_resampled" in row) == (row["condition"] in conditions[:2])
     assert "| student |  1/1 |" in (tmp_path / "work/exp/ablation.md").read_text()
 
