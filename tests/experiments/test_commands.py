@@ -15,6 +15,13 @@ from tests.experiments.stand_in import ABOUT, FOUR, run, trained
 pytestmark = pytest.mark.slow
 
 
+def put_in_each_set(fold: Path, file: str, content: str) -> None:
+    """What the features or embeddings of a fold are known by."""
+    for name in ("train", "dev", "eval"):
+        (fold / name).mkdir(parents=True)
+        (fold / name / file).write_text(content)
+
+
 def test_a_run_is_the_public_commands(
     make_plan: Callable[..., Plan], calls: Callable[[], list[str]], tmp_path: Path
 ) -> None:
@@ -161,10 +168,7 @@ def test_features_are_warped_without_a_network_and_fused_with_one(
     )
     with pytest.raises(ProblemsError, match="cepstra/fold1/eval: is missing"):
         run(plan, tmp_path)
-    for name in ("train", "dev", "eval"):
-        folder = tmp_path / "work/cepstra/fold1" / name
-        folder.mkdir(parents=True)
-        (folder / "features.yaml").write_text(ABOUT)
+    put_in_each_set(tmp_path / "work/cepstra/fold1", "features.yaml", ABOUT)
     run(plan, tmp_path)
     said = calls()
     norm = "--norm s-norm --cohort cepstra/fold1/train --cohort-data data/fold1/train"
@@ -185,10 +189,7 @@ def test_stored_embeddings_are_scored_without_a_network(
     plan = make_plan("public: {embeddings: emb/public, score: '--backend plda --backend-train {train_embeddings}'}")
     with pytest.raises(ProblemsError, match="emb/public/fold1/eval: is missing: make it with svtok extract-embeddings"):
         run(plan, tmp_path)
-    for name in ("train", "dev", "eval"):
-        folder = tmp_path / "work/emb/public/fold1" / name
-        folder.mkdir(parents=True)
-        (folder / "embeddings.yaml").touch()
+    put_in_each_set(tmp_path / "work/emb/public/fold1", "embeddings.yaml", "")
     run(plan, tmp_path)
     out = "exp/fold1/seed0/public"
     assert calls() == [
