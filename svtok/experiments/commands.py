@@ -99,7 +99,8 @@ def training_command(plan: Plan, run: Run, device: str) -> Command:
 def training_sets(system: System, run: Run) -> list[tuple[Path, Path]]:
     """The sets that a run is trained on, and their features, within the work folder: the fold's own, further ones."""
     own = [(data(run, "train"), features(system, run, "train"))] if system.fold_data else []
-    return [*own, *((DATA / name, Path(system.features) / name) for name in system.data)]
+    further = [name.format(fold=run.fold) for name in system.data]
+    return [*own, *((DATA / name, Path(system.features) / name) for name in further)]
 
 
 def _heard_teachers(plan: Plan, run: Run) -> dict[str, list[Path]]:

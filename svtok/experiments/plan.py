@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from string import Formatter
@@ -58,7 +58,9 @@ class System(Section):
     )
     init: str | None = Field(None, description="system above whose network's weights this one begins with")
     data: Annotated[tuple[str, ...], BeforeValidator(_listed)] = Field(
-        (), description="further sets to train on, as CORPUS/SET of the work folder's data/ and FEATURES/"
+        (),
+        description="further sets to train on, as CORPUS/SET of the work folder's data/ and FEATURES/; {fold} in them is "
+        "the number of the fold",
     )
     fold_data: bool = Field(True, description="whether the fold's own training set is trained on; false: data alone")
     train: Options = Field((), description="further options of svtok train or train-student")
@@ -131,12 +133,13 @@ class System(Section):
         for name in _placeholders(options):
             if name not in PLACEHOLDERS:
                 wrong.append(unknown_name("placeholder", name, PLACEHOLDERS))
+        wrong += [unknown_name("placeholder", name, ["fold"]) for name in _placeholders(self.data) if name != "fold"]
         if wrong:
             raise ValueError("; ".join(wrong))
         return self
 
 
-def _placeholders(options: list[str]) -> list[str]:
+def _placeholders(options: Iterable[str]) -> list[str]:
     """What stands in braces. Raises ValueError for a brace that is not closed."""
     return [name for option in options for _, name, _, _ in Formatter().parse(option) if name is not None]
 
