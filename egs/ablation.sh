@@ -8,7 +8,8 @@
 # Everything but the results is written under $work: data/foldK, feats/foldK and exp/; and where the plan has systems
 # with `features: feats-phonetic`, phonetic/foldK and feats-phonetic/foldK. Where they have other `features: feats-NAME` or
 # `warp: feats-NAME`, feats-NAME/foldK is extracted as conf/NAME.yaml says; where they have `embeddings: ENCODER`,
-# ENCODER/foldK has the embeddings of a public encoder.
+# ENCODER/foldK has the embeddings of a public encoder; and where they have `data: fold{fold}/speeds`, after `features`,
+# data/foldK/speeds is the training set at other speeds.
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -48,17 +49,36 @@ to exp/ablation.md of the work folder. What is done is skipped: stop it at any t
 # shellcheck source=steps.sh
 . "$(dirname "${BASH_SOURCE[0]}")/steps.sh"
 
-# extract_features FOLD FOLDER CONFIG
+# extract_features FOLD FOLDER SET...
 extract_features() {
-  local part
-  for part in train dev eval; do
-    call_together extract-features "data/fold$1/$part" --config "$3" --out "$2/fold$1/$part" ${jobs:+--jobs "$jobs"}
+  local fold=$1 folder=$2 config=$features_config part
+  [[ "$folder" == feats ]] || config=$here/conf/${folder#feats-}.yaml
+  for part in "${@:3}"; do
+    call_together extract-features "data/fold$fold/$part" --config "$config" --out "$folder/fold$fold/$part" \
+      ${jobs:+--jobs "$jobs"}
   done
 }
 
-# The names of further features, feats-NAME, that the plan asks for.
+# The folders of further features, feats-NAME, that the plan asks for.
 further_features() {
-  sed -nE 's/^[^#]*(features|warp): feats-([a-z]+).*/\2/p' "$plan" | sort -u | grep -vx phonetic || true
+  sed -nE 's/^[^#]*(features|warp): (feats-[a-z]+).*/\2/p' "$plan" | sort -u | grep -vx feats-phonetic || true
+}
+
+# The folders of features that systems read who learn the training set at other speeds too.
+features_at_speeds() {
+  awk '/^  [^ #]/ { folder = "feats" }
+    match($0, /features: feats-[a-z]+/) { folder = substr($0, RSTART + 10, RLENGTH - 10) }
+    /^[^#]*data: .*fold[{]fold[}]\/speeds/ { print folder }' "$plan" | sort -u
+}
+
+# prepare_speeds FOLD: the training set at other speeds, as more speakers
+prepare_speeds() {
+  local folder
+  for folder in $(features_at_speeds); do
+    call svtok disturb --data "data/fold$1/train" --out "data/fold$1/speeds" --side all --set "speeds=[0.9,1.1]" \
+      ${jobs:+--jobs "$jobs"}
+    extract_features "$1" "$folder" speeds
+  done
 }
 
 # The public encoders whose embeddings the plan asks for.
@@ -102,8 +122,8 @@ run_ablation() {
   cd "$work"
   for fold in $folds; do
     prepare_fold "$fold"
-    extract_features "$fold" feats "$features_config"
-    for name in $(further_features); do extract_features "$fold" "feats-$name" "$here/conf/$name.yaml"; done
+    for name in feats $(further_features); do extract_features "$fold" "$name" train dev eval; done
+    prepare_speeds "$fold"
     for name in $(encoders); do encode "$fold" "$name"; done
     if grep -q '^[^#]*features: feats-phonetic' "$plan"; then extract_phonetic_features "$fold"; fi
   done

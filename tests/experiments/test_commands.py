@@ -71,17 +71,18 @@ def test_further_sets_and_stored_teachers_are_named_to_the_training_and_must_be_
     make_plan: Callable[..., Plan], calls: Callable[[], list[str]], tmp_path: Path
 ) -> None:
     plan = make_plan(
-        "more: {head: cls, data: other/train}",
+        "more: {head: cls, data: ['fold{fold}/speeds', other/train]}",
         "taught: {teacher_embeddings: 'emb/fold{fold}', data: [other/train, third/train], fold_data: false}",
     )
     with pytest.raises(ProblemsError) as caught:
         run(plan, tmp_path)
     assert [str(problem).partition(":")[0] for problem in caught.value.problems] == [
-        *("data/other/train", "feats/other/train", "data/third/train", "feats/third/train", "emb/fold1")
+        *("data/fold1/speeds", "feats/fold1/speeds", "data/other/train", "feats/other/train"),
+        *("data/third/train", "feats/third/train", "emb/fold1"),
     ]
-    for name in ("other", "third"):
+    for name in ("fold1/speeds", "other/train", "third/train"):
         for room in ("data", "feats"):
-            shutil.copytree(tmp_path / f"work/{room}/fold1/train", tmp_path / f"work/{room}/{name}/train")
+            shutil.copytree(tmp_path / f"work/{room}/fold1/train", tmp_path / f"work/{room}/{name}")
     (tmp_path / "work/emb/fold1").mkdir(parents=True)
     (tmp_path / "work/emb/fold1/embeddings.yaml").touch()
     run(plan, tmp_path)
@@ -90,9 +91,11 @@ def test_further_sets_and_stored_teachers_are_named_to_the_training_and_must_be_
         "--data data/fold1/train --features feats/fold1/train",
         "--dev data/fold1/dev --dev-features feats/fold1/dev",
     )
-    other, third = (f"--data data/{name}/train --features feats/{name}/train" for name in ("other", "third"))
+    sped, other, third = (
+        f"--data data/{name} --features feats/{name}" for name in ("fold1/speeds", "other/train", "third/train")
+    )
     assert [call for call in calls() if call.startswith("train")] == [
-        f"train {own} {other} {dev} --head cls --out {more}",
+        f"train {own} {sped} {other} {dev} --head cls --out {more}",
         f"train-student {other} {third} {dev} --teacher-embeddings emb/fold1 --out {taught}",
     ]
 

@@ -210,9 +210,10 @@ def test_sets_and_teachers_that_cannot_be_are_named(tmp_path: Path) -> None:
     problems = problems_of(
         tmp_path / "plan.yaml",
         "systems:\n  a: {fold_data: false}\n  b: {teacher_embeddings: 'emb/{fould}'}\n"
-        "  c: {network: a, data: x/train}\n",
+        "  c: {network: a, data: x/train}\n  d: {data: ['fold{fold}/more', 'seed{seed}/train']}\n",
     )
-    assert [text.partition(": ")[0] for text in problems] == ["systems.a", "systems.b", "systems.c"]
+    assert [text.partition(": ")[0] for text in problems] == ["systems.a", "systems.b", "systems.c", "systems.d"]
     assert "without fold_data, data must name what is trained on" in problems[0]
     assert "unknown placeholder 'fould'" in problems[1]
     assert "with network, data would do nothing and must go" in problems[2]
+    assert problems[3].endswith("unknown placeholder 'seed' (known: fold)")

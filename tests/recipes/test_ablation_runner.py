@@ -29,11 +29,14 @@ def of_fold(
     fold: int,
     folders: tuple[str, ...] = ("feats", "feats-cepstra", "feats-speech"),
     encoders: tuple[str, ...] = ("resemblyzer",),
+    speeds: tuple[str, ...] = ("feats-speech",),
 ) -> list[str]:
     parts = [f"fold{fold}/{name}" for name in ("train", "dev", "eval")]
     extracted = [f"extract-features {folder}/{part}" for folder in folders for part in parts]
     encoded = [f"extract-embeddings {encoder}/{part}" for encoder in encoders for part in parts]
-    return [f"prepare data/fold{fold}", *extracted, *encoded]
+    place = f"fold{fold}/speeds"
+    sped = [call for folder in speeds for call in (f"disturb data/{place}", f"extract-features {folder}/{place}")]
+    return [f"prepare data/fold{fold}", *extracted, *sped, *encoded]
 
 
 def test_folds_are_prepared_and_the_plan_is_run_and_shown(arabic: Script, tmp_path: Path) -> None:
@@ -48,6 +51,12 @@ def test_folds_are_prepared_and_the_plan_is_run_and_shown(arabic: Script, tmp_pa
         f"extract-features data/fold1/train --config {conf}/cepstra.yaml --out feats-cepstra/fold1/train --jobs 2"
     )
     assert calls[10] == (
+        "disturb --data data/fold1/train --out data/fold1/speeds --side all --set speeds=[0.9,1.1] --jobs 2"
+    )
+    assert calls[11] == (
+        f"extract-features data/fold1/speeds --config {conf}/speech.yaml --out feats-speech/fold1/speeds --jobs 2"
+    )
+    assert calls[12] == (
         "extract-embeddings --encoder resemblyzer --data data/fold1/train --out resemblyzer/fold1/train --device auto"
     )
     plan = conf / "ablation.plan.yaml"
@@ -64,7 +73,7 @@ def test_several_processes_share_features_and_runs_by_torchrun(arabic: Script) -
     _, alone = arabic("--folds", "1")
     result, calls = arabic("--folds", "1", "--nproc", "2")
     assert (result.returncode, calls) == (0, alone), result.stderr
-    assert result.stderr.count("by torchrun") == 9 + 1
+    assert result.stderr.count("by torchrun") == 9 + 1 + 1
     assert "torchrun --standalone --nproc-per-node 2 -m svtok ablate" in result.stderr
 
 
@@ -74,7 +83,7 @@ def test_phonetic_features_are_made_where_the_plan_has_systems_on_them(arabic: S
     assert result.returncode == 0, result.stderr
     parts = ("train", "dev", "eval")
     phonetic = ["train-phonetic phonetic/fold2", *(f"extract-features feats-phonetic/fold2/{part}" for part in parts)]
-    assert names(calls) == [*of_fold(2, folders=("feats",), encoders=()), *phonetic, "ablate", "ablation-table"]
+    assert names(calls) == [*of_fold(2, folders=("feats",), encoders=(), speeds=()), *phonetic, "ablate", "ablation-table"]
     assert calls[4] == (
         "train-phonetic --data data/fold2/train --features feats/fold2/train --dev data/fold2/dev "
         f"--dev-features feats/fold2/dev --text-from phrase --lexicon {ROOT}/egs/arabic_commands/conf/lexicon.txt "
@@ -96,7 +105,7 @@ def test_each_synthetic_fold_is_a_corpus_of_its_own(script: Script) -> None:
     assert result.returncode == 0, result.stderr
     assert names(calls)[:6] == [
         "synthesize data/synthetic1",
-        *of_fold(1, folders=("feats",), encoders=()),
+        *of_fold(1, folders=("feats",), encoders=(), speeds=()),
         "synthesize data/synthetic2",
     ]
     assert calls[5] == "synthesize rsr2015 --anew --out data/synthetic2 --part 2 --seed 2 --speakers 4"
