@@ -8,8 +8,8 @@
 # Everything but the results is written under $work: data/foldK, feats/foldK and exp/; and where the plan has systems
 # with `features: feats-phonetic`, phonetic/foldK and feats-phonetic/foldK. Where they have other `features: feats-NAME` or
 # `warp: feats-NAME`, feats-NAME/foldK is extracted as conf/NAME.yaml says; where they have `embeddings: ENCODER`,
-# ENCODER/foldK has the embeddings of a public encoder; and where they have `data: fold{fold}/speeds`, after `features`,
-# data/foldK/speeds is the training set at other speeds.
+# ENCODER/foldK has the embeddings of a public encoder; and where they have `data: fold{fold}-speeds/train`, after
+# `features`, data/foldK-speeds/train is the training set at other speeds.
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -68,16 +68,16 @@ further_features() {
 features_at_speeds() {
   awk '/^  [^ #]/ { folder = "feats" }
     match($0, /features: feats-[a-z]+/) { folder = substr($0, RSTART + 10, RLENGTH - 10) }
-    /^[^#]*data: .*fold[{]fold[}]\/speeds/ { print folder }' "$plan" | sort -u
+    /^[^#]*data: .*fold[{]fold[}]-speeds/ { print folder }' "$plan" | sort -u
 }
 
 # prepare_speeds FOLD: the training set at other speeds, as more speakers
 prepare_speeds() {
   local folder
   for folder in $(features_at_speeds); do
-    call svtok disturb --data "data/fold$1/train" --out "data/fold$1/speeds" --side all --set "speeds=[0.9,1.1]" \
+    call svtok disturb --data "data/fold$1/train" --out "data/fold$1-speeds/train" --side all --set "speeds=[0.9,1.1]" \
       ${jobs:+--jobs "$jobs"}
-    extract_features "$1" "$folder" speeds
+    extract_features "$1-speeds" "$folder" train
   done
 }
 

@@ -71,16 +71,16 @@ def test_further_sets_and_stored_teachers_are_named_to_the_training_and_must_be_
     make_plan: Callable[..., Plan], calls: Callable[[], list[str]], tmp_path: Path
 ) -> None:
     plan = make_plan(
-        "more: {head: cls, data: ['fold{fold}/speeds', other/train]}",
+        "more: {head: cls, data: ['fold{fold}-speeds/train', other/train]}",
         "taught: {teacher_embeddings: 'emb/fold{fold}', data: [other/train, third/train], fold_data: false}",
     )
     with pytest.raises(ProblemsError) as caught:
         run(plan, tmp_path)
     assert [str(problem).partition(":")[0] for problem in caught.value.problems] == [
-        *("data/fold1/speeds", "feats/fold1/speeds", "data/other/train", "feats/other/train"),
+        *("data/fold1-speeds/train", "feats/fold1-speeds/train", "data/other/train", "feats/other/train"),
         *("data/third/train", "feats/third/train", "emb/fold1"),
     ]
-    for name in ("fold1/speeds", "other/train", "third/train"):
+    for name in ("fold1-speeds/train", "other/train", "third/train"):
         for room in ("data", "feats"):
             shutil.copytree(tmp_path / f"work/{room}/fold1/train", tmp_path / f"work/{room}/{name}")
     (tmp_path / "work/emb/fold1").mkdir(parents=True)
@@ -92,7 +92,7 @@ def test_further_sets_and_stored_teachers_are_named_to_the_training_and_must_be_
         "--dev data/fold1/dev --dev-features feats/fold1/dev",
     )
     sped, other, third = (
-        f"--data data/{name} --features feats/{name}" for name in ("fold1/speeds", "other/train", "third/train")
+        f"--data data/{name} --features feats/{name}" for name in ("fold1-speeds/train", "other/train", "third/train")
     )
     assert [call for call in calls() if call.startswith("train")] == [
         f"train {own} {sped} {other} {dev} --head cls --out {more}",

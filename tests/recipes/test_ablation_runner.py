@@ -34,7 +34,7 @@ def of_fold(
     parts = [f"fold{fold}/{name}" for name in ("train", "dev", "eval")]
     extracted = [f"extract-features {folder}/{part}" for folder in folders for part in parts]
     encoded = [f"extract-embeddings {encoder}/{part}" for encoder in encoders for part in parts]
-    place = f"fold{fold}/speeds"
+    place = f"fold{fold}-speeds/train"
     sped = [call for folder in speeds for call in (f"disturb data/{place}", f"extract-features {folder}/{place}")]
     return [f"prepare data/fold{fold}", *extracted, *sped, *encoded]
 
@@ -51,10 +51,10 @@ def test_folds_are_prepared_and_the_plan_is_run_and_shown(arabic: Script, tmp_pa
         f"extract-features data/fold1/train --config {conf}/cepstra.yaml --out feats-cepstra/fold1/train --jobs 2"
     )
     assert calls[10] == (
-        "disturb --data data/fold1/train --out data/fold1/speeds --side all --set speeds=[0.9,1.1] --jobs 2"
+        "disturb --data data/fold1/train --out data/fold1-speeds/train --side all --set speeds=[0.9,1.1] --jobs 2"
     )
     assert calls[11] == (
-        f"extract-features data/fold1/speeds --config {conf}/speech.yaml --out feats-speech/fold1/speeds --jobs 2"
+        f"extract-features data/fold1-speeds/train --config {conf}/speech.yaml --out feats-speech/fold1-speeds/train --jobs 2"
     )
     assert calls[12] == (
         "extract-embeddings --encoder resemblyzer --data data/fold1/train --out resemblyzer/fold1/train --device auto"
