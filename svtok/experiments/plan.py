@@ -59,7 +59,7 @@ class System(Section):
     init: str | None = Field(None, description="system above whose network's weights this one begins with")
     data: Annotated[tuple[str, ...], BeforeValidator(_listed)] = Field(
         (),
-        description="further sets to train on, as CORPUS/SET of the work folder's data/ and FEATURES/; {fold} in them is "
+        description="further sets to train on, as CORPUS/SET of the work folder's data/ and FEATURES/, where {fold} is "
         "the number of the fold",
     )
     fold_data: bool = Field(True, description="whether the fold's own training set is trained on; false: data alone")

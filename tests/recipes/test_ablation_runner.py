@@ -9,6 +9,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 Script = Callable[..., tuple[subprocess.CompletedProcess[str], list[str]]]
+BARE: dict[str, tuple[str, ...]] = {"folders": ("feats",), "encoders": (), "speeds": ()}
+"""What a plan asks for whose systems all read feats/."""
 
 
 @pytest.fixture
@@ -54,7 +56,8 @@ def test_folds_are_prepared_and_the_plan_is_run_and_shown(arabic: Script, tmp_pa
         "disturb --data data/fold1/train --out data/fold1-speeds/train --side all --set speeds=[0.9,1.1] --jobs 2"
     )
     assert calls[11] == (
-        f"extract-features data/fold1-speeds/train --config {conf}/speech.yaml --out feats-speech/fold1-speeds/train --jobs 2"
+        f"extract-features data/fold1-speeds/train --config {conf}/speech.yaml "
+        "--out feats-speech/fold1-speeds/train --jobs 2"
     )
     assert calls[12] == (
         "extract-embeddings --encoder resemblyzer --data data/fold1/train --out resemblyzer/fold1/train --device auto"
@@ -83,7 +86,7 @@ def test_phonetic_features_are_made_where_the_plan_has_systems_on_them(arabic: S
     assert result.returncode == 0, result.stderr
     parts = ("train", "dev", "eval")
     phonetic = ["train-phonetic phonetic/fold2", *(f"extract-features feats-phonetic/fold2/{part}" for part in parts)]
-    assert names(calls) == [*of_fold(2, folders=("feats",), encoders=(), speeds=()), *phonetic, "ablate", "ablation-table"]
+    assert names(calls) == [*of_fold(2, **BARE), *phonetic, "ablate", "ablation-table"]
     assert calls[4] == (
         "train-phonetic --data data/fold2/train --features feats/fold2/train --dev data/fold2/dev "
         f"--dev-features feats/fold2/dev --text-from phrase --lexicon {ROOT}/egs/arabic_commands/conf/lexicon.txt "
@@ -105,7 +108,7 @@ def test_each_synthetic_fold_is_a_corpus_of_its_own(script: Script) -> None:
     assert result.returncode == 0, result.stderr
     assert names(calls)[:6] == [
         "synthesize data/synthetic1",
-        *of_fold(1, folders=("feats",), encoders=(), speeds=()),
+        *of_fold(1, **BARE),
         "synthesize data/synthetic2",
     ]
     assert calls[5] == "synthesize rsr2015 --anew --out data/synthetic2 --part 2 --seed 2 --speakers 4"
