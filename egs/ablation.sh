@@ -73,12 +73,12 @@ features_at_speeds() {
 
 # prepare_speeds FOLD: the training set at other speeds, as more speakers
 prepare_speeds() {
-  local folder
-  for folder in $(features_at_speeds); do
-    call svtok disturb --data "data/fold$1/train" --out "data/fold$1-speeds/train" --side all --set "speeds=[0.9,1.1]" \
-      ${jobs:+--jobs "$jobs"}
-    extract_features "$1-speeds" "$folder" train
-  done
+  local folders folder
+  folders=$(features_at_speeds)
+  [[ -n "$folders" ]] || return 0
+  call svtok disturb --data "data/fold$1/train" --out "data/fold$1-speeds/train" --side all --set "speeds=[0.9,1.1]" \
+    ${jobs:+--jobs "$jobs"}
+  for folder in $folders; do extract_features "$1-speeds" "$folder" train; done
 }
 
 # The public encoders whose embeddings the plan asks for.
